@@ -1,0 +1,73 @@
+//! The policy: which token answers, when it is refreshed, who asks ECR and who waits.
+
+use crate::deadline::Deadline;
+use crate::environment::Environment;
+use crate::failure::Failure;
+use crate::identity::ServiceAccount;
+use crate::secret::Secret;
+use crate::settings::{Settings, Target};
+
+/// What a whole call works with; made once, at the edge.
+#[derive(Debug)]
+pub struct Call {
+    /// Variables, user, home.
+    pub environment: Environment,
+    /// Our own settings.
+    pub settings: Settings,
+    /// When the call must have answered.
+    pub deadline: Deadline,
+}
+
+/// Which answer will do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wish {
+    /// The cache's, where it is good.
+    Cached,
+    /// A new one from ECR, which then replaces the cache's (`ECR_LOGIN_REFRESH=1`).
+    Fresh,
+    /// This process is the detached one that refreshes ahead of time.
+    Refresh,
+}
+
+/// How a throttled call is tried again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Patience {
+    /// A person or a client waits: the SDK's three tries within the deadline.
+    Client,
+    /// A node boots: every 1 to 3 s, jittered, until the deadline.
+    Node,
+}
+
+/// One question to the broker.
+#[derive(Clone, Copy, Debug)]
+pub struct Question<'a> {
+    /// The registry, and who speaks for it by the settings.
+    pub target: &'a Target,
+    /// A pod's service account, which then speaks instead.
+    pub service_account: Option<&'a ServiceAccount>,
+    /// Which answer will do.
+    pub wish: Wish,
+    /// How throttling is met.
+    pub patience: Patience,
+}
+
+/// A token that may be handed over.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    /// The user name, `AWS`.
+    pub username: String,
+    /// The password.
+    pub password: Secret,
+    /// When it ends, in seconds since the Unix epoch; `None` where ECR did not say.
+    pub expires_at: Option<i64>,
+    /// Lines for stderr: a cache not trusted, a token served in its last stretch.
+    pub warnings: Vec<String>,
+}
+
+/// Answers one question.
+///
+/// # Errors
+/// The one failure that the user is told of.
+pub fn token(_call: &Call, _question: &Question<'_>) -> Result<Answer, Failure> {
+    Err(Failure::new(crate::failure::Kind::Other, "no broker"))
+}

@@ -1,0 +1,1 @@
+//! Child processes within bounds: `credential_process` and the delegate.

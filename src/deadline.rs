@@ -1,0 +1,38 @@
+//! One deadline over everything that a call does.
+
+use std::time::{Duration, Instant};
+
+/// The moment at which the whole call must have answered.
+#[derive(Clone, Copy, Debug)]
+pub struct Deadline {
+    start: Instant,
+    end: Instant,
+}
+
+impl Deadline {
+    /// A deadline `limit` from now.
+    pub fn within(limit: Duration) -> Self {
+        let start = Instant::now();
+        Self { start, end: start + limit }
+    }
+
+    /// What is left; zero once the deadline has passed.
+    pub fn left(&self) -> Duration {
+        self.end.saturating_duration_since(Instant::now())
+    }
+
+    /// Whether nothing is left.
+    pub fn passed(&self) -> bool {
+        self.left().is_zero()
+    }
+
+    /// The whole limit, as it was when the call began.
+    pub fn limit(&self) -> Duration {
+        self.end - self.start
+    }
+
+    /// The same deadline, or one `limit` from now if that is earlier.
+    pub fn at_most(&self, limit: Duration) -> Self {
+        Self { start: self.start, end: self.end.min(Instant::now() + limit) }
+    }
+}

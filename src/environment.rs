@@ -1,0 +1,54 @@
+//! What the process was started with: variables, user, home directory.
+//!
+//! Everything below the edge reads these from an [`Environment`] and never from `std::env`, so that a test
+//! can say what a process would see.
+
+use std::ffi::{OsStr, OsString};
+use std::path::PathBuf;
+
+/// A snapshot of the environment variables and of who we are.
+#[derive(Clone)]
+pub struct Environment {
+    variables: Vec<(OsString, OsString)>,
+}
+
+impl Environment {
+    /// The environment of this process.
+    pub fn of_process() -> Self {
+        Self { variables: std::env::vars_os().collect() }
+    }
+
+    /// An environment of these variables alone.
+    pub fn of<K: Into<OsString>, V: Into<OsString>>(variables: impl IntoIterator<Item = (K, V)>) -> Self {
+        Self { variables: variables.into_iter().map(|(k, v)| (k.into(), v.into())).collect() }
+    }
+
+    /// The variable's value, if it is set, not empty and UTF-8.
+    pub fn var(&self, name: &str) -> Option<&str> {
+        self.var_os(name).and_then(OsStr::to_str)
+    }
+
+    /// The variable's value, if it is set and not empty.
+    pub fn var_os(&self, name: &str) -> Option<&OsStr> {
+        let name = OsStr::new(name);
+        self.variables.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_os_str()).filter(|v| !v.is_empty())
+    }
+
+    /// Every variable, for a child process.
+    pub fn variables(&self) -> impl Iterator<Item = (&OsStr, &OsStr)> {
+        self.variables.iter().map(|(k, v)| (k.as_os_str(), v.as_os_str()))
+    }
+
+    /// `HOME` (`USERPROFILE` on Windows) and nothing else: where the AWS SDKs look for `~/.aws`.
+    pub fn home(&self) -> Option<PathBuf> {
+        let name = if cfg!(windows) { "USERPROFILE" } else { "HOME" };
+        self.var_os(name).map(PathBuf::from)
+    }
+}
+
+impl std::fmt::Debug for Environment {
+    /// Names only: values may be secrets.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_list().entries(self.variables.iter().map(|(k, _)| k)).finish()
+    }
+}

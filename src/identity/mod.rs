@@ -1,0 +1,156 @@
+//! Who we would be: the source of credentials that speaks for a registry, found without network, child
+//! process or clock by reading environment and files once, in the AWS SDK for Rust's own order.
+//!
+//! The [`Source`] holds the very bytes that were read, so the fetch runs what the fingerprint names.
+
+use std::path::PathBuf;
+
+use crate::environment::Environment;
+use crate::registry::Registry;
+use crate::secret::Secret;
+use crate::settings::Speaker;
+
+/// Whose token it is: SHA-256 over service, region, endpoint and source of credentials.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Fingerprint(pub [u8; 32]);
+
+/// Who is to speak.
+#[derive(Clone, Copy, Debug)]
+pub enum Wanted<'a> {
+    /// What the settings say of the registry; their default is the SDK's default chain.
+    Speaker(&'a Speaker),
+    /// A pod's service account, for the kubelet.
+    ServiceAccount(&'a ServiceAccount),
+}
+
+/// A Kubernetes service account's token and the role that it may assume.
+#[derive(Clone, Debug)]
+pub struct ServiceAccount {
+    /// The projected token, a JWT.
+    pub token: Secret,
+    /// The role's ARN.
+    pub role_arn: String,
+}
+
+/// One source of credentials, with everything that its provider needs.
+#[derive(Clone, Debug)]
+pub enum Source {
+    /// Keys in the environment or static keys of a profile.
+    Keys {
+        /// Access key id.
+        id: Secret,
+        /// Secret access key.
+        secret: Secret,
+        /// Session token of temporary keys.
+        session_token: Option<Secret>,
+    },
+    /// `credential_process` of a profile.
+    Process {
+        /// The command line as the profile has it.
+        command: Secret,
+    },
+    /// IAM Identity Center, by an `sso_session` or in the legacy form.
+    Sso {
+        /// Name of the `sso-session` section; `None` for the legacy form.
+        session: Option<String>,
+        /// `sso_start_url`.
+        start_url: String,
+        /// `sso_region`.
+        region: String,
+        /// `sso_account_id`.
+        account: String,
+        /// `sso_role_name`.
+        role: String,
+        /// The cached token's file under `~/.aws/sso/cache`; `None` without a home directory.
+        token_file: Option<PathBuf>,
+    },
+    /// A web identity token (IRSA, OIDC of a CI system, a kubelet's service account token).
+    WebIdentity {
+        /// `AWS_ROLE_ARN` or `role_arn`.
+        role_arn: String,
+        /// `AWS_ROLE_SESSION_NAME` or `role_session_name`.
+        session_name: Option<String>,
+        /// The file that the token was read from, for messages; `None` for a token that was handed to us.
+        token_file: Option<PathBuf>,
+        /// The token's bytes, as read.
+        token: Secret,
+    },
+    /// ECS or EKS container credentials.
+    Container {
+        /// The full URI.
+        uri: String,
+        /// The `Authorization` header's value.
+        authorization: Option<Secret>,
+    },
+    /// The instance metadata service.
+    Instance {
+        /// The service's endpoint.
+        endpoint: String,
+    },
+    /// A role assumed with the credentials of another source.
+    Role {
+        /// Who assumes it.
+        base: Box<Source>,
+        /// `role_arn`.
+        role_arn: String,
+        /// `role_session_name`.
+        session_name: Option<String>,
+        /// `external_id`.
+        external_id: Option<String>,
+    },
+}
+
+/// What the profile in force and the environment say of how AWS is reached.
+#[derive(Clone, Debug, Default)]
+pub struct Network {
+    /// `endpoint_url` for ECR (or ECR Public), if any is configured.
+    pub ecr_endpoint: Option<String>,
+    /// The same for STS.
+    pub sts_endpoint: Option<String>,
+    /// The same for the SSO portal.
+    pub sso_endpoint: Option<String>,
+    /// The same for SSO OIDC.
+    pub sso_oidc_endpoint: Option<String>,
+    /// `AWS_USE_FIPS_ENDPOINT` or `use_fips_endpoint`.
+    pub use_fips: bool,
+    /// `AWS_USE_DUALSTACK_ENDPOINT` or `use_dualstack_endpoint`.
+    pub use_dual_stack: bool,
+    /// `ca_bundle` of the profile.
+    pub ca_bundle: Option<PathBuf>,
+}
+
+/// Who speaks for a registry, and how AWS is reached.
+#[derive(Clone, Debug)]
+pub struct Identity {
+    /// The source of credentials.
+    pub source: Source,
+    /// Endpoints and certificates.
+    pub network: Network,
+    /// In words, for people, without key ids and ARNs: `profile prod`, `role ecr-pull by web identity`.
+    pub label: String,
+    /// Sources that come earlier in the order and why each does not speak, for `doctor` and for the
+    /// message when nothing is found.
+    pub passed_over: Vec<String>,
+    fingerprint: Option<Fingerprint>,
+}
+
+/// Why no source could be named.
+#[derive(Debug, thiserror::Error)]
+#[error("identity")]
+pub struct IdentityError;
+
+impl Identity {
+    /// Finds who speaks for `registry`.
+    ///
+    /// # Errors
+    /// A profile that is named and does not exist, a file that cannot be read or parsed, a chain that
+    /// loops, a token file that cannot be read.
+    pub fn find(_environment: &Environment, _wanted: Wanted<'_>, _registry: &Registry) -> Result<Self, IdentityError> {
+        Err(IdentityError)
+    }
+
+    /// Whose token it would be; `None` where two identities could not be told apart, so nothing is cached.
+    pub fn fingerprint(&self) -> Option<&Fingerprint> {
+        self.fingerprint.as_ref()
+    }
+}

@@ -1,0 +1,22 @@
+//! A credential helper for Amazon ECR.
+//!
+//! The binary answers docker's credential-helper protocol and the kubelet's image credential provider
+//! protocol. Both ask the [`broker`] one question, "a token for this registry", and the broker answers it
+//! from the [`cache`] or by one call to ECR. `docs/architecture.md` says what each room may touch.
+
+#![forbid(unsafe_code)]
+
+pub mod broker;
+pub mod cache;
+pub mod child;
+pub mod cli;
+pub mod deadline;
+pub mod ecr;
+pub mod environment;
+pub mod failure;
+pub mod identity;
+pub mod log;
+pub mod protocol;
+pub mod registry;
+pub mod secret;
+pub mod settings;

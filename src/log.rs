@@ -1,0 +1,1 @@
+//! Logs: none by default; `ECR_LOGIN_LOG` turns them on.

@@ -1,0 +1,3 @@
+//! The edge: argv, exit code.
+
+fn main() {}

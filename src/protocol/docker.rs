@@ -1,0 +1,1 @@
+//! docker-credential-helpers' protocol.

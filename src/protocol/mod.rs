@@ -1,0 +1,4 @@
+//! The bytes of each protocol, each protocol string written once.
+
+pub mod docker;
+pub mod kubelet;
