@@ -46,11 +46,15 @@ pub enum Source {
     },
     /// `credential_process` of a profile.
     Process {
+        /// The profile that names it, for messages.
+        profile: String,
         /// The command line as the profile has it.
         command: Secret,
     },
     /// IAM Identity Center, by an `sso_session` or in the legacy form.
     Sso {
+        /// The profile that names it, for the remedy `aws sso login --profile X`.
+        profile: String,
         /// Name of the `sso-session` section; `None` for the legacy form.
         session: Option<String>,
         /// `sso_start_url`.
@@ -97,6 +101,8 @@ pub enum Source {
         session_name: Option<String>,
         /// `external_id`.
         external_id: Option<String>,
+        /// `duration_seconds`; the SDK's default without it.
+        duration_seconds: Option<i32>,
     },
 }
 
