@@ -1,4 +1,16 @@
-//! Registry names: text in, service, account, region and API host out.
+//! Registry names: text in; service, account, region and API host out.
+//!
+//! A name is ECR's only if its whole host is: anything else is somebody else's registry, and the caller must
+//! leave it alone.
+
+mod hosts;
+#[cfg(test)]
+mod tests;
+
+use hosts::{PUBLIC, PUBLIC_REGION, Partition, SUFFIXES};
+
+/// The longest text that is looked at; a host has at most 253 characters (RFC 1035), a repository's path 256.
+const LONGEST: usize = 4096;
 
 /// Which of the two ECR services a registry belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -16,15 +28,76 @@ pub struct Registry {
     service: Service,
     account: Option<String>,
     region: String,
+    partition: &'static Partition,
     fips: bool,
     dual_stack: bool,
+}
+
+/// The host in what a client sent: in lower case, without scheme, port, path and the blanks around. `None` for
+/// what cannot be a host, among it anything with control characters, user info or a trailing dot.
+pub fn host_of(text: &str) -> Option<String> {
+    let text = text.trim();
+    if text.is_empty() || text.len() > LONGEST || text.chars().any(char::is_control) {
+        return None;
+    }
+    let rest = ["https://", "http://"]
+        .iter()
+        .find_map(|scheme| {
+            text.get(..scheme.len()).filter(|s| s.eq_ignore_ascii_case(scheme)).map(|s| &text[s.len()..])
+        })
+        .unwrap_or(text);
+    let authority = rest.split_once('/').map_or(rest, |(authority, _)| authority);
+    let host = match authority.split_once(':') {
+        Some((host, port)) if (1..=5).contains(&port.len()) && port.bytes().all(|b| b.is_ascii_digit()) => host,
+        Some(_) => return None,
+        None => authority,
+    };
+    let is_host = host.len() <= 253
+        && host.split('.').all(|label| {
+            !label.is_empty() && label.len() <= 63 && label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
+        });
+    is_host.then(|| host.to_ascii_lowercase())
 }
 
 impl Registry {
     /// Reads what a client sent: a host, with or without scheme, port and path, in any case, with blanks
     /// around. `None` for a name that is not ECR's.
-    pub fn parse(_text: &str) -> Option<Self> {
-        None
+    pub fn parse(text: &str) -> Option<Self> {
+        let host = host_of(text)?;
+        Self::public(&host).or_else(|| Self::private(host))
+    }
+
+    fn public(host: &str) -> Option<Self> {
+        let (_, dual_stack) = PUBLIC.into_iter().find(|(name, _)| *name == host)?;
+        Some(Self {
+            host: host.to_owned(),
+            service: Service::Public,
+            account: None,
+            region: PUBLIC_REGION.to_owned(),
+            partition: hosts::partition_of(PUBLIC_REGION)?,
+            fips: false,
+            dual_stack,
+        })
+    }
+
+    fn private(host: String) -> Option<Self> {
+        let (account, rest) = host.split_once('.')?;
+        if account.len() != 12 || !account.bytes().all(|b| b.is_ascii_digit()) {
+            return None;
+        }
+        let (rest, dual_stack) = match rest.strip_prefix("dkr.ecr") {
+            Some(rest) => (rest, false),
+            None => (rest.strip_prefix("dkr-ecr")?, true),
+        };
+        let (rest, fips) = match rest.strip_prefix("-fips") {
+            Some(rest) => (rest, true),
+            None => (rest, false),
+        };
+        let (region, suffix) = rest.strip_prefix('.')?.split_once('.')?;
+        let row = SUFFIXES.iter().find(|row| row.text == suffix && row.dual_stack == dual_stack)?;
+        let partition = hosts::partition_of(region).filter(|p| row.partitions.contains(p))?;
+        let (account, region) = (Some(account.to_owned()), region.to_owned());
+        Some(Self { service: Service::Private, account, region, partition, fips, dual_stack, host })
     }
 
     /// The host in lower case, without scheme, port and path: the name under which the cache knows it.
@@ -47,14 +120,19 @@ impl Registry {
         &self.region
     }
 
-    /// The host of the service's API endpoint, by AWS's documented tables. The name's own `-fips` and
-    /// `on.aws` count, and so do the caller's wishes (`AWS_USE_FIPS_ENDPOINT`, `AWS_USE_DUALSTACK_ENDPOINT`).
-    pub fn api_host(&self, _use_fips: bool, _use_dual_stack: bool) -> String {
-        String::new()
-    }
-
     /// The AWS partition's identifier: `aws`, `aws-cn`, `aws-us-gov`, `aws-eusc`, `aws-iso`, ...
     pub fn partition(&self) -> &'static str {
-        "aws"
+        self.partition.id
+    }
+
+    /// The host of the service's API endpoint, by AWS's documented tables. The name's own `-fips` and
+    /// `on.aws` count, and so do the caller's wishes (`AWS_USE_FIPS_ENDPOINT`, `AWS_USE_DUALSTACK_ENDPOINT`);
+    /// ECR Public has no FIPS endpoint, so none is asked for there.
+    pub fn api_host(&self, use_fips: bool, use_dual_stack: bool) -> String {
+        let dual_stack = self.dual_stack || use_dual_stack;
+        match self.service {
+            Service::Public => hosts::public_api_host(dual_stack),
+            Service::Private => hosts::api_host(self.partition, &self.region, self.fips || use_fips, dual_stack),
+        }
     }
 }
