@@ -1,1 +1,84 @@
-//! The commands that people type, one file each. None of them costs the protocol actions anything.
+//! The commands that people type, one file each. None of them costs the protocol actions anything: `main`
+//! comes here only when the first argument is one of [`is_command`]'s.
+
+use std::ffi::{OsStr, OsString};
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::environment::Environment;
+
+pub mod arguments;
+mod completions;
+mod man;
+pub mod output;
+
+use arguments::{Arguments, Command};
+
+/// Whether `argument`, the first one, is a command of this room (or asks for help or the version).
+pub fn is_command(argument: &OsStr) -> bool {
+    const COMMANDS: [&str; 14] = [
+        "setup",
+        "status",
+        "doctor",
+        "clear",
+        "warm",
+        "password",
+        "get-login-password",
+        "completions",
+        "man",
+        "help",
+        "--help",
+        "-h",
+        "--version",
+        "-V",
+    ];
+    argument.to_str().is_some_and(|argument| COMMANDS.contains(&argument))
+}
+
+/// Runs a command. `args` are the arguments without the program's name.
+///
+/// The exit code is 0 when the command did what was asked and its answer was delivered, 1 when it failed, 2
+/// when the arguments are wrong.
+pub fn run(args: &[OsString], environment: Environment) -> ExitCode {
+    let command_line = std::iter::once(OsString::from(arguments::PROGRAM)).chain(args.iter().cloned());
+    let arguments = match Arguments::try_parse_from(command_line) {
+        Ok(arguments) => arguments,
+        Err(error) if error.use_stderr() => {
+            output::error(&error.render().to_string());
+            return ExitCode::from(2);
+        }
+        Err(help) => return output::deliver(&help.render().to_string()),
+    };
+    match arguments.command {
+        Command::Completions(wanted) => completions::run(wanted),
+        Command::Man => man::run(),
+        _ => {
+            let _ = environment;
+            output::error("not yet\n");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_command_of_the_definition_is_dispatched() {
+        for command in arguments::definition().get_subcommands() {
+            assert!(is_command(OsStr::new(command.get_name())), "{}", command.get_name());
+            for alias in command.get_all_aliases() {
+                assert!(is_command(OsStr::new(alias)), "{alias}");
+            }
+        }
+    }
+
+    #[test]
+    fn protocol_actions_are_not() {
+        for action in ["get", "store", "erase", "list", "version", "kubelet", "", "x"] {
+            assert!(!is_command(OsStr::new(action)), "{action}");
+        }
+    }
+}

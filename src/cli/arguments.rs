@@ -1,0 +1,214 @@
+//! What people may type: the one definition behind parsing, `--help`, the man page and the completions.
+
+use std::path::PathBuf;
+
+use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
+
+/// The name of the program, as docker's `credHelpers` makes it of `ecr-login`.
+pub const PROGRAM: &str = "docker-credential-ecr-login";
+
+/// Said below the commands in `--help` and in the man page: what people do not type.
+const PROTOCOL_HELP: &str = "\
+Run by programs, not by people:
+  get, store, erase, list   docker's credential-helper protocol, on stdin and stdout
+  kubelet                   the kubelet's image credential provider protocol
+                            (also as a link named ecr-credential-provider)
+
+Environment:
+  AWS_PROFILE and all that the AWS SDKs read, AWS_ECR_CACHE_DIR, AWS_ECR_DISABLE_CACHE,
+  ECR_LOGIN_CONFIG, ECR_LOGIN_TIMEOUT, ECR_LOGIN_STRICT, ECR_LOGIN_REFRESH,
+  ECR_LOGIN_BACKGROUND, ECR_LOGIN_LOG, ECR_LOGIN_LOG_FILE";
+
+/// Logs docker, podman and Kubernetes nodes in to Amazon ECR.
+///
+/// docker, podman, buildah, skopeo and the kubelet run this program whenever they need a password for
+/// Amazon ECR. It fetches one with your AWS credentials, keeps it until it ends, and fetches the next.
+#[derive(Debug, Parser)]
+#[command(name = PROGRAM, bin_name = PROGRAM, version, after_help = PROTOCOL_HELP)]
+#[command(subcommand_required = true, arg_required_else_help = true, max_term_width = 100)]
+pub struct Arguments {
+    /// Which command.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Make docker, podman or the kubelet use this helper
+    #[command(subcommand)]
+    Setup(Setup),
+    /// Show which registries have a token, whose it is and how long it lasts
+    Status(Format),
+    /// Walk the way that a pull takes and say what is wrong and what to do
+    Doctor(Doctor),
+    /// Forget cached tokens
+    Clear(Clear),
+    /// Fetch the tokens that are not fresh, before anybody needs them
+    Warm(Warm),
+    /// Print the bare password for a registry, for tools without credential helpers
+    #[command(visible_alias = "get-login-password")]
+    Password(Password),
+    /// Print the completions of a shell
+    Completions(Completions),
+    /// Print the man page
+    Man,
+}
+
+/// Whom to set up.
+#[derive(Debug, Subcommand)]
+pub enum Setup {
+    /// Add this helper to ~/.docker/config.json
+    Docker(SetupDocker),
+    /// Add this helper to podman's, buildah's and skopeo's auth.json
+    Podman(SetupPodman),
+    /// Make this helper the kubelet's image credential provider
+    Kubelet(SetupKubelet),
+}
+
+/// `setup docker`
+#[derive(Clone, Debug, Args)]
+pub struct SetupDocker {
+    /// What both setups take.
+    #[command(flatten)]
+    pub common: SetupCommon,
+    /// Become docker's store for every registry; the store of before goes on serving those that are not ECR
+    #[arg(long, conflicts_with = "registry")]
+    pub store: bool,
+}
+
+/// `setup podman`
+#[derive(Clone, Debug, Args)]
+pub struct SetupPodman {
+    /// What both setups take.
+    #[command(flatten)]
+    pub common: SetupCommon,
+}
+
+/// What `setup docker` and `setup podman` have in common.
+#[derive(Clone, Debug, Default, Args)]
+pub struct SetupCommon {
+    /// A registry, such as 123456789012.dkr.ecr.eu-west-1.amazonaws.com; without any, those found in your AWS
+    /// profiles and among the images that docker and podman already have
+    #[arg(long, value_name = "NAME")]
+    pub registry: Vec<String>,
+    /// The file to edit, instead of the one that the client reads
+    #[arg(long, value_name = "FILE")]
+    pub file: Option<PathBuf>,
+    /// Let this AWS profile speak for the registries (written to our own settings file)
+    #[arg(long, value_name = "PROFILE", conflicts_with = "undo")]
+    pub profile: Option<String>,
+    /// Let this IAM role speak for the registries (written to our own settings file)
+    #[arg(long, value_name = "ARN", conflicts_with = "undo")]
+    pub role_arn: Option<String>,
+    /// Take stale logins to ECR out of the file's auths, which would win over any helper
+    #[arg(long, conflicts_with = "undo")]
+    pub clean: bool,
+    /// Show what would change, and change nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Take out what setup put in
+    #[arg(long)]
+    pub undo: bool,
+}
+
+/// `setup kubelet`
+#[derive(Clone, Debug, Args)]
+pub struct SetupKubelet {
+    /// The CredentialProviderConfig that the kubelet reads
+    #[arg(long, value_name = "FILE", default_value = "/etc/kubernetes/credential-provider/config.json")]
+    pub config: PathBuf,
+    /// The directory in which the kubelet looks for the plugin
+    #[arg(long, value_name = "DIR", default_value = "/usr/local/bin/credential-provider")]
+    pub bin_dir: PathBuf,
+    /// Let each pod pull with the role of its own service account
+    #[arg(long)]
+    pub service_account_tokens: bool,
+    /// The kubelet's version, such as 1.34, which decides the fields that it knows
+    #[arg(long, value_name = "VERSION")]
+    pub kubelet_version: Option<String>,
+    /// Show what would change, and change nothing
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+/// How to print.
+#[derive(Clone, Copy, Debug, Args)]
+pub struct Format {
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `doctor`
+#[derive(Clone, Debug, Args)]
+pub struct Doctor {
+    /// The registry to examine; without it, the first one that docker's files or the cache name
+    pub registry: Option<String>,
+    /// How to print.
+    #[command(flatten)]
+    pub format: Format,
+}
+
+/// `clear`
+#[derive(Clone, Debug, Args)]
+pub struct Clear {
+    /// The registry to forget; without it, all
+    pub registry: Option<String>,
+}
+
+/// `warm`
+#[derive(Clone, Debug, Args)]
+pub struct Warm {
+    /// The registries
+    #[arg(required = true)]
+    pub registry: Vec<String>,
+    /// Give up after so many seconds
+    #[arg(long, value_name = "SECONDS", default_value_t = 120)]
+    pub timeout: u64,
+}
+
+/// `password`
+#[derive(Clone, Debug, Args)]
+pub struct Password {
+    /// The registry
+    pub registry: String,
+}
+
+/// `completions`
+#[derive(Clone, Copy, Debug, Args)]
+pub struct Completions {
+    /// The shell
+    pub shell: Shell,
+}
+
+/// The shells that completions are made for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Shell {
+    /// GNU bash.
+    Bash,
+    /// The Z shell.
+    Zsh,
+    /// fish.
+    Fish,
+    /// PowerShell.
+    #[value(name = "powershell")]
+    PowerShell,
+    /// Elvish.
+    Elvish,
+}
+
+/// The whole definition.
+pub fn definition() -> clap::Command {
+    Arguments::command()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_definition_is_consistent() {
+        definition().debug_assert();
+    }
+}
