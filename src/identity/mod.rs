@@ -68,6 +68,13 @@ pub enum Source {
         /// The cached token's file under `~/.aws/sso/cache`; `None` without a home directory.
         token_file: Option<PathBuf>,
     },
+    /// A session of `aws login`, by `login_session` of a profile.
+    Login {
+        /// The profile that names it, for the remedy `aws login --profile X`.
+        profile: String,
+        /// `login_session`, the ARN that the session was opened for.
+        session: String,
+    },
     /// A web identity token (IRSA, OIDC of a CI system, a kubelet's service account token).
     WebIdentity {
         /// `AWS_ROLE_ARN` or `role_arn`.
@@ -138,6 +145,8 @@ pub struct Identity {
     /// message when nothing is found.
     pub passed_over: Vec<String>,
     fingerprint: Option<Fingerprint>,
+    /// `exp` of the web identity token that the source rests on, in seconds since the Unix epoch.
+    ends_at: Option<i64>,
 }
 
 /// Why no source could be named.
@@ -155,8 +164,10 @@ impl Identity {
         Err(IdentityError)
     }
 
-    /// Whose token it would be; `None` where two identities could not be told apart, so nothing is cached.
-    pub fn fingerprint(&self) -> Option<&Fingerprint> {
-        self.fingerprint.as_ref()
+    /// Whose token it would be at `now` (seconds since the Unix epoch); `None` where two identities could not
+    /// be told apart, or where the web identity token that the source rests on has ended: nothing is cached
+    /// then, and nothing in the cache answers.
+    pub fn fingerprint(&self, now: i64) -> Option<&Fingerprint> {
+        self.fingerprint.as_ref().filter(|_| self.ends_at.is_none_or(|end| now < end))
     }
 }
