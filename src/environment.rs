@@ -10,17 +10,19 @@ use std::path::PathBuf;
 #[derive(Clone)]
 pub struct Environment {
     variables: Vec<(OsString, OsString)>,
+    is_process: bool,
 }
 
 impl Environment {
     /// The environment of this process.
     pub fn of_process() -> Self {
-        Self { variables: std::env::vars_os().collect() }
+        Self { variables: std::env::vars_os().collect(), is_process: true }
     }
 
     /// An environment of these variables alone.
     pub fn of<K: Into<OsString>, V: Into<OsString>>(variables: impl IntoIterator<Item = (K, V)>) -> Self {
-        Self { variables: variables.into_iter().map(|(k, v)| (k.into(), v.into())).collect() }
+        let variables = variables.into_iter().map(|(k, v)| (k.into(), v.into())).collect();
+        Self { variables, is_process: false }
     }
 
     /// The variable's value, if it is set, not empty and UTF-8.
@@ -43,6 +45,24 @@ impl Environment {
     pub fn home(&self) -> Option<PathBuf> {
         let name = if cfg!(windows) { "USERPROFILE" } else { "HOME" };
         self.var_os(name).map(PathBuf::from)
+    }
+
+    /// The platform's directory for configuration files; `None` without a home.
+    ///
+    /// `dirs` is asked only where HOME says the home: without it, `dirs` asks the C library's user database,
+    /// whose modules a static binary must not load.
+    pub fn config_dir(&self) -> Option<PathBuf> {
+        if self.is_process && self.home().is_some() {
+            return dirs::config_dir();
+        }
+        let named = self.var_os("XDG_CONFIG_HOME").map(PathBuf::from).filter(|dir| dir.is_absolute());
+        named.or_else(|| self.home().map(|home| home.join(".config")))
+    }
+
+    /// The effective user's id.
+    #[cfg(unix)]
+    pub fn user(&self) -> u32 {
+        rustix::process::geteuid().as_raw()
     }
 }
 

@@ -1,10 +1,22 @@
-//! Our own settings file: which profile or role speaks for which registry.
+//! Our own settings file: which profile or role speaks for which registry, and how long a call may take.
+//!
+//! Read once for each call. A file that is in any part wrong is not used at all, and the error names file, line
+//! and key. `docs/configuration.md` describes the file for its users.
+
+mod error;
+mod file;
+mod parse;
+mod pattern;
+#[cfg(test)]
+mod tests;
 
 use std::path::PathBuf;
 use std::time::Duration;
 
+pub use error::SettingsError;
+
 use crate::environment::Environment;
-use crate::registry::Registry;
+use crate::registry::{Registry, host_of};
 
 /// The settings in force. Without a file: the defaults.
 #[derive(Clone, Debug, Default)]
@@ -28,7 +40,7 @@ pub struct Entry {
     pub pattern: String,
     /// Who speaks for it.
     pub speaker: Speaker,
-    /// `alias_of`.
+    /// `alias_of`: the host of the ECR registry that this name leads to.
     pub alias_of: Option<String>,
 }
 
@@ -71,10 +83,10 @@ pub struct Target {
     pub speaker: Speaker,
 }
 
-/// Why the settings cannot be used; its text names file, line and key.
-#[derive(Debug, thiserror::Error)]
-#[error("settings")]
-pub struct SettingsError;
+/// A limit of a call in seconds, if it is a positive number that makes sense as one.
+pub fn timeout(seconds: f64) -> Option<Duration> {
+    Duration::try_from_secs_f64(seconds).ok().filter(|limit| !limit.is_zero())
+}
 
 impl Settings {
     /// Finds and reads the file: `$ECR_LOGIN_CONFIG`, else the platform's configuration directory, else
@@ -82,12 +94,49 @@ impl Settings {
     ///
     /// # Errors
     /// A file that cannot be read, is not trusted or is in any part wrong.
-    pub fn load(_environment: &Environment) -> Result<Self, SettingsError> {
-        Ok(Self::default())
+    pub fn load(environment: &Environment) -> Result<Self, SettingsError> {
+        match file::read(environment)? {
+            Some((path, text)) => Self::parse(path, &text),
+            None => Ok(Self::default()),
+        }
+    }
+
+    /// Reads the settings in `text`; `path` is for the messages.
+    ///
+    /// # Errors
+    /// Anything in it that is wrong.
+    pub fn parse(path: impl Into<PathBuf>, text: &str) -> Result<Self, SettingsError> {
+        parse::settings(&path.into(), text)
     }
 
     /// What `name` (as a client sent it) asks for; `None` when it is neither ECR's nor an alias.
     pub fn target(&self, name: &str) -> Option<Target> {
-        Registry::parse(name).map(|registry| Target { registry, speaker: Speaker::default() })
+        let host = host_of(name)?;
+        let alias =
+            self.registries.iter().find(|e| pattern::matches(&e.pattern, &host)).and_then(|e| e.alias_of.as_ref());
+        let registry = Registry::parse(alias.unwrap_or(&host))?;
+        let speaker = self.speaker(&registry);
+        Some(Target { registry, speaker })
+    }
+
+    fn speaker(&self, registry: &Registry) -> Speaker {
+        let entry = self.registries.iter().find(|e| pattern::matches(&e.pattern, registry.host()));
+        let mut speaker = entry.map(|e| e.speaker.clone()).unwrap_or_default();
+        if let Some(role) = &mut speaker.role {
+            role.arn = role.arn.replace("{region}", registry.region());
+            // ECR Public has no account: the braces stay, and whoever reads the ARN says that it is none.
+            if let Some(account) = registry.account() {
+                role.arn = role.arn.replace("{account}", account);
+            }
+        }
+        speaker
+    }
+
+    /// Where the file says `key` for `registry`, for messages: `FILE:LINE: KEY`.
+    pub fn place(&self, registry: &Registry, key: &str) -> Option<String> {
+        let path = self.path.as_ref()?;
+        let number = self.registries.iter().position(|e| pattern::matches(&e.pattern, registry.host()))?;
+        let text = std::fs::read_to_string(path).ok()?;
+        Some(format!("{}:{}: {key}", path.display(), parse::line_of_key(&text, Some(number), key)))
     }
 }

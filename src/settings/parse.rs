@@ -1,0 +1,220 @@
+//! The text of the settings file, read whole or not at all.
+
+use std::path::Path;
+use std::time::Duration;
+
+use serde::Deserialize;
+
+use super::error::SettingsError;
+use super::{Entry, Role, Settings, Speaker, pattern};
+use crate::registry::{Registry, host_of};
+
+/// The longest `timeout` that is taken for meant: an hour.
+const LONGEST_TIMEOUT: f64 = 3600.0;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawFile {
+    timeout: Option<Seconds>,
+    #[serde(default)]
+    strict: bool,
+    delegate: Option<String>,
+    #[serde(default)]
+    registry: Vec<RawEntry>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawEntry {
+    r#match: String,
+    profile: Option<String>,
+    role_arn: Option<String>,
+    external_id: Option<String>,
+    session_name: Option<String>,
+    alias_of: Option<String>,
+    #[serde(default)]
+    anonymous: bool,
+    cache: Option<bool>,
+}
+
+#[derive(Deserialize, Clone, Copy)]
+#[serde(untagged, expecting = "expected a number of seconds")]
+enum Seconds {
+    Whole(i64),
+    Fraction(f64),
+}
+
+/// A rule that the text breaks: in which entry, at which key, and how.
+struct Broken {
+    entry: Option<usize>,
+    key: &'static str,
+    message: String,
+}
+
+/// Reads the settings.
+pub(super) fn settings(path: &Path, text: &str) -> Result<Settings, SettingsError> {
+    let raw: RawFile = toml::from_str(text).map_err(|error| syntax(path, text, &error))?;
+    check(raw, path).map_err(|broken| SettingsError::Wrong {
+        path: path.to_owned(),
+        line: line_of_key(text, broken.entry, broken.key),
+        key: Some(broken.key.to_owned()),
+        message: broken.message,
+    })
+}
+
+fn check(raw: RawFile, path: &Path) -> Result<Settings, Broken> {
+    let top = |key, message: &str| Broken { entry: None, key, message: message.to_owned() };
+    let timeout = match raw.timeout {
+        None => None,
+        Some(seconds) => {
+            Some(duration(seconds).ok_or_else(|| top("timeout", "must be a number of seconds above 0, at most 3600"))?)
+        }
+    };
+    if let Some(name) = &raw.delegate
+        && (name.is_empty() || !name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-')))
+    {
+        return Err(top("delegate", "must be the end of a helper's name, of letters, digits, '.', '_' and '-'"));
+    }
+    let registries = raw
+        .registry
+        .into_iter()
+        .enumerate()
+        .map(|(number, raw)| entry(raw).map_err(|(key, message)| Broken { entry: Some(number), key, message }))
+        .collect::<Result<Vec<_>, _>>()?;
+    for (number, entry) in registries.iter().enumerate() {
+        let leads_to_alias = entry.alias_of.as_ref().is_some_and(|target| {
+            registries.iter().find(|e| pattern::matches(&e.pattern, target)).is_some_and(|e| e.alias_of.is_some())
+        });
+        if leads_to_alias {
+            let message = "leads to another alias; name the registry itself".to_owned();
+            return Err(Broken { entry: Some(number), key: "alias_of", message });
+        }
+    }
+    Ok(Settings { path: Some(path.to_owned()), timeout, strict: raw.strict, delegate: raw.delegate, registries })
+}
+
+fn entry(raw: RawEntry) -> Result<Entry, (&'static str, String)> {
+    if !pattern::is_pattern(&raw.r#match) {
+        return Err(("match", "must be a host, in which '*' stands for characters within one label".to_owned()));
+    }
+    for (key, value) in
+        [("profile", &raw.profile), ("external_id", &raw.external_id), ("session_name", &raw.session_name)]
+    {
+        if value.as_ref().is_some_and(|v| v.is_empty() || v.chars().any(char::is_control)) {
+            return Err((key, "must not be empty or have control characters".to_owned()));
+        }
+    }
+    let alias_of = match raw.alias_of {
+        None => None,
+        Some(target) => Some(alias(&raw.r#match, &target)?),
+    };
+    let says_who = [
+        ("profile", raw.profile.is_some()),
+        ("role_arn", raw.role_arn.is_some()),
+        ("external_id", raw.external_id.is_some()),
+        ("session_name", raw.session_name.is_some()),
+        ("anonymous", raw.anonymous),
+        ("cache", raw.cache.is_some()),
+    ];
+    if alias_of.is_some()
+        && let Some((key, _)) = says_who.into_iter().find(|(_, set)| *set)
+    {
+        return Err((key, "does not go with alias_of: say it in an entry of the registry that it leads to".to_owned()));
+    }
+    if raw.anonymous
+        && let Some((key, _)) = says_who.into_iter().take(4).find(|(_, set)| *set)
+    {
+        return Err((key, "does not go with anonymous = true".to_owned()));
+    }
+    let role = match raw.role_arn {
+        Some(arn) if is_role_template(&arn) => {
+            Some(Role { arn, external_id: raw.external_id, session_name: raw.session_name })
+        }
+        Some(_) => {
+            return Err((
+                "role_arn",
+                "is no role: arn:aws:iam::ACCOUNT:role/NAME, with {account} and {region} at will".to_owned(),
+            ));
+        }
+        None if raw.external_id.is_some() => return Err(("external_id", "needs role_arn".to_owned())),
+        None if raw.session_name.is_some() => return Err(("session_name", "needs role_arn".to_owned())),
+        None => None,
+    };
+    let speaker = Speaker { profile: raw.profile, role, anonymous: raw.anonymous, cache: raw.cache.unwrap_or(true) };
+    Ok(Entry { pattern: raw.r#match, speaker, alias_of })
+}
+
+fn alias(pattern: &str, target: &str) -> Result<String, (&'static str, String)> {
+    if pattern.contains('*') {
+        return Err((
+            "match",
+            "must be literal where alias_of is: a wildcard would send tokens to strangers".to_owned(),
+        ));
+    }
+    match (host_of(target), Registry::parse(target)) {
+        (Some(host), Some(_)) if host.eq_ignore_ascii_case(target) => Ok(host),
+        _ => Err(("alias_of", "must be the host of an ECR registry".to_owned())),
+    }
+}
+
+/// Whether the ARN, once `{account}` and `{region}` are filled in, is a role's.
+fn is_role_template(template: &str) -> bool {
+    let filled = template.replace("{account}", "123456789012").replace("{region}", "us-east-1");
+    let mut parts = filled.splitn(6, ':');
+    let mut next = || parts.next().unwrap_or_default();
+    let well_formed = next() == "arn" && next().starts_with("aws") && next() == "iam" && next().is_empty();
+    let account = next();
+    let name = next().strip_prefix("role/");
+    well_formed
+        && account.len() == 12
+        && account.bytes().all(|b| b.is_ascii_digit())
+        && name.is_some_and(|name| {
+            !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"+=,.@_-/".contains(&b))
+        })
+}
+
+fn duration(seconds: Seconds) -> Option<Duration> {
+    let seconds = match seconds {
+        #[expect(clippy::cast_precision_loss, reason = "what is large enough to lose digits is refused below")]
+        Seconds::Whole(seconds) => seconds as f64,
+        Seconds::Fraction(seconds) => seconds,
+    };
+    super::timeout(seconds).filter(|_| seconds <= LONGEST_TIMEOUT)
+}
+
+/// Says where TOML or the types are wrong. The parser's own message has the text of the line in it; the key is
+/// what stands before the `=` there.
+fn syntax(path: &Path, text: &str, error: &toml::de::Error) -> SettingsError {
+    let start = error.span().map_or(0, |span| span.start.min(text.len()));
+    let before = text.get(..start).unwrap_or_default();
+    let line = before.matches('\n').count() + 1;
+    let key = text
+        .lines()
+        .nth(line - 1)
+        .and_then(|line| line.split_once('='))
+        .map(|(key, _)| key.trim())
+        .filter(|key| !key.is_empty() && key.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-')))
+        .map(str::to_owned);
+    let message = error.message().split_whitespace().collect::<Vec<_>>().join(" ");
+    SettingsError::Wrong { path: path.to_owned(), line, key, message }
+}
+
+/// The line of a key, for a message: found by a second reading that keeps positions, which the first does
+/// without.
+pub(super) fn line_of_key(text: &str, entry: Option<usize>, key: &str) -> usize {
+    let find = || {
+        let document = toml_edit::Document::parse(text).ok()?;
+        let span = match entry {
+            None => document.as_table().get_key_value(key)?.0.span(),
+            Some(number) => {
+                let item = document.as_table().get("registry")?;
+                match item.as_array_of_tables() {
+                    Some(tables) => tables.get(number)?.get_key_value(key)?.0.span(),
+                    None => item.as_array()?.get(number)?.as_inline_table()?.get_key_value(key)?.0.span(),
+                }
+            }
+        };
+        Some(text.get(..span?.start)?.matches('\n').count() + 1)
+    };
+    find().unwrap_or(1)
+}
