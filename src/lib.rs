@@ -5,6 +5,8 @@
 //! from the [`cache`] or by one call to ECR. `docs/architecture.md` says what each room may touch.
 
 #![forbid(unsafe_code)]
+// What comes from input, files, environment or network must never end in a panic.
+#![warn(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::todo, clippy::dbg_macro)]
 
 pub mod broker;
 pub mod cache;
