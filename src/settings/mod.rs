@@ -7,6 +7,7 @@ mod error;
 mod file;
 mod parse;
 mod pattern;
+mod plain;
 #[cfg(test)]
 mod tests;
 

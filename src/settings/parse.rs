@@ -6,40 +6,41 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use super::error::SettingsError;
-use super::{Entry, Role, Settings, Speaker, pattern};
+use super::{Entry, Role, Settings, Speaker, pattern, plain};
 use crate::registry::{Registry, host_of};
 
 /// The longest `timeout` that is taken for meant: an hour.
 const LONGEST_TIMEOUT: f64 = 3600.0;
 
-#[derive(Deserialize)]
+/// The file's keys, as they stand there.
+#[derive(Debug, Default, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct RawFile {
-    timeout: Option<Seconds>,
+pub(super) struct RawFile {
+    pub(super) timeout: Option<Seconds>,
+    pub(super) strict: Option<bool>,
+    pub(super) delegate: Option<String>,
     #[serde(default)]
-    strict: bool,
-    delegate: Option<String>,
-    #[serde(default)]
-    registry: Vec<RawEntry>,
+    pub(super) registry: Vec<RawEntry>,
 }
 
-#[derive(Deserialize)]
+/// The keys of one `[[registry]]`, as they stand there.
+#[derive(Debug, Default, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct RawEntry {
-    r#match: String,
-    profile: Option<String>,
-    role_arn: Option<String>,
-    external_id: Option<String>,
-    session_name: Option<String>,
-    alias_of: Option<String>,
-    #[serde(default)]
-    anonymous: bool,
-    cache: Option<bool>,
+pub(super) struct RawEntry {
+    pub(super) r#match: String,
+    pub(super) profile: Option<String>,
+    pub(super) role_arn: Option<String>,
+    pub(super) external_id: Option<String>,
+    pub(super) session_name: Option<String>,
+    pub(super) alias_of: Option<String>,
+    pub(super) anonymous: Option<bool>,
+    pub(super) cache: Option<bool>,
 }
 
-#[derive(Deserialize, Clone, Copy)]
+/// A number of seconds.
+#[derive(Debug, PartialEq, Deserialize, Clone, Copy)]
 #[serde(untagged, expecting = "expected a number of seconds")]
-enum Seconds {
+pub(super) enum Seconds {
     Whole(i64),
     Fraction(f64),
 }
@@ -53,13 +54,21 @@ struct Broken {
 
 /// Reads the settings.
 pub(super) fn settings(path: &Path, text: &str) -> Result<Settings, SettingsError> {
-    let raw: RawFile = toml::from_str(text).map_err(|error| syntax(path, text, &error))?;
+    let raw = match plain::read(text) {
+        Some(raw) => raw,
+        None => full(text).map_err(|error| syntax(path, text, &error))?,
+    };
     check(raw, path).map_err(|broken| SettingsError::Wrong {
         path: path.to_owned(),
         line: line_of_key(text, broken.entry, broken.key),
         key: Some(broken.key.to_owned()),
         message: broken.message,
     })
+}
+
+/// Reads any TOML.
+pub(super) fn full(text: &str) -> Result<RawFile, toml::de::Error> {
+    toml::from_str(text)
 }
 
 fn check(raw: RawFile, path: &Path) -> Result<Settings, Broken> {
@@ -90,7 +99,13 @@ fn check(raw: RawFile, path: &Path) -> Result<Settings, Broken> {
             return Err(Broken { entry: Some(number), key: "alias_of", message });
         }
     }
-    Ok(Settings { path: Some(path.to_owned()), timeout, strict: raw.strict, delegate: raw.delegate, registries })
+    Ok(Settings {
+        path: Some(path.to_owned()),
+        timeout,
+        strict: raw.strict.unwrap_or(false),
+        delegate: raw.delegate,
+        registries,
+    })
 }
 
 fn entry(raw: RawEntry) -> Result<Entry, (&'static str, String)> {
@@ -113,7 +128,7 @@ fn entry(raw: RawEntry) -> Result<Entry, (&'static str, String)> {
         ("role_arn", raw.role_arn.is_some()),
         ("external_id", raw.external_id.is_some()),
         ("session_name", raw.session_name.is_some()),
-        ("anonymous", raw.anonymous),
+        ("anonymous", raw.anonymous.is_some()),
         ("cache", raw.cache.is_some()),
     ];
     if alias_of.is_some()
@@ -121,9 +136,8 @@ fn entry(raw: RawEntry) -> Result<Entry, (&'static str, String)> {
     {
         return Err((key, "does not go with alias_of: say it in an entry of the registry that it leads to".to_owned()));
     }
-    if raw.anonymous
-        && let Some((key, _)) = says_who.into_iter().take(4).find(|(_, set)| *set)
-    {
+    let anonymous = raw.anonymous.unwrap_or(false);
+    if anonymous && let Some((key, _)) = says_who.into_iter().take(4).find(|(_, set)| *set) {
         return Err((key, "does not go with anonymous = true".to_owned()));
     }
     let role = match raw.role_arn {
@@ -140,7 +154,7 @@ fn entry(raw: RawEntry) -> Result<Entry, (&'static str, String)> {
         None if raw.session_name.is_some() => return Err(("session_name", "needs role_arn".to_owned())),
         None => None,
     };
-    let speaker = Speaker { profile: raw.profile, role, anonymous: raw.anonymous, cache: raw.cache.unwrap_or(true) };
+    let speaker = Speaker { profile: raw.profile, role, anonymous, cache: raw.cache.unwrap_or(true) };
     Ok(Entry { pattern: raw.r#match, speaker, alias_of })
 }
 

@@ -162,3 +162,96 @@ fn a_directory_or_a_huge_file_in_its_place_is_an_error_not_the_next_one() {
     std::fs::write(&path, " ".repeat((1 << 20) + 1)).unwrap();
     assert!(Settings::load(&environment).unwrap_err().to_string().contains("larger than 1 MiB"));
 }
+
+mod plain_shape {
+    use proptest::prelude::*;
+
+    use super::super::{parse, plain};
+
+    /// Lines as people write them, and pieces that look like them and are none.
+    fn line() -> impl Strategy<Value = String> {
+        let key = prop::sample::select(vec![
+            "timeout",
+            "strict",
+            "delegate",
+            "match",
+            "profile",
+            "role_arn",
+            "external_id",
+            "session_name",
+            "alias_of",
+            "anonymous",
+            "cache",
+            "unknown",
+            "",
+            "a.b",
+            "\"match\"",
+        ]);
+        let value = prop_oneof![
+            prop::sample::select(vec![
+                "true",
+                "false",
+                "10",
+                "2.5",
+                "0",
+                "00",
+                "01",
+                "1_0",
+                "+1",
+                "-1",
+                "1.",
+                ".5",
+                "0.50",
+                "1e3",
+                "inf",
+                "nan",
+                "\"\"",
+                "\"\"\"x\"\"\"",
+                "'x'",
+                "\"a\\n\"",
+                "\"a # b\"",
+                "\"open",
+                "[]",
+                "{}",
+                "1979-05-27",
+                "0x10",
+                "\"ä\"",
+                "12345678901234567890",
+                "true false",
+                "\"a\" \"b\"",
+                "\"\u{7f}\"",
+                "\"\t\"",
+                "\u{a0}1",
+            ])
+            .prop_map(str::to_owned),
+            "\"[a-z*.#= {}:/-]{0,12}\"",
+            "\\PC{0,6}",
+        ];
+        let blank = prop::sample::select(vec!["", " ", "\t", "  ", "\u{a0}", "\u{b}"]);
+        let tail = prop::sample::select(vec!["", " # why", "#", " x", "\r", "\r\r", " # \u{1}"]);
+        prop_oneof![
+            4 => (blank.clone(), key, blank.clone(), blank.clone(), value, tail.clone())
+                .prop_map(|(a, key, b, c, value, tail)| format!("{a}{key}{b}={c}{value}{tail}")),
+            2 => tail.prop_map(|tail| format!("[[registry]]{tail}")),
+            1 => prop::sample::select(vec!["", "# comment", "[registry]", "[[registry ]]", "[[ registry]]", "[[other]]", "\u{feff}"])
+                .prop_map(str::to_owned),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn the_plain_reader_never_disagrees_with_the_full_parser(lines in prop::collection::vec(line(), 0..6)) {
+            let text = lines.join("\n");
+            if let Some(plainly) = plain::read(&text) {
+                prop_assert_eq!(Some(plainly), parse::full(&text).ok(), "{}", text);
+            }
+        }
+    }
+
+    #[test]
+    fn the_documented_example_is_of_the_plain_shape() {
+        let text = super::EXAMPLE;
+        assert_eq!(plain::read(text), parse::full(text).ok());
+        assert!(plain::read(text).is_some());
+    }
+}

@@ -1,0 +1,109 @@
+//! The warm path's reader for the plain shape that nearly every settings file has: `[[registry]]` headers and
+//! `key = value` lines with plain strings, whole numbers, decimals and booleans.
+//!
+//! Twenty registries cost the full TOML parser 430,000 instructions, more than everything else that a cached `get`
+//! does. Whatever is not of the plain shape, be it other TOML or an error, gives `None` here and goes to the full
+//! parser, which alone says what is wrong. A property holds the two against each other (`tests.rs`).
+
+use super::parse::{RawEntry, RawFile, Seconds};
+
+/// A value of the plain shape.
+enum Value<'a> {
+    Text(&'a str),
+    Flag(bool),
+    Number(Seconds),
+}
+
+/// Reads `text` if it is of the plain shape throughout.
+pub(super) fn read(text: &str) -> Option<RawFile> {
+    let mut file = RawFile::default();
+    let mut entries: Vec<(RawEntry, bool)> = Vec::new();
+    for line in text.split_inclusive('\n') {
+        let line = line.strip_suffix("\r\n").or_else(|| line.strip_suffix('\n')).unwrap_or(line);
+        if line.bytes().any(|b| b.is_ascii_control() && b != b'\t') {
+            return None;
+        }
+        let line = line.trim_matches([' ', '\t']);
+        if line.is_empty() || line.starts_with('#') {
+            continue;
+        }
+        if let Some(rest) = line.strip_prefix("[[registry]]") {
+            ends(rest)?;
+            entries.push((RawEntry::default(), false));
+            continue;
+        }
+        let (key, rest) = line.split_once('=')?;
+        let key = key.trim_end_matches([' ', '\t']);
+        let value = value(rest.trim_start_matches([' ', '\t']))?;
+        match entries.last_mut() {
+            None => set_top(&mut file, key, value)?,
+            Some((entry, has_match)) => set(entry, has_match, key, value)?,
+        }
+    }
+    file.registry = entries.into_iter().map(|(entry, has_match)| has_match.then_some(entry)).collect::<Option<_>>()?;
+    Some(file)
+}
+
+/// Nothing but blanks and a comment may follow.
+fn ends(rest: &str) -> Option<()> {
+    let rest = rest.trim_start_matches([' ', '\t']);
+    (rest.is_empty() || rest.starts_with('#')).then_some(())
+}
+
+fn value(text: &str) -> Option<Value<'_>> {
+    if let Some(rest) = text.strip_prefix('"') {
+        let (content, rest) = rest.split_once('"')?;
+        ends(rest)?;
+        return (!content.contains('\\')).then_some(Value::Text(content));
+    }
+    let word = text.split(['#', ' ', '\t']).next()?;
+    ends(&text[word.len()..])?;
+    match word {
+        "true" => Some(Value::Flag(true)),
+        "false" => Some(Value::Flag(false)),
+        _ => number(word).map(Value::Number),
+    }
+}
+
+/// Digits, or digits, a point and digits; without a leading zero, which TOML does not allow.
+fn number(word: &str) -> Option<Seconds> {
+    let digits = |part: &str| !part.is_empty() && part.len() <= 9 && part.bytes().all(|b| b.is_ascii_digit());
+    let whole = |part: &str| digits(part) && (part == "0" || !part.starts_with('0'));
+    match word.split_once('.') {
+        None if whole(word) => word.parse().ok().map(Seconds::Whole),
+        Some((before, after)) if whole(before) && digits(after) => word.parse().ok().map(Seconds::Fraction),
+        _ => None,
+    }
+}
+
+fn set_top(file: &mut RawFile, key: &str, value: Value<'_>) -> Option<()> {
+    match (key, value) {
+        ("timeout", Value::Number(seconds)) => once(&mut file.timeout, seconds),
+        ("strict", Value::Flag(flag)) => once(&mut file.strict, flag),
+        ("delegate", Value::Text(text)) => once(&mut file.delegate, text.to_owned()),
+        _ => None,
+    }
+}
+
+fn set(entry: &mut RawEntry, has_match: &mut bool, key: &str, value: Value<'_>) -> Option<()> {
+    match (key, value) {
+        ("match", Value::Text(text)) if !*has_match => {
+            *has_match = true;
+            entry.r#match = text.to_owned();
+            Some(())
+        }
+        ("profile", Value::Text(text)) => once(&mut entry.profile, text.to_owned()),
+        ("role_arn", Value::Text(text)) => once(&mut entry.role_arn, text.to_owned()),
+        ("external_id", Value::Text(text)) => once(&mut entry.external_id, text.to_owned()),
+        ("session_name", Value::Text(text)) => once(&mut entry.session_name, text.to_owned()),
+        ("alias_of", Value::Text(text)) => once(&mut entry.alias_of, text.to_owned()),
+        ("anonymous", Value::Flag(flag)) => once(&mut entry.anonymous, flag),
+        ("cache", Value::Flag(flag)) => once(&mut entry.cache, flag),
+        _ => None,
+    }
+}
+
+/// A key that stands twice is an error, which the full parser tells of.
+fn once<T>(slot: &mut Option<T>, value: T) -> Option<()> {
+    slot.replace(value).is_none().then_some(())
+}
