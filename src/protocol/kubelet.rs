@@ -1,1 +1,0 @@
-//! The kubelet's image credential provider protocol.

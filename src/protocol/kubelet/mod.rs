@@ -1,0 +1,157 @@
+//! The kubelet's image credential provider protocol: a `CredentialProviderRequest` on stdin, a
+//! `CredentialProviderResponse` on stdout (kubernetes/pkg/credentialprovider/plugin).
+//!
+//! - An image on ECR: credentials under its registry's name, and how long they may be remembered.
+//! - Any other image, a registry that the settings call anonymous, ECR Public without credentials that work: a
+//!   valid answer without credentials. AWS credentials never go to anybody else's registry, however broad the
+//!   kubelet's `matchImages` is.
+//! - A failure: exit code 1, one line on stderr, nothing on stdout. The kubelet logs the line and pulls
+//!   anonymously.
+
+use std::io::Write as _;
+use std::process::ExitCode;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use zeroize::Zeroizing;
+
+mod image;
+mod request;
+mod response;
+mod service_account;
+
+use request::Request;
+
+use super::stdin;
+use crate::broker::{self, Call, Patience, Question, Wish};
+use crate::deadline::Deadline;
+use crate::environment::Environment;
+use crate::failure::{Failure, Kind};
+use crate::registry::Service;
+use crate::settings::{Settings, SettingsError};
+
+/// The name under which the kubelet knows the plugin, and under which we call ourselves in messages.
+pub const PLUGIN: &str = "ecr-credential-provider";
+
+/// The most that a request may have, in bytes.
+const LONGEST_REQUEST: usize = 1024 * 1024;
+
+/// Throttling at boot is ridden out for so long.
+const LIMIT: Duration = Duration::from_secs(45);
+
+/// The kubelet kills a plugin after 60 s, and with it the reason: no limit of the user's goes beyond this.
+const LONGEST_LIMIT: Duration = Duration::from_secs(55);
+
+/// A pull from ECR Public goes on anonymously after so long.
+const PUBLIC_LIMIT: Duration = Duration::from_secs(3);
+
+/// Answers one request. Whatever arguments the kubelet's configuration gives are of no interest.
+pub fn run(environment: Environment) -> ExitCode {
+    match answer(environment) {
+        Ok((bytes, warnings)) => {
+            for warning in &warnings {
+                complain(warning);
+            }
+            let mut stdout = std::io::stdout().lock();
+            match stdout.write_all(&bytes).and_then(|()| stdout.flush()) {
+                Ok(()) => ExitCode::SUCCESS,
+                Err(error) => {
+                    complain(&format!("the answer could not be delivered: {error}"));
+                    ExitCode::FAILURE
+                }
+            }
+        }
+        Err(failure) => {
+            complain(&failure.to_string());
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// The response's bytes, and lines for stderr.
+type Delivery = (Zeroizing<Vec<u8>>, Vec<String>);
+
+fn answer(environment: Environment) -> Result<Delivery, Failure> {
+    let settings = Settings::load(&environment);
+    let deadline = Deadline::within(limit(&environment, settings.as_ref().ok())?);
+    let input = stdin::read(LONGEST_REQUEST, deadline).map_err(|error| Failure::new(Kind::Other, error.to_string()))?;
+    let request = Request::parse(&input).map_err(|error| Failure::new(Kind::Other, error.to_string()))?;
+    drop(input);
+    let (registry, settings) = match (image::registry(&request.image), settings) {
+        (Some(registry), Ok(settings)) => (registry, settings),
+        (None, Ok(_)) => return nothing(&request, Vec::new()),
+        (registry, Err(error)) => return without_settings(&request, registry, error),
+    };
+    let Some(target) = settings.target(registry).filter(|target| !target.speaker.anonymous) else {
+        return nothing(&request, Vec::new());
+    };
+    let named = |failure: Failure| Failure { what: format!("{registry}: {}", failure.what), ..failure };
+    let service_account = service_account::of(&request, &environment)
+        .map_err(|error| named(Failure::new(Kind::Credentials, error.to_string())))?;
+    let public = target.registry.service() == Service::Public;
+    let deadline = if public { deadline.at_most(PUBLIC_LIMIT) } else { deadline };
+    let call = Call { environment, settings, deadline };
+    let question = Question {
+        target: &target,
+        service_account: service_account.as_ref(),
+        wish: Wish::Cached,
+        patience: Patience::Node,
+    };
+    let answer = match broker::token(&call, &question) {
+        Ok(answer) => answer,
+        Err(failure) if public => {
+            let silent = failure.kind == Kind::NoCredentials;
+            let line = format!("{}; pulled without credentials", named(failure));
+            return nothing(&request, if silent { Vec::new() } else { vec![line] });
+        }
+        Err(failure) => return Err(named(failure)),
+    };
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs() as i64);
+    let seconds = response::cache_duration(now, answer.expires_at, spread(registry));
+    let bytes = response::with_credentials(request.version, registry, &answer, seconds).map_err(unwritable)?;
+    Ok((bytes, answer.warnings))
+}
+
+fn nothing(request: &Request, warnings: Vec<String>) -> Result<Delivery, Failure> {
+    Ok((response::without_credentials(request.version).map_err(unwritable)?, warnings))
+}
+
+/// With a settings file in error nobody knows who speaks for an ECR registry. A name that is not ECR's goes its
+/// way, as ever; it may have been an alias, so the line is said.
+fn without_settings(request: &Request, registry: Option<&str>, error: SettingsError) -> Result<Delivery, Failure> {
+    let is_ecr = registry.is_some_and(|registry| Settings::default().target(registry).is_some());
+    let failure = Failure::from(error);
+    if is_ecr { Err(failure) } else { nothing(request, vec![failure.to_string()]) }
+}
+
+fn unwritable(error: std::io::Error) -> Failure {
+    Failure::new(Kind::Other, format!("the answer cannot be written: {error}"))
+}
+
+/// The limit of the whole call: `ECR_LOGIN_TIMEOUT`, else the settings', else [`LIMIT`].
+fn limit(environment: &Environment, settings: Option<&Settings>) -> Result<Duration, Failure> {
+    let limit = match environment.var_os("ECR_LOGIN_TIMEOUT") {
+        Some(text) => {
+            text.to_str().and_then(|text| text.parse().ok()).and_then(crate::settings::timeout).ok_or_else(|| {
+                Failure::new(Kind::Settings, format!("ECR_LOGIN_TIMEOUT={} is no positive number", text.display()))
+            })?
+        }
+        None => settings.and_then(|settings| settings.timeout).unwrap_or(LIMIT),
+    };
+    Ok(limit.min(LONGEST_LIMIT))
+}
+
+/// Where between nothing and everything this node's answers for `registry` stand: a hash of the boot and the
+/// registry.
+fn spread(registry: &str) -> u32 {
+    let boot = std::fs::read("/proc/sys/kernel/random/boot_id").unwrap_or_default();
+    let mut hash = crc32fast::Hasher::new();
+    hash.update(&boot);
+    hash.update(registry.as_bytes());
+    hash.finalize()
+}
+
+/// One line on stderr. Where nobody listens there is nobody to tell.
+fn complain(line: &str) {
+    let line: String = line.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let _ = writeln!(std::io::stderr().lock(), "{PLUGIN}: {line}");
+}
