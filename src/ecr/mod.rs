@@ -1,6 +1,8 @@
 //! The only room that starts tokio, TLS and the SDK: one authorization token, by the identity's own
 //! source of credentials, within the deadline.
 
+pub mod credentials;
+
 use crate::broker::Patience;
 use crate::deadline::Deadline;
 use crate::environment::Environment;

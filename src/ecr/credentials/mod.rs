@@ -1,0 +1,6 @@
+//! From a [`Source`] to AWS credentials: one file for each kind of source.
+
+pub mod expiry;
+pub mod process;
+pub mod said;
+pub mod words;
