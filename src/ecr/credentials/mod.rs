@@ -3,4 +3,5 @@
 pub mod expiry;
 pub mod process;
 pub mod said;
+pub mod sso_file;
 pub mod words;
