@@ -7,11 +7,15 @@ use std::process::ExitCode;
 use clap::Parser;
 
 use crate::environment::Environment;
+use crate::failure::{Failure, Kind};
+use crate::settings::{Settings, Target};
 
 pub mod arguments;
 mod completions;
 mod man;
 pub mod output;
+mod password;
+mod warm;
 
 use arguments::{Arguments, Command};
 
@@ -53,12 +57,25 @@ pub fn run(args: &[OsString], environment: Environment) -> ExitCode {
     match arguments.command {
         Command::Completions(wanted) => completions::run(wanted),
         Command::Man => man::run(),
+        Command::Password(wanted) => password::run(&wanted, environment),
+        Command::Warm(wanted) => warm::run(&wanted, environment),
         _ => {
             let _ = environment;
             output::error("not yet\n");
             ExitCode::FAILURE
         }
     }
+}
+
+/// What the name of a registry asks for.
+///
+/// # Errors
+/// It is neither ECR's nor an alias.
+fn target(settings: &Settings, name: &str) -> Result<Target, Failure> {
+    settings.target(name).ok_or_else(|| {
+        Failure::new(Kind::Other, "is not a registry of Amazon ECR")
+            .remedy("names look like 123456789012.dkr.ecr.eu-west-1.amazonaws.com or public.ecr.aws")
+    })
 }
 
 #[cfg(test)]

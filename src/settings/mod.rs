@@ -5,6 +5,7 @@
 
 mod error;
 mod file;
+mod limit;
 mod parse;
 mod pattern;
 mod plain;
@@ -15,6 +16,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 pub use error::SettingsError;
+pub use limit::limit;
 
 use crate::environment::Environment;
 use crate::registry::{Registry, host_of};

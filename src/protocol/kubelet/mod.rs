@@ -27,7 +27,7 @@ use crate::deadline::Deadline;
 use crate::environment::Environment;
 use crate::failure::{Failure, Kind};
 use crate::registry::Service;
-use crate::settings::{Settings, SettingsError};
+use crate::settings::{self, Settings, SettingsError};
 
 /// The name under which the kubelet knows the plugin, and under which we call ourselves in messages.
 pub const PLUGIN: &str = "ecr-credential-provider";
@@ -72,7 +72,8 @@ type Delivery = (Zeroizing<Vec<u8>>, Vec<String>);
 
 fn answer(environment: Environment) -> Result<Delivery, Failure> {
     let settings = Settings::load(&environment);
-    let deadline = Deadline::within(limit(&environment, settings.as_ref().ok())?);
+    let limit = settings::limit(&environment, settings.as_ref().ok(), LIMIT)?;
+    let deadline = Deadline::within(limit.min(LONGEST_LIMIT));
     let input = stdin::read(LONGEST_REQUEST, deadline).map_err(|error| Failure::new(Kind::Other, error.to_string()))?;
     let request = Request::parse(&input).map_err(|error| Failure::new(Kind::Other, error.to_string()))?;
     drop(input);
@@ -125,19 +126,6 @@ fn without_settings(request: &Request, registry: Option<&str>, error: SettingsEr
 
 fn unwritable(error: std::io::Error) -> Failure {
     Failure::new(Kind::Other, format!("the answer cannot be written: {error}"))
-}
-
-/// The limit of the whole call: `ECR_LOGIN_TIMEOUT`, else the settings', else [`LIMIT`].
-fn limit(environment: &Environment, settings: Option<&Settings>) -> Result<Duration, Failure> {
-    let limit = match environment.var_os("ECR_LOGIN_TIMEOUT") {
-        Some(text) => {
-            text.to_str().and_then(|text| text.parse().ok()).and_then(crate::settings::timeout).ok_or_else(|| {
-                Failure::new(Kind::Settings, format!("ECR_LOGIN_TIMEOUT={} is no positive number", text.display()))
-            })?
-        }
-        None => settings.and_then(|settings| settings.timeout).unwrap_or(LIMIT),
-    };
-    Ok(limit.min(LONGEST_LIMIT))
 }
 
 /// Where between nothing and everything this node's answers for `registry` stand: a hash of the boot and the

@@ -1,0 +1,53 @@
+//! `password`: the bare password of a registry, for `ctr`, `crictl`, `helm registry login` and whatever else
+//! takes one on stdin.
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use zeroize::Zeroizing;
+
+use super::arguments::Password;
+use super::output;
+use crate::broker::{self, Answer, Call, Patience, Question, Wish};
+use crate::deadline::Deadline;
+use crate::environment::Environment;
+use crate::failure::{Failure, Kind};
+use crate::settings::{self, Settings};
+
+/// The limit of a call, as for docker.
+const LIMIT: Duration = Duration::from_secs(10);
+
+/// Prints the password and a newline.
+pub fn run(wanted: &Password, environment: Environment) -> ExitCode {
+    match ask(&wanted.registry, environment) {
+        Ok(answer) => {
+            for warning in &answer.warnings {
+                output::error(&format!("{}: {warning}\n", wanted.registry));
+            }
+            let line = Zeroizing::new(format!("{}\n", answer.password.expose()));
+            match output::print(&line) {
+                Ok(()) => ExitCode::SUCCESS,
+                Err(error) => {
+                    output::error(&format!("the password could not be delivered: {error}\n"));
+                    ExitCode::FAILURE
+                }
+            }
+        }
+        Err(failure) => {
+            output::error(&format!("{}: {failure}\n", wanted.registry));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn ask(name: &str, environment: Environment) -> Result<Answer, Failure> {
+    let settings = Settings::load(&environment)?;
+    let deadline = Deadline::within(settings::limit(&environment, Some(&settings), LIMIT)?);
+    let target = super::target(&settings, name)?;
+    if target.speaker.anonymous {
+        return Err(Failure::new(Kind::Settings, "the settings say anonymous = true here, so there is no password"));
+    }
+    let wish = if environment.var("ECR_LOGIN_REFRESH") == Some("1") { Wish::Fresh } else { Wish::Cached };
+    let question = Question { target: &target, service_account: None, wish, patience: Patience::Client };
+    broker::token(&Call { environment, settings, deadline }, &question)
+}

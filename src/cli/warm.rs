@@ -1,0 +1,88 @@
+//! `warm`: fetches what is not fresh before anybody needs it, on a node before its kubelet starts.
+
+use std::process::ExitCode;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+use super::arguments::Warm;
+use super::output;
+use crate::broker::{self, Answer, Call, Patience, Question, Wish};
+use crate::deadline::Deadline;
+use crate::environment::Environment;
+use crate::failure::{Failure, Kind};
+use crate::settings::Settings;
+
+/// How many registries are asked at once. Those of one region and identity make one call together anyway.
+const MOST_AT_ONCE: usize = 32;
+
+/// Fetches for every registry, in parallel, and says one line for each: on stdout until when its token is good,
+/// on stderr why there is none.
+pub fn run(wanted: &Warm, environment: Environment) -> ExitCode {
+    // Nothing is left to a process in the background: a unit of systemd that ends takes it along.
+    let environment = environment.with("ECR_LOGIN_BACKGROUND", "0");
+    let settings = match Settings::load(&environment) {
+        Ok(settings) => settings,
+        Err(error) => {
+            output::error(&format!("{}\n", Failure::from(error)));
+            return ExitCode::FAILURE;
+        }
+    };
+    let deadline = Deadline::within(Duration::from_secs(wanted.timeout));
+    let call = Call { environment, settings, deadline };
+    let next = AtomicUsize::new(0);
+    let failed = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        for _ in 0..wanted.registry.len().min(MOST_AT_ONCE) {
+            scope.spawn(|| {
+                while let Some(name) = wanted.registry.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    if !warm(&call, name) {
+                        failed.store(true, Ordering::Relaxed);
+                    }
+                }
+            });
+        }
+    });
+    if failed.into_inner() { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+}
+
+/// Fetches for one registry and says its line.
+fn warm(call: &Call, name: &str) -> bool {
+    match ask(call, name) {
+        Ok(answer) => {
+            for warning in answer.iter().flat_map(|answer| &answer.warnings) {
+                output::error(&format!("{name}: {warning}\n"));
+            }
+            output::print(&format!("{name}: {}\n", state(answer.as_ref()))).is_ok()
+        }
+        Err(failure) => {
+            output::error(&format!("{name}: {failure}\n"));
+            false
+        }
+    }
+}
+
+/// `None` where the settings want no token.
+fn ask(call: &Call, name: &str) -> Result<Option<Answer>, Failure> {
+    let target = super::target(&call.settings, name)?;
+    if target.speaker.anonymous {
+        return Ok(None);
+    }
+    if !target.speaker.cache {
+        let what = "the settings say cache = false here, so there is nothing to keep warm";
+        return Err(Failure::new(Kind::Settings, what));
+    }
+    let question = Question { target: &target, service_account: None, wish: Wish::Cached, patience: Patience::Node };
+    broker::token(call, &question).map(Some)
+}
+
+fn state(answer: Option<&Answer>) -> String {
+    let Some(answer) = answer else { return "anonymous by the settings, nothing to fetch".to_owned() };
+    let end = answer.expires_at.and_then(|end| OffsetDateTime::from_unix_timestamp(end).ok());
+    match end.and_then(|end| end.format(&Rfc3339).ok()) {
+        Some(end) => format!("warm until {end}"),
+        None => "a token, but ECR did not say until when".to_owned(),
+    }
+}

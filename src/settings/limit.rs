@@ -1,0 +1,53 @@
+//! How long a whole call may take.
+
+use std::time::Duration;
+
+use super::Settings;
+use crate::environment::Environment;
+use crate::failure::{Failure, Kind};
+
+const VARIABLE: &str = "ECR_LOGIN_TIMEOUT";
+
+/// `ECR_LOGIN_TIMEOUT`, else the settings' `timeout` (where they could be read), else `default`.
+///
+/// # Errors
+/// The variable is no positive number of seconds.
+pub fn limit(environment: &Environment, settings: Option<&Settings>, default: Duration) -> Result<Duration, Failure> {
+    let Some(text) = environment.var_os(VARIABLE) else {
+        return Ok(settings.and_then(|settings| settings.timeout).unwrap_or(default));
+    };
+    let seconds = text.to_str().and_then(|text| text.trim().parse().ok()).and_then(super::timeout);
+    seconds.ok_or_else(|| {
+        let what = format!("{VARIABLE} is no positive number of seconds: {:?}", text.to_string_lossy());
+        Failure::new(Kind::Settings, what).remedy(format!("set it to a number such as 10, or unset {VARIABLE}"))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TEN: Duration = Duration::from_secs(10);
+
+    fn with(text: &str) -> Result<Duration, Failure> {
+        limit(&Environment::of([(VARIABLE, text)]), None, TEN)
+    }
+
+    #[test]
+    fn the_variable_wins_over_the_settings_and_they_over_the_default() {
+        let settings = Settings { timeout: Some(Duration::from_secs(7)), ..Settings::default() };
+        let environment = Environment::of([(VARIABLE, "2.5")]);
+        assert_eq!(limit(&environment, Some(&settings), TEN), Ok(Duration::from_millis(2500)));
+        let environment = Environment::of([("X", "")]);
+        assert_eq!(limit(&environment, Some(&settings), TEN), Ok(Duration::from_secs(7)));
+        assert_eq!(limit(&environment, None, TEN), Ok(TEN));
+    }
+
+    #[test]
+    fn what_is_no_positive_number_is_an_error_that_names_it() {
+        for text in ["0", "-1", "ten", "10s", "NaN", "inf", "1e400", "0.0"] {
+            let failure = with(text).unwrap_err().to_string();
+            assert!(failure.contains(VARIABLE) && failure.contains(text), "{failure}");
+        }
+    }
+}
