@@ -101,7 +101,7 @@ pub struct SetupCommon {
     /// Let this IAM role speak for the registries (written to our own settings file)
     #[arg(long, value_name = "ARN", conflicts_with = "undo")]
     pub role_arn: Option<String>,
-    /// Take stale logins to ECR out of the file's auths, which would win over any helper
+    /// Take old logins to ECR out of the file's auths
     #[arg(long, conflicts_with = "undo")]
     pub clean: bool,
     /// Show what would change, and change nothing

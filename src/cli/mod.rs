@@ -12,12 +12,14 @@ use crate::settings::{Settings, Target};
 
 pub mod arguments;
 mod completions;
+pub mod file;
 mod man;
 pub mod output;
 mod password;
+pub mod setup;
 mod warm;
 
-use arguments::{Arguments, Command};
+use arguments::{Arguments, Command, Setup};
 
 /// Whether `argument`, the first one, is a command of this room (or asks for help or the version).
 pub fn is_command(argument: &OsStr) -> bool {
@@ -59,6 +61,8 @@ pub fn run(args: &[OsString], environment: Environment) -> ExitCode {
         Command::Man => man::run(),
         Command::Password(wanted) => password::run(&wanted, environment),
         Command::Warm(wanted) => warm::run(&wanted, environment),
+        Command::Setup(Setup::Docker(wanted)) => setup::docker(&wanted, &environment),
+        Command::Setup(Setup::Podman(wanted)) => setup::podman(&wanted, &environment),
         _ => {
             let _ = environment;
             output::error("not yet\n");

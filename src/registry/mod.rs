@@ -67,6 +67,12 @@ impl Registry {
         Self::public(&host).or_else(|| Self::private(host))
     }
 
+    /// The private registry of an account in a region; `None` where either is none.
+    pub fn of(account: &str, region: &str) -> Option<Self> {
+        let suffixes = SUFFIXES.iter().filter(|suffix| !suffix.dual_stack);
+        suffixes.map(|suffix| format!("{account}.dkr.ecr.{region}.{}", suffix.text)).find_map(Self::private)
+    }
+
     fn public(host: &str) -> Option<Self> {
         let (_, dual_stack) = PUBLIC.into_iter().find(|(name, _)| *name == host)?;
         Some(Self {

@@ -1,0 +1,212 @@
+//! Files of the user's: read within a bound, replaced whole or not at all.
+//!
+//! A link is followed and stays a link; owner and mode stay; the new content is on the disk before it takes the
+//! old one's name; a file that changed since it was read is left alone.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read as _, Write as _};
+use std::path::{Path, PathBuf};
+
+/// The most that a configuration file may hold, in bytes.
+const LIMIT: u64 = 16 * 1024 * 1024;
+/// How many links may lead from one to the next.
+const LINKS: usize = 16;
+
+/// A file as it was read.
+#[derive(Debug)]
+pub struct Original {
+    /// The name under which people know it.
+    pub path: PathBuf,
+    /// The file itself, where links lead.
+    target: PathBuf,
+    /// What it held; `None` for a file that does not exist yet.
+    pub content: Option<Vec<u8>>,
+}
+
+/// Why a file of the user's could not be read or replaced. Its text names the file and the remedy.
+#[derive(Debug, thiserror::Error)]
+pub enum FileError {
+    /// It cannot be read.
+    #[error("{} cannot be read: {}", .path.display(), reason(.source))]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// It is a directory, a pipe, or bigger than any configuration.
+    #[error("{} is {what}", .path.display())]
+    NotAFile {
+        /// The file.
+        path: PathBuf,
+        /// What it is instead.
+        what: &'static str,
+    },
+    /// It cannot be written.
+    #[error("{} cannot be written: {}", .path.display(), reason(.source))]
+    Write {
+        /// The file, where links lead.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// It belongs to another user, and would not after a change of ours.
+    #[error("{} belongs to the user with the id {owner}: run this as that user", .path.display())]
+    Foreign {
+        /// The file, where links lead.
+        path: PathBuf,
+        /// Its owner.
+        owner: u32,
+    },
+    /// Somebody else wrote it meanwhile.
+    #[error("{} was changed by another program just now, and is left as it is: run this again", .path.display())]
+    Changed {
+        /// The file.
+        path: PathBuf,
+    },
+}
+
+/// An error's reason in words, without Rust's "(os error 13)".
+pub fn reason(error: &io::Error) -> String {
+    let text = error.to_string();
+    text.split(" (os error").next().unwrap_or(&text).to_owned()
+}
+
+impl Original {
+    /// Reads the file at `path`, following links.
+    ///
+    /// # Errors
+    /// It is there and cannot be read, or is no ordinary file.
+    pub fn read(path: &Path) -> Result<Self, FileError> {
+        let target = follow(path)?;
+        let content = content(&target).map_err(|error| match error {
+            FileError::Read { source, .. } => FileError::Read { path: path.to_owned(), source },
+            other => other,
+        })?;
+        Ok(Self { path: path.to_owned(), target, content })
+    }
+
+    /// The file itself, where links lead.
+    pub fn target(&self) -> &Path {
+        &self.target
+    }
+
+    /// Replaces the file by one that holds `new`, atomically.
+    ///
+    /// # Errors
+    /// The old file is left as it was.
+    pub fn replace(&self, new: &[u8]) -> Result<(), FileError> {
+        self.may_replace()?;
+        self.put(&self.target, new, self.content.is_some())
+    }
+
+    /// Fails where [`Original::replace`] would for a reason that is known before.
+    ///
+    /// # Errors
+    /// The file belongs to another user.
+    pub fn may_replace(&self) -> Result<(), FileError> {
+        #[cfg(unix)]
+        if let Ok(metadata) = fs::metadata(&self.target) {
+            use std::os::unix::fs::MetadataExt as _;
+            let user = rustix::process::geteuid();
+            if !user.is_root() && metadata.uid() != user.as_raw() {
+                return Err(FileError::Foreign { path: self.target.clone(), owner: metadata.uid() });
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes what the file held beside it, with its owner and mode; where a link leads, not beside the link.
+    ///
+    /// # Errors
+    /// The copy could not be written.
+    pub fn back_up(&self, copy: &Path) -> Result<(), FileError> {
+        match &self.content {
+            Some(content) => self.put(copy, content, false),
+            None => Ok(()),
+        }
+    }
+
+    fn put(&self, to: &Path, new: &[u8], check: bool) -> Result<(), FileError> {
+        let failed = |source| FileError::Write { path: to.to_owned(), source };
+        let directory = to.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        make_directory(directory).map_err(failed)?;
+        let name = to.file_name().unwrap_or_default().to_string_lossy();
+        let temporary = directory.join(format!(".{name}.{}.tmp", std::process::id()));
+        let written = self.write(&temporary, new).map_err(failed).and_then(|()| {
+            if check && content(&self.target)?.as_ref() != self.content.as_ref() {
+                return Err(FileError::Changed { path: self.path.clone() });
+            }
+            fs::rename(&temporary, to).map_err(failed)
+        });
+        if written.is_err() {
+            let _ = fs::remove_file(&temporary);
+        } else if let Ok(directory) = File::open(directory) {
+            // So that the new name survives a power cut; where a directory cannot be synced, nothing is lost by it.
+            let _ = directory.sync_all();
+        }
+        written
+    }
+
+    /// A new file with the old one's owner and mode (0600 where there was none).
+    fn write(&self, temporary: &Path, new: &[u8]) -> io::Result<()> {
+        let _ = fs::remove_file(temporary);
+        let mut options = OpenOptions::new();
+        options.write(true).create_new(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let mut file = options.open(temporary)?;
+        file.write_all(new)?;
+        if let Ok(metadata) = fs::metadata(&self.target) {
+            #[cfg(unix)]
+            {
+                use std::os::unix::fs::MetadataExt as _;
+                let ours = file.metadata()?;
+                if (ours.uid(), ours.gid()) != (metadata.uid(), metadata.gid()) {
+                    std::os::unix::fs::fchown(&file, Some(metadata.uid()), Some(metadata.gid()))?;
+                }
+            }
+            file.set_permissions(metadata.permissions())?;
+        }
+        file.sync_all()
+    }
+}
+
+fn make_directory(directory: &Path) -> io::Result<()> {
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(directory)
+}
+
+/// Where links lead, also where nothing is there yet.
+fn follow(path: &Path) -> Result<PathBuf, FileError> {
+    let mut target = path.to_owned();
+    for _ in 0..LINKS {
+        match fs::read_link(&target) {
+            Ok(next) => target = target.parent().unwrap_or(Path::new("")).join(next),
+            Err(_) => return Ok(target),
+        }
+    }
+    Err(FileError::NotAFile { path: path.to_owned(), what: "a link that leads round in a circle" })
+}
+
+fn content(path: &Path) -> Result<Option<Vec<u8>>, FileError> {
+    let failed = |source| FileError::Read { path: path.to_owned(), source };
+    let metadata = match fs::metadata(path) {
+        Ok(metadata) => metadata,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(failed(error)),
+    };
+    // Asked before it is opened: opening a pipe would wait for its writer.
+    if !metadata.is_file() {
+        return Err(FileError::NotAFile { path: path.to_owned(), what: "not an ordinary file" });
+    }
+    let mut content = Vec::new();
+    File::open(path).and_then(|file| file.take(LIMIT + 1).read_to_end(&mut content)).map_err(failed)?;
+    if content.len() as u64 > LIMIT {
+        return Err(FileError::NotAFile { path: path.to_owned(), what: "bigger than any configuration file" });
+    }
+    Ok(Some(content))
+}

@@ -1,0 +1,112 @@
+//! What the file was before `setup` came, and how `--undo` gives it back.
+
+use std::path::{Path, PathBuf};
+
+use super::client::{Edits, HELPER, HELPERS, STORE, parse};
+use super::json::{Document, NotJson};
+use super::{SetupError, client};
+use crate::cli::file::Original;
+
+/// Where the copy of `path` is kept: beside the name that people know, not where a link may lead.
+pub fn path(path: &Path) -> PathBuf {
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(".before-ecr-login");
+    path.with_file_name(name)
+}
+
+/// Keeps a copy of what the file was before anything of ours was in it.
+pub fn keep(original: &Original, document: &Document) -> Result<Option<PathBuf>, SetupError> {
+    let copy = path(&original.path);
+    let untouched = !has_ours(document);
+    if original.content.is_none() || (copy.exists() && !untouched) {
+        return Ok(None);
+    }
+    original.back_up(&copy)?;
+    Ok(Some(copy))
+}
+
+fn has_ours(document: &Document) -> bool {
+    document.string(STORE).as_deref() == Some(HELPER) || ours(document).next().is_some()
+}
+
+fn ours(document: &Document) -> impl Iterator<Item = String> {
+    let entries = document.section(HELPERS).into_iter();
+    entries.filter(|(_, value)| value.as_deref() == Some(HELPER)).map(|(key, _)| key)
+}
+
+/// The file as it is to be after `--undo`.
+#[derive(Debug)]
+pub enum Undone {
+    /// Nothing of ours is in it.
+    Nothing,
+    /// It says what it said before: these very bytes.
+    Before(Vec<u8>),
+    /// There was no file, and there is nothing but ours in it now.
+    NoFile,
+    /// Ours is out, and what changed since then stays.
+    Edited(Document),
+}
+
+/// Takes out what `setup` put in: entries of `registries`, or everything if that is empty.
+pub fn undo(original: &Original, document: &Document, registries: &[String]) -> Result<Undone, SetupError> {
+    let copy = Original::read(&path(&original.path))?;
+    let before = match &copy.content {
+        Some(bytes) => parse(&copy.path, bytes)?,
+        None => Document::empty(),
+    };
+    let put_in = put_in(&before, document, registries);
+    if put_in.helpers.is_empty() && !put_in.store {
+        return Ok(Undone::Nothing);
+    }
+    let failed = |source| SetupError::NotJson { path: original.path.clone(), source };
+    if registries.is_empty() {
+        let mut again = before.clone();
+        client::apply(&mut again, &put_in).map_err(failed)?;
+        if again == *document {
+            return Ok(match copy.content {
+                Some(bytes) => Undone::Before(bytes),
+                None => Undone::NoFile,
+            });
+        }
+    }
+    let mut edited = document.clone();
+    take_out(&mut edited, &before, &put_in).map_err(failed)?;
+    Ok(match copy.content {
+        Some(bytes) if edited.compact() == before.compact() => Undone::Before(bytes),
+        _ => Undone::Edited(edited),
+    })
+}
+
+/// What the file has of ours now and had not before; also the old logins that it had and has no more.
+fn put_in(before: &Document, now: &Document, registries: &[String]) -> Edits {
+    let had: Vec<String> = ours(before).collect();
+    let wanted = |host: &String| registries.is_empty() || registries.contains(host);
+    let logins_now = client::logins(now);
+    Edits {
+        helpers: ours(now).filter(|host| !had.contains(host) && wanted(host)).collect(),
+        store: registries.is_empty()
+            && now.string(STORE).as_deref() == Some(HELPER)
+            && before.string(STORE).as_deref() != Some(HELPER),
+        clean: client::logins(before).into_iter().filter(|host| !logins_now.contains(host)).collect(),
+    }
+}
+
+fn take_out(document: &mut Document, before: &Document, put_in: &Edits) -> Result<(), NotJson> {
+    let helpers_before = before.section(HELPERS);
+    for host in &put_in.helpers {
+        match helpers_before.iter().find(|(key, _)| key == host) {
+            Some((_, Some(helper))) => document.set_in(HELPERS, host, helper)?,
+            _ => document.remove_in(HELPERS, host)?,
+        }
+    }
+    if !before.has(HELPERS) && document.section(HELPERS).is_empty() {
+        document.remove(HELPERS)?;
+    }
+    if put_in.store {
+        match before.string(STORE) {
+            Some(store) => document.set(STORE, &store)?,
+            None => document.remove(STORE)?,
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,91 @@
+//! `setup`: makes docker, podman or the kubelet use this helper, and takes it out again.
+
+mod backup;
+mod client;
+mod discovery;
+pub mod json;
+pub mod places;
+mod settings_file;
+
+use std::path::{Path, PathBuf};
+
+use similar::TextDiff;
+
+use super::file::FileError;
+use crate::settings::SettingsError;
+
+pub use client::{docker, podman};
+
+/// Why nothing was set up. Nothing has been changed then, unless the text says so.
+#[derive(Debug, thiserror::Error)]
+pub enum SetupError {
+    /// A file could not be read or written.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// The client's file is not JSON.
+    #[error("{} is not JSON and is left as it is: {source}; mend it, or name another file with --file", .path.display())]
+    NotJson {
+        /// The file.
+        path: PathBuf,
+        /// Where and why.
+        source: json::NotJson,
+    },
+    /// Our own settings file is broken, or would be.
+    #[error("{0}; mend the settings file first")]
+    Settings(#[from] SettingsError),
+    /// Our own settings file is not TOML.
+    #[error("{}: {reason}; mend it first", .path.display())]
+    NotToml {
+        /// The file.
+        path: PathBuf,
+        /// Where and why.
+        reason: String,
+    },
+    /// `registry = [...]` instead of `[[registry]]`.
+    #[error("{}: \"registry\" is not written as [[registry]] tables, so setup cannot add one", .path.display())]
+    Inline {
+        /// The file.
+        path: PathBuf,
+    },
+    /// Another entry matches first.
+    #[error("{}: an earlier entry matches {registry}: move or change that one", .path.display())]
+    Hidden {
+        /// The file.
+        path: PathBuf,
+        /// The registry's host.
+        registry: String,
+    },
+    /// Nobody's home.
+    #[error("there is no home directory: set HOME, or name the file with --file")]
+    NoHome,
+    /// A name that this helper would never answer for.
+    #[error("{0} is not the name of an Amazon ECR registry (ACCOUNT.dkr.ecr.REGION.amazonaws.com or public.ecr.aws)")]
+    NotEcr(String),
+    /// Nothing was named and nothing was found.
+    #[error(
+        "no registry was found in your AWS profiles or among the images here: name one with \
+         --registry ACCOUNT.dkr.ecr.REGION.amazonaws.com"
+    )]
+    NothingFound,
+    /// `--store` would hide logins.
+    #[error(
+        "{} holds logins to other registries ({registries}), which docker would not see behind a credsStore: name \
+         registries with --registry instead of --store, or move those logins to a store of their own first",
+        .path.display()
+    )]
+    HidesLogins {
+        /// The file.
+        path: PathBuf,
+        /// The hosts.
+        registries: String,
+    },
+    /// stdout is closed or full.
+    #[error("the changes cannot be shown: {0}")]
+    Output(#[from] std::io::Error),
+}
+
+/// The difference between two texts, for people.
+pub fn difference(path: &Path, old: &str, new: &str) -> String {
+    let name = path.display().to_string();
+    TextDiff::from_lines(old, new).unified_diff().context_radius(3).header(&name, &name).to_string()
+}

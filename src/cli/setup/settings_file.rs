@@ -1,0 +1,215 @@
+//! Edits to our own settings file for `setup`: comments and order stay, and what was put in can be told from what
+//! people wrote, by a comment of ours before it.
+
+use std::path::{Path, PathBuf};
+
+use toml_edit::{ArrayOfTables, DocumentMut, Item, Table, value};
+
+use super::SetupError;
+use crate::cli::file::Original;
+use crate::environment::Environment;
+use crate::registry::Registry;
+use crate::settings::{Settings, SettingsError};
+
+/// Stands before everything that `setup` writes.
+const MARK: &str = "# by setup; setup --undo takes it out\n";
+
+/// What to say in the settings file.
+#[derive(Clone, Debug, Default)]
+pub struct Wishes<'a> {
+    /// The registries' hosts that `profile` and `role_arn` are for.
+    pub registries: &'a [String],
+    /// `profile`
+    pub profile: Option<&'a str>,
+    /// `role_arn`
+    pub role_arn: Option<&'a str>,
+    /// `delegate`, the helper that goes on serving names that are not ECR's.
+    pub delegate: Option<&'a str>,
+}
+
+impl Wishes<'_> {
+    /// Whether the file is to be touched at all.
+    pub fn is_empty(&self) -> bool {
+        self.profile.is_none() && self.role_arn.is_none() && self.delegate.is_none()
+    }
+}
+
+/// The file that a change goes to: the one in force, or the user's own where there is none yet.
+///
+/// # Errors
+/// The file in force is broken: it is not for `setup` to mend.
+pub fn path(environment: &Environment) -> Result<PathBuf, SetupError> {
+    match Settings::load(environment) {
+        Ok(Settings { path: Some(path), .. }) | Err(SettingsError::Missing(path)) => Ok(path),
+        Ok(_) => {
+            let directory = environment.config_dir().ok_or(SetupError::NoHome)?;
+            Ok(directory.join("ecr-login").join("config.toml"))
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// The file's text with the wishes in it.
+///
+/// # Errors
+/// The text is no TOML, or would be no settings file with the wishes in it.
+pub fn with(original: &Original, wishes: &Wishes<'_>) -> Result<String, SetupError> {
+    let mut document = read(original)?;
+    if let Some(delegate) = wishes.delegate
+        && document.get("delegate").and_then(Item::as_str) != Some(delegate)
+    {
+        // A key at the top must stand before the first table.
+        document.insert("delegate", value(delegate));
+        if let Some(mut key) = document.key_mut("delegate") {
+            key.leaf_decor_mut().set_prefix(MARK);
+        }
+    }
+    if wishes.profile.is_some() || wishes.role_arn.is_some() {
+        let entries = document.entry("registry").or_insert_with(|| Item::ArrayOfTables(ArrayOfTables::new()));
+        let Some(entries) = entries.as_array_of_tables_mut() else {
+            return Err(SetupError::Inline { path: original.path.clone() });
+        };
+        for registry in wishes.registries {
+            say(entries, registry, wishes);
+        }
+    }
+    checked(&original.path, document.to_string(), wishes)
+}
+
+fn say(entries: &mut ArrayOfTables, registry: &str, wishes: &Wishes<'_>) {
+    let pattern = |entry: &Table| entry.get("match").and_then(Item::as_str).unwrap_or_default().to_owned();
+    let keys = [("profile", wishes.profile), ("role_arn", wishes.role_arn)];
+    if let Some(entry) = entries.iter_mut().find(|entry| pattern(entry).eq_ignore_ascii_case(registry)) {
+        for (key, wish) in keys {
+            let Some(wish) = wish else { continue };
+            match entry.get_mut(key).and_then(Item::as_value_mut) {
+                Some(old) if old.as_str() == Some(wish) => {}
+                Some(old) => {
+                    let decor = old.decor().clone();
+                    *old = wish.into();
+                    *old.decor_mut() = decor;
+                }
+                None => entry[key] = value(wish),
+            }
+        }
+        return;
+    }
+    let mut entry = Table::new();
+    entry["match"] = value(registry);
+    for (key, wish) in keys {
+        if let Some(wish) = wish {
+            entry[key] = value(wish);
+        }
+    }
+    entry.decor_mut().set_prefix(format!("\n{MARK}"));
+    // The first entry that matches wins, so a new one goes before the first one with a wildcard.
+    let before = entries.iter().position(|entry| pattern(entry).contains('*'));
+    match before {
+        Some(before) => entries.insert(before, entry),
+        None => entries.push(entry),
+    }
+}
+
+/// The file's text without what `setup` put in: the entries of `registries` (of all, if that is empty), and the
+/// delegate if `store` goes too. Also the delegate that was in force.
+///
+/// # Errors
+/// The text is no TOML.
+pub fn without(original: &Original, registries: &[String], store: bool) -> Result<String, SetupError> {
+    let mut document = read(original)?;
+    let ours = |prefix: Option<&toml_edit::RawString>| {
+        prefix.and_then(toml_edit::RawString::as_str).is_some_and(|prefix| prefix.contains(MARK.trim_end()))
+    };
+    if store && document.key("delegate").is_some_and(|key| ours(key.leaf_decor().prefix())) {
+        document.remove("delegate");
+    }
+    let mut empty = false;
+    if let Some(entries) = document.get_mut("registry").and_then(Item::as_array_of_tables_mut) {
+        entries.retain(|entry| {
+            let pattern = entry.get("match").and_then(Item::as_str).unwrap_or_default();
+            let named = registries.is_empty() || registries.iter().any(|registry| registry == pattern);
+            !(named && ours(entry.decor().prefix()))
+        });
+        empty = entries.is_empty();
+    }
+    if empty {
+        document.remove("registry");
+    }
+    Ok(document.to_string())
+}
+
+fn read(original: &Original) -> Result<DocumentMut, SetupError> {
+    let path = original.path.clone();
+    let text = String::from_utf8(original.content.clone().unwrap_or_default())
+        .map_err(|_| SetupError::NotToml { path: path.clone(), reason: "not UTF-8".to_owned() })?;
+    text.parse().map_err(|error: toml_edit::TomlError| {
+        let reason = error.to_string().lines().collect::<Vec<_>>().join(" ");
+        SetupError::NotToml { path, reason }
+    })
+}
+
+/// What is about to be written must be a settings file, and say what was wished.
+fn checked(path: &Path, text: String, wishes: &Wishes<'_>) -> Result<String, SetupError> {
+    let settings = Settings::parse(path, &text)?;
+    for name in wishes.registries {
+        let Some(target) = settings.target(name).or_else(|| {
+            let registry = Registry::parse(name)?;
+            settings.target(registry.host())
+        }) else {
+            continue;
+        };
+        let profile = target.speaker.profile.as_deref();
+        if wishes.profile.is_some() && profile != wishes.profile {
+            return Err(SetupError::Hidden { path: path.to_owned(), registry: name.clone() });
+        }
+    }
+    Ok(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn original(text: &str) -> Original {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("config.toml");
+        std::fs::write(&path, text).unwrap();
+        Original::read(&path).unwrap()
+    }
+
+    const REGISTRY: &str = "123456789012.dkr.ecr.eu-west-1.amazonaws.com";
+
+    #[test]
+    fn a_new_entry_goes_before_a_wildcard_and_comments_stay() {
+        let before = "# mine\ntimeout = 5 # short\n\n# all of them\n[[registry]]\nmatch = \"*.dkr.ecr.*.amazonaws.com\"\nprofile = \"base\"\n";
+        let registries = [REGISTRY.to_owned()];
+        let wishes =
+            Wishes { registries: &registries, profile: Some("prod"), delegate: Some("pass"), ..Wishes::default() };
+        let after = with(&original(before), &wishes).unwrap();
+        let expected = format!(
+            "# mine\ntimeout = 5 # short\n{MARK}delegate = \"pass\"\n\n{MARK}[[registry]]\nmatch = \"{REGISTRY}\"\nprofile = \"prod\"\n\n# all of them\n[[registry]]\nmatch = \"*.dkr.ecr.*.amazonaws.com\"\nprofile = \"base\"\n"
+        );
+        assert_eq!(after, expected);
+        assert_eq!(with(&original(&after), &wishes).unwrap(), after, "again is a no-op");
+        assert_eq!(without(&original(&after), &[], true).unwrap(), before, "undo gives back the bytes");
+    }
+
+    #[test]
+    fn an_entry_of_the_users_is_changed_in_its_place() {
+        let before = format!(
+            "[[registry]]\nmatch = \"{REGISTRY}\" # x\nprofile = \"dev\" # y\nsession_name = \"s\"\nrole_arn = \"arn:aws:iam::123456789012:role/r\"\n"
+        );
+        let registries = [REGISTRY.to_owned()];
+        let wishes = Wishes { registries: &registries, profile: Some("prod"), ..Wishes::default() };
+        let after = with(&original(&before), &wishes).unwrap();
+        assert_eq!(after, before.replace("\"dev\"", "\"prod\""));
+        assert_eq!(without(&original(&after), &[], true).unwrap(), after);
+    }
+
+    #[test]
+    fn a_role_that_is_none_is_refused() {
+        let registries = [REGISTRY.to_owned()];
+        let wishes = Wishes { registries: &registries, role_arn: Some("nonsense"), ..Wishes::default() };
+        assert!(with(&original(""), &wishes).is_err());
+    }
+}
