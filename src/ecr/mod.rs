@@ -1,15 +1,42 @@
 //! The only room that starts tokio, TLS and the SDK: one authorization token, by the identity's own
 //! source of credentials, within the deadline.
+//!
+//! | file | knows |
+//! |---|---|
+//! | `aws` | what every call shares: clients, deadline, patience, the SDK's configuration |
+//! | `token` | `GetAuthorizationToken` of both services, and what an answer must look like |
+//! | `credentials` | a source of credentials to keys |
+//! | `http`, `connect`, `proxy`, `tls`, `dns` | the way to a server |
+//! | `progress`, `fault`, `explain` | what went wrong, for a person |
+//! | `retry` | when to try again |
+
+pub mod aws;
+mod connect;
+mod dns;
+pub mod explain;
+mod fault;
+mod http;
+mod progress;
+mod proxy;
+pub mod retry;
+mod tls;
+mod token;
+
+use std::time::Duration;
 
 pub mod credentials;
 
 use crate::broker::Patience;
 use crate::deadline::Deadline;
 use crate::environment::Environment;
-use crate::failure::Failure;
+use crate::failure::{Failure, Kind};
 use crate::identity::Identity;
-use crate::registry::Registry;
+use crate::registry::{Registry, Service};
 use crate::secret::Secret;
+use aws::Aws;
+
+/// ECR Public serves without credentials too: whoever waits for ours is better served by an anonymous pull.
+const PUBLIC_LIMIT: Duration = Duration::from_secs(3);
 
 /// What ECR handed out.
 #[derive(Clone, Debug)]
@@ -27,11 +54,30 @@ pub struct Token {
 /// # Errors
 /// Whatever failed on the way, with what a person must do.
 pub fn fetch(
-    _environment: &Environment,
-    _identity: &Identity,
-    _registry: &Registry,
-    _deadline: Deadline,
-    _patience: Patience,
+    environment: &Environment,
+    identity: &Identity,
+    registry: &Registry,
+    deadline: Deadline,
+    patience: Patience,
 ) -> Result<Token, Failure> {
-    Err(Failure::new(crate::failure::Kind::Other, "no ecr"))
+    let (deadline, patience) = match registry.service() {
+        Service::Private => (deadline, patience),
+        Service::Public => (deadline.at_most(PUBLIC_LIMIT), Patience::Client),
+    };
+    let aws = Aws::new(environment, identity, registry, deadline, patience)?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_io()
+        .enable_time()
+        .build()
+        .map_err(|e| Failure::new(Kind::Other, format!("cannot start the network runtime: {e}")))?;
+    let fetched = runtime.block_on(async {
+        let credentials = credentials::of(&identity.source, &aws).await?;
+        token::get(&aws, credentials).await
+    });
+    // A name lookup of the system's may still hang in a thread of the runtime: it is not waited for.
+    runtime.shutdown_background();
+    fetched.map_err(|failure| match failure.identity {
+        Some(_) => failure,
+        None => failure.by(&identity.label),
+    })
 }

@@ -1,0 +1,133 @@
+//! What every call to AWS needs: clients, deadline, patience, the SDK's configuration and one way to ask.
+
+use std::future::Future;
+
+use aws_smithy_async::rt::sleep::TokioSleep;
+use aws_smithy_runtime_api::client::http::SharedHttpClient;
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use aws_smithy_runtime_api::client::result::SdkError;
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+use aws_smithy_types::retry::RetryConfig;
+use aws_smithy_types::timeout::TimeoutConfig;
+use aws_types::region::Region;
+use aws_types::sdk_config::{self, SdkConfig};
+use aws_types::sdk_ua_metadata::FrameworkMetadata;
+
+use super::explain::{self, Asked, Trouble};
+use super::http::Clients;
+use super::progress::Progress;
+use super::retry;
+use crate::broker::Patience;
+use crate::deadline::Deadline;
+use crate::environment::Environment;
+use crate::failure::Failure;
+use crate::identity::{Identity, Network};
+use crate::registry::Registry;
+
+/// One fetch's view of AWS. Credential sources and the ECR call share it, so that connections and certificates
+/// are used again.
+#[derive(Debug)]
+pub struct Aws<'a> {
+    /// Variables, user, home.
+    pub environment: &'a Environment,
+    /// Endpoints and certificates.
+    pub network: &'a Network,
+    /// For which registry; its region is that of STS too.
+    pub registry: &'a Registry,
+    /// As whom, in words.
+    pub label: &'a str,
+    /// When everything must have answered.
+    pub deadline: Deadline,
+    /// How throttling is met.
+    pub patience: Patience,
+    clients: Clients,
+    progress: Progress,
+}
+
+impl<'a> Aws<'a> {
+    /// Opens nothing and reads nothing but the proxy variables.
+    ///
+    /// # Errors
+    /// A proxy variable that cannot be understood.
+    pub fn new(
+        environment: &'a Environment,
+        identity: &'a Identity,
+        registry: &'a Registry,
+        deadline: Deadline,
+        patience: Patience,
+    ) -> Result<Self, Failure> {
+        let progress = Progress::default();
+        let clients = Clients::new(environment, &identity.network, &progress)?;
+        let (network, label) = (&identity.network, identity.label.as_str());
+        Ok(Self { environment, network, registry, label, deadline, patience, clients, progress })
+    }
+
+    /// The HTTP client for AWS's services: proxies, certificates, 3 s to connect.
+    pub fn http(&self) -> SharedHttpClient {
+        self.clients.aws.clone()
+    }
+
+    /// The HTTP client for instance metadata and container credentials: no proxy, 1 s to connect. The SDK's read
+    /// timeout is honoured.
+    pub fn http_nearby(&self) -> SharedHttpClient {
+        self.clients.nearby.clone()
+    }
+
+    /// What to build a service's client from: `aws_sdk_sts::Client::new(&aws.sdk(region, endpoint).build())`.
+    ///
+    /// Without `endpoint` the SDK's own rules find the host, by `network`'s FIPS and dual-stack wishes. Tries and
+    /// timeouts are [`Aws::call`]'s.
+    pub fn sdk(&self, region: &str, endpoint: Option<&str>) -> sdk_config::Builder {
+        let mut builder = SdkConfig::builder()
+            .behavior_version(aws_sdk_ecr::config::BehaviorVersion::latest())
+            .region(Region::new(region.to_owned()))
+            .http_client(self.http())
+            .sleep_impl(TokioSleep::new())
+            .time_source(aws_smithy_async::time::SystemTimeSource::new())
+            .retry_config(RetryConfig::disabled())
+            .timeout_config(TimeoutConfig::disabled())
+            .identity_cache(aws_smithy_runtime::client::identity::IdentityCache::no_cache());
+        if let Ok(us) = FrameworkMetadata::new(env!("CARGO_PKG_NAME"), Some(env!("CARGO_PKG_VERSION"))) {
+            builder = builder.framework_metadata(us);
+        }
+        match endpoint {
+            // FIPS and dual-stack together with an endpoint are an error of the SDK's resolver.
+            Some(url) => builder.endpoint_url(url),
+            None => builder.use_fips(self.network.use_fips).use_dual_stack(self.network.use_dual_stack),
+        }
+    }
+
+    /// Makes a call, again where [`retry::pause`] says so, until the deadline.
+    ///
+    /// # Errors
+    /// The last failure, taken apart, with a [`Failure`] that says it; the caller may put a better remedy in.
+    pub async fn call<T, E, Made>(&self, asked: &Asked<'_>, mut make: impl FnMut() -> Made) -> Result<T, Trouble>
+    where
+        Made: Future<Output = Result<T, SdkError<E, HttpResponse>>>,
+        E: ProvideErrorMetadata + std::error::Error + 'static,
+    {
+        let mut tries = 0;
+        loop {
+            let answer = tokio::time::timeout(self.deadline.left(), make()).await;
+            tries += 1;
+            let trouble = match answer {
+                Ok(Ok(answer)) => {
+                    self.progress.clear();
+                    return Ok(answer);
+                }
+                Ok(Err(error)) => explain::sdk_error(asked, &error),
+                Err(_) => return Err(explain::deadline(asked, self.deadline.limit(), &self.progress)),
+            };
+            let left = self.deadline.left();
+            match retry::pause(self.patience, tries, trouble.outcome(), left, retry::chance()) {
+                Some(pause) => tokio::time::sleep(pause).await,
+                None => return Err(trouble),
+            }
+        }
+    }
+
+    /// What is being waited for; for whoever lets the deadline pass outside [`Aws::call`].
+    pub fn progress(&self) -> &Progress {
+        &self.progress
+    }
+}

@@ -1,0 +1,71 @@
+//! Our clock against the server's.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use aws_smithy_types::DateTime;
+use aws_smithy_types::date_time::Format;
+
+use super::Asked;
+use crate::failure::{Failure, Kind};
+
+/// AWS takes signatures within five minutes of its own clock (IAM user guide, "Signature Version 4"); the SDK
+/// begins to correct at four.
+const TOLERATED: i64 = 4 * 60;
+
+/// By how many seconds our clock is ahead of the answer's `Date` header.
+pub fn skew(raw: &HttpResponse) -> Option<i64> {
+    let date = DateTime::from_str(raw.headers().get("date")?, Format::HttpDate).ok()?;
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).ok()?.as_secs();
+    i64::try_from(now).ok()?.checked_sub(date.secs())
+}
+
+/// Whether a signature would be refused for it.
+pub fn too_far(skew: i64) -> bool {
+    skew.abs() > TOLERATED
+}
+
+/// Whether a wrong clock may be behind this error code.
+pub fn blamed(code: &str) -> bool {
+    matches!(
+        code,
+        "InvalidSignatureException"
+            | "SignatureDoesNotMatch"
+            | "RequestTimeTooSkewed"
+            | "RequestExpired"
+            | "RequestInTheFuture"
+            | "AuthFailure"
+            | "AccessDeniedException"
+            | "IncompleteSignature"
+    )
+}
+
+/// What to say of it.
+pub fn failure(asked: &Asked<'_>, skew: i64) -> Failure {
+    let direction = if skew > 0 { "ahead of" } else { "behind" };
+    let what =
+        format!("{} refused the signature: this machine's clock is {} {direction} AWS's", asked.service, span(skew));
+    Failure::new(Kind::Credentials, what)
+        .remedy("set the clock (timedatectl set-ntp true; for a VM or WSL: restart it)")
+}
+
+fn span(skew: i64) -> String {
+    let seconds = skew.unsigned_abs();
+    match (seconds / 86_400, seconds / 3_600, seconds / 60) {
+        (days, _, _) if days >= 2 => format!("{days} days"),
+        (_, hours, _) if hours >= 2 => format!("{hours} hours"),
+        (_, _, minutes) => format!("{minutes} minutes"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_span_is_said_in_the_unit_that_people_use() {
+        assert_eq!(span(-600), "10 minutes");
+        assert_eq!(span(7_300), "2 hours");
+        assert_eq!(span(86_400 * 3), "3 days");
+    }
+}

@@ -1,0 +1,192 @@
+//! From the SDK's errors to a line for a person: what was asked, why it failed, what to do.
+
+mod clock;
+mod ecr;
+mod text;
+mod transport;
+
+use std::time::Duration;
+
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use aws_smithy_runtime_api::client::result::SdkError;
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+
+pub use ecr::refused;
+pub use text::{one_line, without_secrets};
+
+use super::progress::{Phase, Progress};
+use super::retry::Outcome;
+use crate::failure::{Failure, Kind};
+
+/// Who was asked, for the message.
+#[derive(Clone, Copy, Debug)]
+pub struct Asked<'a> {
+    /// The service as people call it: `ECR`, `STS`, `the SSO portal`.
+    pub service: &'a str,
+    /// The API host (with its port), or the endpoint's URL.
+    pub host: &'a str,
+}
+
+/// What kind of trouble it was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Class {
+    /// The service said no.
+    Refused,
+    /// The service said "too fast".
+    Throttled,
+    /// The service failed: 5xx.
+    Server,
+    /// The answer was not what the service answers.
+    Garbage,
+    /// Name, TCP, proxy or a connection that broke.
+    Network,
+    /// TLS refused the server, which another try does not mend.
+    Tls,
+    /// Our clock is too far from the server's.
+    Clock,
+    /// The deadline passed.
+    Deadline,
+    /// Something of ours: a CA bundle, an endpoint.
+    Setup,
+}
+
+/// A call that failed, taken apart.
+#[derive(Clone, Debug)]
+pub struct Trouble {
+    /// What kind it was.
+    pub class: Class,
+    /// The service's error code: `AccessDeniedException`.
+    pub code: Option<String>,
+    /// The service's message, one line within bounds.
+    pub message: Option<String>,
+    /// The HTTP status.
+    pub status: Option<u16>,
+    /// The same for the user.
+    pub failure: Failure,
+}
+
+impl Trouble {
+    fn new(class: Class, failure: Failure) -> Self {
+        Self { class, code: None, message: None, status: None, failure }
+    }
+
+    /// Whether another try may do.
+    pub fn outcome(&self) -> Outcome {
+        match self.class {
+            Class::Throttled => Outcome::Throttled,
+            Class::Server | Class::Network => Outcome::Transient,
+            Class::Clock => Outcome::Clock,
+            Class::Refused | Class::Garbage | Class::Tls | Class::Deadline | Class::Setup => Outcome::Final,
+        }
+    }
+}
+
+impl From<Trouble> for Failure {
+    fn from(trouble: Trouble) -> Self {
+        trouble.failure
+    }
+}
+
+/// The deadline passed: what was being waited for, and whose.
+pub fn deadline(asked: &Asked<'_>, limit: Duration, progress: &Progress) -> Trouble {
+    let (phase, host) = progress.now();
+    let host = host.unwrap_or_else(|| asked.host.to_owned());
+    let what = format!("{} did not answer within {}: {phase}", asked.service, seconds(limit));
+    let remedy = match phase {
+        Phase::Name => "check the name servers in /etc/resolv.conf, or raise ECR_LOGIN_TIMEOUT",
+        Phase::Proxy => "check the proxy that HTTPS_PROXY names, or add the host to NO_PROXY",
+        Phase::Connect | Phase::Tls => "check the network, a firewall or a missing proxy setting (HTTPS_PROXY)",
+        Phase::Idle | Phase::Answer | Phase::Body => "try again, or raise ECR_LOGIN_TIMEOUT",
+    };
+    Trouble::new(Class::Deadline, Failure::new(Kind::Network, what).at(host).remedy(remedy))
+}
+
+/// A limit as people say it.
+fn seconds(limit: Duration) -> String {
+    let seconds = limit.as_secs_f64();
+    if seconds.fract() == 0.0 { format!("{seconds:.0} s") } else { format!("{seconds:.1} s") }
+}
+
+/// The SDK's error, taken apart.
+pub fn sdk_error<E>(asked: &Asked<'_>, error: &SdkError<E, HttpResponse>) -> Trouble
+where
+    E: ProvideErrorMetadata + std::error::Error + 'static,
+{
+    match error {
+        SdkError::ServiceError(context) => service_error(asked, context.err().meta(), context.raw()),
+        SdkError::ResponseError(context) => {
+            let status = context.raw().status().as_u16();
+            let mut trouble = transport::unreadable(asked, status, error);
+            trouble.status = Some(status);
+            trouble
+        }
+        SdkError::DispatchFailure(context) => match context.as_connector_error() {
+            Some(connector) => transport::connector(asked, connector),
+            None => transport::setup(asked, error),
+        },
+        SdkError::TimeoutError(_) => {
+            let what = format!("{} did not answer in time", asked.service);
+            Trouble::new(Class::Network, Failure::new(Kind::Network, what).at(asked.host))
+        }
+        _ => transport::setup(asked, error),
+    }
+}
+
+fn service_error(asked: &Asked<'_>, meta: &aws_smithy_types::error::ErrorMetadata, raw: &HttpResponse) -> Trouble {
+    let status = raw.status().as_u16();
+    let code = meta.code().map(|code| one_line(code, 60));
+    let message = meta.message().map(|message| one_line(&without_secrets(message), 200));
+    let skew = clock::skew(raw);
+    let (class, failure) = match code.as_deref() {
+        Some(code) if clock::blamed(code) && skew.is_some_and(clock::too_far) => {
+            (Class::Clock, clock::failure(asked, skew.unwrap_or_default()))
+        }
+        Some(code) if is_throttling(code) || status == 429 => (Class::Throttled, throttled(asked, code)),
+        None if status == 429 => (Class::Throttled, throttled(asked, "HTTP 429")),
+        _ if status >= 500 => (Class::Server, server_failed(asked, status, code.as_deref(), message.as_deref())),
+        Some(code) => (Class::Refused, said_no(asked, code, message.as_deref())),
+        None => (Class::Garbage, transport::stranger(asked, status, raw)),
+    };
+    Trouble { class, code, message, status: Some(status), failure }
+}
+
+fn said_no(asked: &Asked<'_>, code: &str, message: Option<&str>) -> Failure {
+    let what = match message {
+        Some(message) => format!("{} refused the call: {code}: {message}", asked.service),
+        None => format!("{} refused the call: {code}", asked.service),
+    };
+    Failure::new(Kind::Credentials, what)
+}
+
+fn throttled(asked: &Asked<'_>, code: &str) -> Failure {
+    let what = format!("{} is asked too often by this account and region ({code})", asked.service);
+    Failure::new(Kind::Throttled, what).at(asked.host).remedy("try again in a minute")
+}
+
+fn server_failed(asked: &Asked<'_>, status: u16, code: Option<&str>, message: Option<&str>) -> Failure {
+    let said: String = [code, message].into_iter().flatten().map(|text| format!(": {text}")).collect();
+    let what = format!("{} failed with HTTP {status}{said}", asked.service);
+    Failure::new(Kind::Network, what)
+        .at(asked.host)
+        .remedy("try again; if it goes on, see https://health.aws.amazon.com")
+}
+
+/// The codes that AWS's SDKs take for throttling (SDK reference guide, "Retry behavior").
+fn is_throttling(code: &str) -> bool {
+    matches!(
+        code,
+        "Throttling"
+            | "ThrottlingException"
+            | "ThrottledException"
+            | "RequestThrottledException"
+            | "RequestThrottled"
+            | "TooManyRequestsException"
+            | "RequestLimitExceeded"
+            | "LimitExceededException"
+            | "BandwidthLimitExceeded"
+            | "ProvisionedThroughputExceededException"
+            | "PriorRequestNotComplete"
+            | "EC2ThrottledException"
+            | "SlowDown"
+    )
+}

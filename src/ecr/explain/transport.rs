@@ -1,0 +1,207 @@
+//! Failures below the service: connections, TLS, proxies, answers that are not the service's.
+
+use std::error::Error;
+use std::io;
+
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use aws_smithy_runtime_api::client::result::{ConnectorError, SdkError};
+use rustls::CertificateError;
+
+use super::text::{one_line, without_secrets};
+use super::{Asked, Class, Trouble};
+use crate::ecr::fault::Fault;
+use crate::failure::{Failure, Kind};
+
+/// No answer at all.
+pub fn connector(asked: &Asked<'_>, error: &ConnectorError) -> Trouble {
+    let chain: &(dyn Error + 'static) = error;
+    if let Some(fault) = find::<Fault>(chain) {
+        return of_fault(asked, fault);
+    }
+    if error.is_timeout() {
+        let what = format!("{} did not answer in time", asked.service);
+        return Trouble::new(Class::Network, Failure::new(Kind::Network, what).at(asked.host));
+    }
+    if error.is_user() {
+        return Trouble::new(
+            Class::Setup,
+            Failure::new(Kind::Settings, format!("{} cannot be asked: {}", asked.service, root(chain))).at(asked.host),
+        );
+    }
+    let reason = match find::<hyper::Error>(chain) {
+        Some(e) if e.is_parse() && e.to_string().contains("too large") => {
+            "the answer's headers are too large".to_owned()
+        }
+        Some(e) if e.is_parse() => "the answer is not HTTP".to_owned(),
+        Some(e) if e.is_incomplete_message() => "the connection was closed before an answer came".to_owned(),
+        _ => match find::<io::Error>(chain) {
+            Some(e) if e.kind() == io::ErrorKind::ConnectionReset => "the connection was reset".to_owned(),
+            _ => root(chain),
+        },
+    };
+    let class = match find::<hyper::Error>(chain) {
+        Some(e) if e.is_parse() => Class::Garbage,
+        _ => Class::Network,
+    };
+    let what = format!("{} gave no answer: {reason}", asked.service);
+    Trouble::new(class, Failure::new(Kind::Network, what).at(asked.host).remedy(remedy_between(class)))
+}
+
+fn remedy_between(class: Class) -> &'static str {
+    match class {
+        Class::Garbage => "check the endpoint (AWS_ENDPOINT_URL) and the proxy: something else answers there",
+        _ => "try again; if it goes on, check the proxy or firewall on the way",
+    }
+}
+
+fn of_fault(asked: &Asked<'_>, fault: &Fault) -> Trouble {
+    let failure = |what: String| Failure::new(Kind::Network, what).at(asked.host);
+    match fault {
+        Fault::Name { host, .. } => {
+            let remedy =
+                format!("check the name {host}, the network and /etc/resolv.conf; behind a proxy set HTTPS_PROXY");
+            Trouble::new(Class::Network, failure(fault.to_string()).remedy(remedy))
+        }
+        Fault::Connect { .. } | Fault::ConnectTimeout { .. } => {
+            let remedy = "check the network, a firewall or a missing proxy setting (HTTPS_PROXY)";
+            Trouble::new(Class::Network, failure(fault.to_string()).remedy(remedy))
+        }
+        Fault::Tls { host, source } => of_tls(asked, host, source),
+        Fault::ServerName(_) | Fault::Scheme(_) => {
+            let what = format!("{} cannot be asked: {fault}", asked.service);
+            let remedy = "correct the endpoint (AWS_ENDPOINT_URL, endpoint_url)";
+            Trouble::new(Class::Setup, Failure::new(Kind::Settings, what).remedy(remedy))
+        }
+        Fault::ProxyStatus { status: 407, .. } => {
+            let remedy = "put user and password into the proxy's URL: HTTPS_PROXY=http://USER:PASSWORD@HOST:PORT";
+            Trouble::new(Class::Setup, failure(format!("{fault}: it wants a user and a password")).remedy(remedy))
+        }
+        Fault::ProxyStatus { status, .. } => {
+            let class = if *status >= 500 { Class::Network } else { Class::Setup };
+            let remedy = "have the proxy let the host through, or add the host to NO_PROXY";
+            Trouble::new(class, failure(fault.to_string()).remedy(remedy))
+        }
+        Fault::ProxyBroken { .. } => {
+            let remedy = "check that HTTPS_PROXY names a proxy, with http:// before it";
+            Trouble::new(Class::Network, failure(fault.to_string()).remedy(remedy))
+        }
+        Fault::Trust(trust) => {
+            let remedy = "correct the path, or unset it to use the system's certificates";
+            Trouble::new(Class::Setup, Failure::new(Kind::Settings, trust.to_string()).remedy(remedy))
+        }
+    }
+}
+
+fn of_tls(asked: &Asked<'_>, host: &str, source: &io::Error) -> Trouble {
+    const OWN_CA: &str = "if a proxy or endpoint of yours signs with its own CA, name its certificate in AWS_CA_BUNDLE";
+    let (class, reason, remedy) = match source.get_ref().and_then(|e| e.downcast_ref::<rustls::Error>()) {
+        Some(rustls::Error::InvalidCertificate(reason)) => {
+            let (reason, remedy) = of_certificate(reason, OWN_CA);
+            (Class::Tls, reason, remedy)
+        }
+        Some(rustls::Error::AlertReceived(alert)) => (
+            Class::Tls,
+            format!("the server broke off with alert {alert:?}"),
+            "check the endpoint and the proxy on the way",
+        ),
+        Some(rustls::Error::InvalidMessage(_)) => (
+            Class::Tls,
+            "the server does not speak TLS".to_owned(),
+            "check the endpoint: an http:// URL was meant, or another port",
+        ),
+        Some(error) => (Class::Tls, one_line(&error.to_string(), 200), OWN_CA),
+        None if source.kind() == io::ErrorKind::UnexpectedEof => {
+            let reason = "the server hung up during the handshake".to_owned();
+            (Class::Network, reason, "check the proxy or firewall on the way")
+        }
+        None => (Class::Network, one_line(&source.to_string(), 200), "check the proxy or firewall on the way"),
+    };
+    let what = format!("TLS with {host} failed: {reason}");
+    Trouble::new(class, Failure::new(Kind::Network, what).at(asked.host).remedy(remedy))
+}
+
+fn of_certificate(reason: &CertificateError, own_ca: &'static str) -> (String, &'static str) {
+    const CLOCK: &str = "check this machine's clock; if it is right, the server's certificate must be renewed";
+    const NAME: &str = "check the endpoint and the proxy on the way: another server answers under this name";
+    match reason {
+        CertificateError::UnknownIssuer => ("its certificate is signed by nobody that we trust".to_owned(), own_ca),
+        CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
+            ("its certificate has expired".to_owned(), CLOCK)
+        }
+        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
+            ("its certificate is not valid yet".to_owned(), CLOCK)
+        }
+        CertificateError::NotValidForName => ("its certificate is for another name".to_owned(), NAME),
+        CertificateError::NotValidForNameContext { presented, .. } => {
+            let names = one_line(&presented.join(", "), 120);
+            (format!("its certificate is for another name ({names})"), NAME)
+        }
+        other => (one_line(&format!("its certificate is not acceptable: {other}"), 200), own_ca),
+    }
+}
+
+/// An answer came and the SDK cannot read it, or it ended early.
+pub fn unreadable<E>(asked: &Asked<'_>, status: u16, error: &SdkError<E, HttpResponse>) -> Trouble
+where
+    E: Error + 'static,
+{
+    let chain: &(dyn Error + 'static) = error;
+    let broken = find::<hyper::Error>(chain).is_some() || find::<io::Error>(chain).is_some();
+    let (class, reason) = if find::<http_body_util::LengthLimitError>(chain).is_some() {
+        (Class::Garbage, "the answer is too large")
+    } else if broken {
+        (Class::Network, "the connection broke within the answer")
+    } else {
+        (Class::Garbage, "the answer is not what the service answers")
+    };
+    let what = format!("{} answered HTTP {status}, but {reason}", asked.service);
+    Trouble::new(class, Failure::new(Kind::Network, what).at(asked.host).remedy(remedy_between(class)))
+}
+
+/// An error status without an AWS error in it: something else answers in the service's place.
+pub fn stranger(asked: &Asked<'_>, status: u16, raw: &HttpResponse) -> Failure {
+    let place =
+        raw.headers().get("location").map(|to| one_line(&without_secrets(to.split('?').next().unwrap_or(to)), 120));
+    let what = match place {
+        Some(to) if (300..400).contains(&status) => {
+            format!("{} answered HTTP {status}, a redirect to {to}, which is not followed", asked.service)
+        }
+        _ => format!("{} answered HTTP {status} without an AWS error", asked.service),
+    };
+    Failure::new(Kind::Network, what).at(asked.host).remedy(remedy_between(Class::Garbage))
+}
+
+/// The SDK refused to build the request.
+pub fn setup<E>(asked: &Asked<'_>, error: &SdkError<E, HttpResponse>) -> Trouble
+where
+    E: Error + 'static,
+{
+    let what = format!("{} cannot be asked: {}", asked.service, root(error));
+    let remedy = "check the endpoint and the region";
+    Trouble::new(Class::Setup, Failure::new(Kind::Settings, what).at(asked.host).remedy(remedy))
+}
+
+/// The first error of this type on the chain. `io::Error` hides what it wraps from `source`, so it is opened.
+fn find<'a, T: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a T> {
+    let mut link = Some(error);
+    while let Some(cause) = link {
+        if let Some(found) = cause.downcast_ref::<T>() {
+            return Some(found);
+        }
+        let inner = cause.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+        link = match inner {
+            Some(inner) => Some(inner),
+            None => cause.source(),
+        };
+    }
+    None
+}
+
+/// The last cause, as one line.
+fn root(error: &(dyn Error + 'static)) -> String {
+    let mut cause = error;
+    while let Some(next) = cause.source() {
+        cause = next;
+    }
+    one_line(&without_secrets(&cause.to_string()), 200)
+}

@@ -1,0 +1,63 @@
+//! How far a call has got, so that a deadline that passes can say what it was waiting for.
+
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// What is being waited for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Phase {
+    /// Nothing on the network.
+    #[default]
+    Idle,
+    /// The DNS servers' answer.
+    Name,
+    /// The TCP connection.
+    Connect,
+    /// The proxy's answer to `CONNECT`.
+    Proxy,
+    /// The TLS handshake.
+    Tls,
+    /// The first byte of the answer.
+    Answer,
+    /// The rest of the answer.
+    Body,
+}
+
+impl fmt::Display for Phase {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Idle => "nothing was asked yet",
+            Self::Name => "the DNS servers did not answer",
+            Self::Connect => "no connection came about",
+            Self::Proxy => "the proxy did not open the way",
+            Self::Tls => "connected, but the TLS handshake did not finish",
+            Self::Answer => "connected, but no answer came",
+            Self::Body => "the answer began, but did not finish",
+        })
+    }
+}
+
+/// Shared between the HTTP client, which writes it, and whoever watches the deadline.
+#[derive(Clone, Debug, Default)]
+pub struct Progress(Arc<Mutex<(Phase, Option<String>)>>);
+
+impl Progress {
+    /// A step has begun, with that host.
+    pub fn at(&self, phase: Phase, host: &str) {
+        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        state.0 = phase;
+        if state.1.as_deref() != Some(host) {
+            state.1 = Some(host.to_owned());
+        }
+    }
+
+    /// Nothing is waited for any more.
+    pub fn clear(&self) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = (Phase::Idle, None);
+    }
+
+    /// What is being waited for, and from which host (a proxy's or the server's).
+    pub fn now(&self) -> (Phase, Option<String>) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
