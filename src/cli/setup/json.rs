@@ -151,7 +151,12 @@ impl Document {
                     let end = style.line_end;
                     format!("{{{end}{inner}{}: {}{end}{outer}}}", quoted(key), quoted(value))
                 }
-                None => format!("{{{}:{}}}", quoted(key), quoted(value)),
+                None => format!(
+                    "{{{}:{}{}}}",
+                    quoted(key),
+                    root.properties.last().map_or("", |last| blank(&self.text, last)),
+                    quoted(value)
+                ),
             };
             // The last of several objects: its values win.
             let Some(property) = named(root, section, false).last() else {
@@ -296,6 +301,12 @@ fn replacement(property: &ObjectProp<'_>, value: &str) -> Edit {
     (range_of(&property.value), value.to_owned())
 }
 
+/// What stands between a key's colon and its value: a blank or nothing.
+fn blank(text: &str, property: &ObjectProp<'_>) -> &'static str {
+    let colon = text.get(property.range.start..range_of(&property.value).start).unwrap_or_default();
+    if colon.ends_with(':') { "" } else { " " }
+}
+
 /// A new property behind the last one; `depth` levels of indentation for an object that has none yet.
 fn insertion(text: &str, object: &Object<'_>, style: &Option<Style>, depth: usize, key: &str, value: &str) -> Edit {
     let piece = |range: Range<usize>| text.get(range).unwrap_or_default();
@@ -303,8 +314,7 @@ fn insertion(text: &str, object: &Object<'_>, style: &Option<Style>, depth: usiz
     match (object.properties.as_slice(), style) {
         ([first, .., _] | [first], _) => {
             let last = object.properties.last().unwrap_or(first);
-            let colon = piece(last.range.start..range_of(&last.value).start);
-            let blank = if colon.ends_with(' ') || colon.ends_with('\n') { " " } else { "" };
+            let blank = blank(text, last);
             // What stands before the first property stands before the new one: a line end and its indentation, or
             // on one line what stands behind a comma.
             let lead = piece(object.range.start + 1..first.range.start);
@@ -382,7 +392,7 @@ mod tests {
             ("{\"a\":1}", "{\"a\":1,\"credHelpers\":{\"one\":\"ecr-login\",\"two\":\"ecr-login\"}}"),
             (
                 "{\"a\": 1, \"b\": {}}",
-                "{\"a\": 1, \"b\": {}, \"credHelpers\": {\"one\":\"ecr-login\",\"two\":\"ecr-login\"}}",
+                "{\"a\": 1, \"b\": {}, \"credHelpers\": {\"one\": \"ecr-login\", \"two\": \"ecr-login\"}}",
             ),
             (
                 "{\"credHelpers\":{\"a\": \"b\", \"c\": \"d\"}}",

@@ -1,0 +1,75 @@
+//! Help, man page and completions: one definition, and nothing missing from any of them.
+
+use std::io::Write as _;
+use std::process::{Command, Output, Stdio};
+
+const COMMANDS: [&str; 8] = ["setup", "status", "doctor", "clear", "warm", "password", "completions", "man"];
+
+fn run(arguments: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_docker-credential-ecr-login"));
+    command.args(arguments).env_clear().env("AWS_EC2_METADATA_DISABLED", "true").output().unwrap()
+}
+
+fn said(arguments: &[&str]) -> String {
+    let output = run(arguments);
+    assert!(output.status.success(), "{arguments:?}");
+    assert!(output.stderr.is_empty(), "{arguments:?}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+#[test]
+fn help_names_every_command_and_the_protocols_actions() {
+    let help = said(&["--help"]);
+    for word in COMMANDS.into_iter().chain(["get, store, erase, list", "kubelet", "get-login-password"]) {
+        assert!(help.contains(word), "{word}");
+    }
+    for command in COMMANDS {
+        assert!(said(&[command, "--help"]).contains("Usage:"), "{command}");
+    }
+    for client in ["docker", "podman", "kubelet"] {
+        assert!(said(&["setup", client, "--help"]).contains("--dry-run"), "{client}");
+    }
+}
+
+#[test]
+fn a_wrong_argument_is_a_line_on_stderr_and_exit_code_2() {
+    for arguments in [&["setup", "docker", "--no-such"][..], &["status", "x"], &["setup", "dockre"], &["warm"]] {
+        let output = run(arguments);
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}");
+        assert!(output.stdout.is_empty(), "{arguments:?}");
+        assert!(!output.stderr.is_empty(), "{arguments:?}");
+    }
+}
+
+#[test]
+fn every_shell_has_completions_of_every_command() {
+    for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
+        let text = said(&["completions", shell]);
+        for command in COMMANDS {
+            assert!(text.contains(command), "{shell}: {command}");
+        }
+        assert!(text.contains("dry-run"), "{shell}");
+    }
+    let bash = Command::new("bash").arg("-n").stdin(Stdio::piped()).spawn();
+    if let Ok(mut bash) = bash {
+        bash.stdin.take().unwrap().write_all(said(&["completions", "bash"]).as_bytes()).unwrap();
+        assert!(bash.wait().unwrap().success(), "bash understands its completions");
+    }
+}
+
+#[test]
+fn the_man_page_has_every_command_and_option() {
+    let page = said(&["man"]);
+    assert!(page.contains(".TH docker-credential-ecr-login 1"), "{page}");
+    for word in COMMANDS.into_iter().chain(["setup docker", "setup kubelet", "role\\-arn", "ECR_LOGIN_TIMEOUT"]) {
+        assert!(page.contains(word), "{word}");
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_stdout_is_a_failure() {
+    let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_docker-credential-ecr-login"));
+    assert_eq!(command.arg("man").env_clear().stdout(full).status().unwrap().code(), Some(1));
+}

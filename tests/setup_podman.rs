@@ -1,0 +1,58 @@
+//! `setup podman`: the auth.json that podman, buildah and skopeo read and that outlives a reboot.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output};
+
+const REGISTRY: &str = "123456789012.dkr.ecr.eu-west-1.amazonaws.com";
+
+fn run(home: &Path, arguments: &[&str], variables: &[(&str, &Path)]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_docker-credential-ecr-login"));
+    command.args(["setup", "podman"]).args(arguments).env_clear().env("HOME", home);
+    command.env("AWS_EC2_METADATA_DISABLED", "true").envs(variables.iter().copied()).output().unwrap()
+}
+
+#[test]
+fn the_file_of_the_configuration_directory_is_edited_and_given_back() {
+    let home = tempfile::tempdir().unwrap();
+    let file = home.path().join(".config/containers/auth.json");
+    fs::create_dir_all(file.parent().unwrap()).unwrap();
+    let before = "{\n\t\"auths\": {\n\t\t\"quay.io\": {\n\t\t\t\"auth\": \"dTpw\"\n\t\t}\n\t}\n}";
+    fs::write(&file, before).unwrap();
+    let output = run(home.path(), &["--registry", REGISTRY], &[]);
+    assert!(output.status.success());
+    let ours = format!(",\n\t\"credHelpers\": {{\n\t\t\"{REGISTRY}\": \"ecr-login\"\n\t}}\n}}");
+    assert_eq!(fs::read_to_string(&file).unwrap(), format!("{}{ours}", before.strip_suffix("\n}").unwrap()));
+    assert!(!home.path().join(".docker").exists());
+    assert!(run(home.path(), &["--undo"], &[]).status.success());
+    assert_eq!(fs::read_to_string(&file).unwrap(), before);
+}
+
+#[test]
+fn a_file_on_a_disk_that_a_reboot_empties_is_not_the_one() {
+    let home = tempfile::tempdir().unwrap();
+    let runtime = home.path().join("run");
+    fs::create_dir(&runtime).unwrap();
+    assert!(run(home.path(), &["--registry", REGISTRY], &[("XDG_RUNTIME_DIR", &runtime)]).status.success());
+    assert!(home.path().join(".config/containers/auth.json").exists());
+    assert_eq!(fs::read_dir(&runtime).unwrap().count(), 0);
+}
+
+#[test]
+fn registry_auth_file_and_xdg_config_home_are_honoured() {
+    for (variable, value, file) in
+        [("REGISTRY_AUTH_FILE", "a/auth.json", "a/auth.json"), ("XDG_CONFIG_HOME", "x", "x/containers/auth.json")]
+    {
+        let home = tempfile::tempdir().unwrap();
+        let output = run(home.path(), &["--registry", REGISTRY], &[(variable, &home.path().join(value))]);
+        assert!(output.status.success(), "{variable}");
+        assert!(fs::read_to_string(home.path().join(file)).unwrap().contains(REGISTRY), "{variable}");
+        assert!(!home.path().join(".config/containers").exists(), "{variable}");
+    }
+}
+
+#[test]
+fn store_is_dockers_alone() {
+    let home = tempfile::tempdir().unwrap();
+    assert_eq!(run(home.path(), &["--store"], &[]).status.code(), Some(2));
+}
