@@ -85,6 +85,8 @@ have() {
 . "$here/cases/podman.sh"
 # shellcheck source=tests/e2e/cases/docker.sh
 . "$here/cases/docker.sh"
+# shellcheck source=tests/e2e/cases/container.sh
+. "$here/cases/container.sh"
 # shellcheck source=tests/e2e/cases/kubelet.sh
 . "$here/cases/kubelet.sh"
 # shellcheck source=tests/e2e/cases/failures.sh

@@ -1,0 +1,18 @@
+#!/bin/sh
+# Builds the Debian package of the release binary and prints its path. Needs cargo-deb (cargo install cargo-deb).
+set -eu
+cd "$(dirname "$0")/.."
+
+binary=$(scripts/build-release.sh)
+# What package.metadata.deb in Cargo.toml takes its files from.
+stage=target/deb-files
+rm -rf "$stage"
+mkdir -p "$stage"
+cp "$binary" "$stage/docker-credential-ecr-login"
+"$binary" man >"$stage/docker-credential-ecr-login.1"
+"$binary" completions bash >"$stage/docker-credential-ecr-login.bash"
+"$binary" completions zsh >"$stage/_docker-credential-ecr-login"
+"$binary" completions fish >"$stage/docker-credential-ecr-login.fish"
+
+cargo deb --quiet --no-build --no-strip --output "$stage/"
+printf '%s\n' "$stage"/*.deb
