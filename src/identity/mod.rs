@@ -3,7 +3,27 @@
 //!
 //! The [`Source`] holds the very bytes that were read, so the fetch runs what the fingerprint names.
 
+mod error;
+mod fingerprint;
+mod ini;
+mod jwt;
+mod network;
+mod order;
+mod profile;
+mod read;
+mod shared;
+mod sources;
+mod sso;
+#[cfg(test)]
+mod tests;
+mod variables;
+
 use std::path::PathBuf;
+
+pub use error::{IdentityError, NoSuchProfile};
+
+use shared::{SharedFiles, Texts};
+use variables::Variables;
 
 use crate::environment::Environment;
 use crate::registry::Registry;
@@ -149,19 +169,24 @@ pub struct Identity {
     ends_at: Option<i64>,
 }
 
-/// Why no source could be named.
-#[derive(Debug, thiserror::Error)]
-#[error("identity")]
-pub struct IdentityError;
-
 impl Identity {
     /// Finds who speaks for `registry`.
     ///
     /// # Errors
     /// A profile that is named and does not exist, a file that cannot be read or parsed, a chain that
     /// loops, a token file that cannot be read.
-    pub fn find(_environment: &Environment, _wanted: Wanted<'_>, _registry: &Registry) -> Result<Self, IdentityError> {
-        Err(IdentityError)
+    pub fn find(environment: &Environment, wanted: Wanted<'_>, registry: &Registry) -> Result<Self, IdentityError> {
+        let variables = Variables::of(environment);
+        // Broken files do not matter where keys in the environment speak: the SDK asks those first.
+        let (texts, mut broken) = match Texts::read(&variables) {
+            Ok(texts) => (texts, None),
+            Err(error) => (Texts::default(), Some(error)),
+        };
+        let files = texts.parse().unwrap_or_else(|error| {
+            broken.get_or_insert(error);
+            SharedFiles::none()
+        });
+        order::find(&variables, &files, broken, wanted, registry)
     }
 
     /// Whose token it would be at `now` (seconds since the Unix epoch); `None` where two identities could not

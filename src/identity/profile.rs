@@ -1,0 +1,250 @@
+//! What a profile of the shared files means: its own credentials, or a chain of roles over those of another
+//! profile or a named source. Agrees with the SDK's resolver (aws-config's `profile/credentials/repr.rs`) in
+//! everything but this: a profile that is named and does not exist is an error.
+
+use super::error::{IdentityError, plain};
+use super::shared::{Profile, expand_home};
+use super::sources::{self, World};
+use super::{Source, sso};
+use crate::secret::Secret;
+
+/// More profiles than anybody chains; loops are found without it.
+const LONGEST_CHAIN: usize = 32;
+
+/// What a place where credentials may be has to say.
+#[derive(Debug)]
+pub(super) enum Voice {
+    /// These credentials.
+    Speaks(Source),
+    /// Nothing, and why: the next place is asked.
+    Silent(String),
+}
+
+/// A role on the way from the profile in force to its base.
+struct Step {
+    role_arn: String,
+    session_name: Option<String>,
+    external_id: Option<String>,
+    duration_seconds: Option<i32>,
+}
+
+/// What a profile has to say that is the base of a chain.
+enum Base {
+    Source(Source),
+    /// Nothing. The SDK goes on with the next place if this is the first profile.
+    Nothing(String),
+    /// An access token's configuration, of no use here. The SDK goes on with the next place in any case.
+    TokenOnly(String),
+}
+
+/// Follows the profile `name`, which `named_by` asks for; `None` when it is the default for want of a name.
+pub(super) fn follow(world: &World<'_>, name: &str, named_by: Option<&str>) -> Result<Voice, IdentityError> {
+    let mut steps: Vec<Step> = Vec::new();
+    let mut visited: Vec<String> = Vec::new();
+    let mut name = name.to_owned();
+    let base = loop {
+        let Some(profile) = world.files.profile(name.clone()) else {
+            return match (visited.last(), named_by) {
+                (Some(previous), _) => {
+                    Err(world.files.no_such_profile(&name, format!("source_profile of profile {}", plain(previous))))
+                }
+                (None, Some(named_by)) => Err(world.files.no_such_profile(&name, named_by.to_owned())),
+                (None, None) => Ok(Voice::Silent(format!(
+                    "profile {}: neither in {} nor in {}",
+                    plain(&name),
+                    world.files.config_path.display(),
+                    world.files.credentials_path.display()
+                ))),
+            };
+        };
+        if let Some(at) = visited.iter().position(|seen| *seen == name) {
+            return Err(IdentityError::Loop(visited[at..].iter().map(|name| plain(name)).collect()));
+        }
+        if visited.len() == LONGEST_CHAIN {
+            return Err(world.invalid(&profile, format!("more than {LONGEST_CHAIN} profiles name one another")));
+        }
+        let first = visited.is_empty();
+        visited.push(name);
+        if !first && let Ok(Some(keys)) = keys_of(world, &profile) {
+            break Base::Source(keys);
+        }
+        let Some(step) = step(&profile) else {
+            break match base(world, &profile)? {
+                Base::Nothing(reason) if !first => return Err(world.invalid(&profile, reason)),
+                base => base,
+            };
+        };
+        let next = match (profile.get("source_profile"), profile.get("credential_source")) {
+            (Some(_), Some(_)) => {
+                return Err(world.invalid(&profile, "has both source_profile and credential_source".into()));
+            }
+            (None, None) => {
+                return Err(
+                    world.invalid(&profile, "has role_arn, but neither source_profile nor credential_source".into())
+                );
+            }
+            (Some(next), None) if next != profile.name => Some(next.to_owned()),
+            _ => None,
+        };
+        if profile.get("mfa_serial").is_some() {
+            return Err(IdentityError::NeedsMfa { profile: plain(&profile.name) });
+        }
+        steps.push(step);
+        match next {
+            Some(next) => name = next,
+            None => break base(world, &profile)?,
+        }
+    };
+    Ok(match base {
+        Base::Nothing(reason) | Base::TokenOnly(reason) => {
+            let name = visited.first().map(|name| plain(name)).unwrap_or_default();
+            Voice::Silent(format!("profile {name}: {reason}"))
+        }
+        Base::Source(source) => Voice::Speaks(steps.into_iter().rev().fold(source, |base, step| Source::Role {
+            base: Box::new(base),
+            role_arn: step.role_arn,
+            session_name: step.session_name,
+            external_id: step.external_id,
+            duration_seconds: step.duration_seconds,
+        })),
+    })
+}
+
+fn step(profile: &Profile<'_>) -> Option<Step> {
+    // With a web identity token, role_arn is that token's.
+    if profile.get("web_identity_token_file").is_some() {
+        return None;
+    }
+    let owned = |key| profile.get(key).map(str::to_owned);
+    Some(Step {
+        role_arn: owned("role_arn")?,
+        session_name: owned("role_session_name"),
+        external_id: owned("external_id"),
+        duration_seconds: profile
+            .get("duration_seconds")
+            .and_then(|seconds| seconds.parse().ok())
+            // What AssumeRole allows; the SDK does not read the key at all.
+            .filter(|seconds| (900..=43_200).contains(seconds)),
+    })
+}
+
+/// The profile's own credentials, roles apart.
+fn base(world: &World<'_>, profile: &Profile<'_>) -> Result<Base, IdentityError> {
+    if let Some(source) = profile.get("credential_source") {
+        return named_source(world, profile, source).map(Base::Source);
+    }
+    if let Some(path) = profile.get("web_identity_token_file") {
+        let Some(role_arn) = profile.get("role_arn") else {
+            return Err(world.invalid(profile, "has web_identity_token_file, but no role_arn".into()));
+        };
+        let named_by = format!("web_identity_token_file of profile {}", plain(&profile.name));
+        return sources::web_identity(path, named_by, role_arn, profile.get("role_session_name")).map(Base::Source);
+    }
+    if let Some(base) = sso_of(world, profile)? {
+        return Ok(base);
+    }
+    if let Some(session) = profile.get("login_session") {
+        return Ok(Base::Source(Source::Login {
+            profile: profile.name.clone().into_owned(),
+            session: session.to_owned(),
+        }));
+    }
+    if let Some(command) = profile.get("credential_process") {
+        return Ok(Base::Source(Source::Process {
+            profile: profile.name.clone().into_owned(),
+            command: Secret::new(command.to_owned()),
+        }));
+    }
+    Ok(match keys_of(world, profile)? {
+        Some(keys) => Base::Source(keys),
+        None => Base::Nothing("has no credentials".to_owned()),
+    })
+}
+
+/// `credential_source`, whose names have no case.
+fn named_source(world: &World<'_>, profile: &Profile<'_>, name: &str) -> Result<Source, IdentityError> {
+    let voice = if name.eq_ignore_ascii_case("Environment") {
+        sources::keys(world.variables)?
+    } else if name.eq_ignore_ascii_case("EcsContainer") {
+        sources::container(world.variables)?
+    } else if name.eq_ignore_ascii_case("Ec2InstanceMetadata") {
+        sources::instance(world)?
+    } else {
+        let reason = "credential_source is none of Environment, Ec2InstanceMetadata, EcsContainer";
+        return Err(world.invalid(profile, reason.into()));
+    };
+    match voice {
+        Voice::Speaks(source) => Ok(source),
+        Voice::Silent(reason) => {
+            Err(world.invalid(profile, format!("credential_source = {}, but {reason}", plain(name))))
+        }
+    }
+}
+
+fn sso_of(world: &World<'_>, profile: &Profile<'_>) -> Result<Option<Base>, IdentityError> {
+    const ONLY_IN_SESSION: &str = "belongs into the [sso-session] section when sso_session is given";
+    let account = profile.get("sso_account_id");
+    let role = profile.get("sso_role_name");
+    let session = profile.get("sso_session");
+    let mut region = profile.get("sso_region");
+    let mut start_url = profile.get("sso_start_url");
+    if [account, role, session, region, start_url].iter().all(Option::is_none) {
+        return Ok(None);
+    }
+    let section;
+    if let Some(name) = session {
+        for (key, value) in [("sso_start_url", start_url), ("sso_region", region)] {
+            if value.is_some() {
+                return Err(world.invalid(profile, format!("{key} {ONLY_IN_SESSION}")));
+            }
+        }
+        section = world.files.sso_session(name);
+        let Some(section) = &section else {
+            return Err(world.invalid(profile, format!("there is no section [sso-session {}]", plain(name))));
+        };
+        start_url = section.get("sso_start_url");
+        region = section.get("sso_region");
+    }
+    let (account, role) = match (account, role) {
+        (Some(account), Some(role)) => (Some(account), role),
+        (None, None) => (None, ""),
+        (Some(_), None) => return Err(world.invalid(profile, "has sso_account_id, but no sso_role_name".into())),
+        (None, Some(_)) => return Err(world.invalid(profile, "has sso_role_name, but no sso_account_id".into())),
+    };
+    // The SDK goes on with the next source where one of these is missing.
+    let Some(region) = region else { return Ok(Some(Base::Nothing("has no sso_region".into()))) };
+    let Some(start_url) = start_url else { return Ok(Some(Base::Nothing("has no sso_start_url".into()))) };
+    let Some(account) = account else {
+        return Ok(Some(Base::TokenOnly("has neither sso_account_id nor sso_role_name".into())));
+    };
+    Ok(Some(Base::Source(Source::Sso {
+        profile: profile.name.clone().into_owned(),
+        session: session.map(str::to_owned),
+        start_url: start_url.to_owned(),
+        region: region.to_owned(),
+        account: account.to_owned(),
+        role: role.to_owned(),
+        token_file: world.variables.home().map(|home| sso::token_file(home, session.unwrap_or(start_url))),
+    })))
+}
+
+/// Static keys; `None` where there is no part of them.
+fn keys_of(world: &World<'_>, profile: &Profile<'_>) -> Result<Option<Source>, IdentityError> {
+    let id = profile.get("aws_access_key_id");
+    let secret = profile.get("aws_secret_access_key");
+    let session_token = profile.get("aws_session_token");
+    let owned = |value: &str| Secret::new(value.to_owned());
+    match (id, secret) {
+        (None, None) if session_token.is_none() => Ok(None),
+        (None, _) => Err(world.invalid(profile, "has no aws_access_key_id".into())),
+        (_, None) => Err(world.invalid(profile, "has no aws_secret_access_key".into())),
+        (Some(id), Some(secret)) => {
+            Ok(Some(Source::Keys { id: owned(id), secret: owned(secret), session_token: session_token.map(owned) }))
+        }
+    }
+}
+
+/// The path in `ca_bundle`, where the shell would have expanded `~`.
+pub(super) fn path_of(world: &World<'_>, value: &str) -> std::path::PathBuf {
+    expand_home(value.as_ref(), world.variables.home()).unwrap_or_else(|| value.into())
+}

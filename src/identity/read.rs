@@ -1,0 +1,156 @@
+//! Reading of files that others wrote: bounded, never blocking, and a missing file is no error.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::Path;
+
+/// More than any shared config file or token needs.
+pub(super) const LIMIT: usize = 1024 * 1024;
+
+/// The bytes of the regular file (or null device) at `path`; `None` where there is none.
+///
+/// # Errors
+/// A directory, FIFO, socket or device, a file of more than [`LIMIT`] bytes, or whatever the system says.
+pub(super) fn whole(path: &Path) -> io::Result<Option<Vec<u8>>> {
+    let mut file = match open(path) {
+        Ok(file) => file,
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+            return Ok(None);
+        }
+        Err(error) => return Err(error),
+    };
+    let metadata = file.metadata()?;
+    if metadata.is_dir() {
+        return Err(refused("it is a directory"));
+    }
+    if !metadata.is_file() {
+        // `AWS_CONFIG_FILE=/dev/null` is how people say "none".
+        return if is_character_device(&metadata) && file.read(&mut [0])? == 0 {
+            Ok(Some(Vec::new()))
+        } else {
+            Err(refused("it is not a regular file"))
+        };
+    }
+    let size = usize::try_from(metadata.len()).unwrap_or(usize::MAX);
+    if size > LIMIT {
+        return Err(refused("it is larger than 1 MiB"));
+    }
+    // One byte more than the file has: a single read then fills the buffer short and shows its end. A file
+    // of size 0 may be one of /proc.
+    let mut bytes = vec![0; if size == 0 { 256 } else { size + 1 }];
+    let mut filled = 0;
+    loop {
+        match file.read(&mut bytes[filled..]) {
+            Ok(0) => break,
+            Ok(count) => {
+                filled += count;
+                if filled < bytes.len() {
+                    if filled == size {
+                        break;
+                    }
+                } else if filled > LIMIT {
+                    return Err(refused("it is larger than 1 MiB"));
+                } else {
+                    bytes.resize(filled * 2, 0);
+                }
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    bytes.truncate(filled);
+    Ok(Some(bytes))
+}
+
+fn refused(reason: &'static str) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidInput, reason)
+}
+
+/// The reason in an I/O error, in words without the system's error number.
+pub(super) fn reason(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::PermissionDenied => "permission denied".to_owned(),
+        _ => error.to_string(),
+    }
+}
+
+/// For a message about a file that cannot be read: ` (mode 600, owner 0, we are 1000)`.
+#[cfg(unix)]
+pub(super) fn mode_and_owner(path: &Path) -> String {
+    use std::os::unix::fs::MetadataExt;
+    let we = rustix::process::geteuid().as_raw();
+    match std::fs::metadata(path) {
+        Ok(file) => format!(" (mode {:o}, owner {}, we are {we})", file.mode() & 0o7777, file.uid()),
+        Err(_) => format!(" (we are {we})"),
+    }
+}
+
+#[cfg(not(unix))]
+pub(super) fn mode_and_owner(_path: &Path) -> String {
+    String::new()
+}
+
+#[cfg(unix)]
+fn open(path: &Path) -> io::Result<File> {
+    use rustix::fs::{Mode, OFlags};
+    // NONBLOCK: opening a FIFO must not wait for its writer.
+    let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
+    Ok(File::from(rustix::fs::open(path, flags, Mode::empty())?))
+}
+
+#[cfg(not(unix))]
+fn open(path: &Path) -> io::Result<File> {
+    File::open(path)
+}
+
+#[cfg(unix)]
+fn is_character_device(metadata: &std::fs::Metadata) -> bool {
+    use std::os::unix::fs::FileTypeExt;
+    metadata.file_type().is_char_device()
+}
+
+#[cfg(not(unix))]
+fn is_character_device(_metadata: &std::fs::Metadata) -> bool {
+    false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_missing_file_is_none_and_a_path_through_a_file_too() {
+        assert_eq!(whole(Path::new("/no/such/file")).unwrap(), None);
+        assert_eq!(whole(Path::new("/dev/null/.aws/config")).unwrap(), None);
+    }
+
+    #[test]
+    fn the_null_device_is_an_empty_file_and_other_devices_are_refused() {
+        assert_eq!(whole(Path::new("/dev/null")).unwrap(), Some(Vec::new()));
+        assert!(whole(Path::new("/dev/zero")).is_err());
+    }
+
+    #[test]
+    fn directories_fifos_and_huge_files_are_refused_at_once() {
+        let directory = tempfile::tempdir().unwrap();
+        assert!(whole(directory.path()).unwrap_err().to_string().contains("directory"));
+        let fifo = directory.path().join("fifo");
+        rustix::fs::mkfifoat(rustix::fs::CWD, &fifo, rustix::fs::Mode::from_raw_mode(0o600)).unwrap();
+        assert!(whole(&fifo).unwrap_err().to_string().contains("regular"));
+        let huge = directory.path().join("huge");
+        File::create(&huge).unwrap().set_len(LIMIT as u64 + 1).unwrap();
+        assert!(whole(&huge).unwrap_err().to_string().contains("1 MiB"));
+    }
+
+    #[test]
+    fn files_of_every_small_size_and_of_proc_are_read_whole() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("f");
+        for size in [0, 1, 255, 256, 257, 4096, LIMIT] {
+            std::fs::write(&path, vec![b'x'; size]).unwrap();
+            assert_eq!(whole(&path).unwrap().unwrap().len(), size);
+        }
+        #[cfg(target_os = "linux")]
+        assert_eq!(whole(Path::new("/proc/self/cmdline")).unwrap(), std::fs::read("/proc/self/cmdline").ok());
+    }
+}
