@@ -35,4 +35,9 @@ impl Deadline {
     pub fn at_most(&self, limit: Duration) -> Self {
         Self { start: self.start, end: self.end.min(Instant::now() + limit) }
     }
+
+    /// The same deadline, `by` later.
+    pub fn extended(&self, by: Duration) -> Self {
+        Self { start: self.start, end: self.end + by }
+    }
 }

@@ -61,7 +61,8 @@ pub fn fetch(
     patience: Patience,
 ) -> Result<Token, Failure> {
     let (deadline, patience) = match registry.service() {
-        Service::Private => (deadline, patience),
+        // A key that wants a touch: its owner has a minute more.
+        Service::Private => (deadline.extended(credentials::grace(&identity.source)), patience),
         Service::Public => (deadline.at_most(PUBLIC_LIMIT), Patience::Client),
     };
     let aws = Aws::new(environment, identity, registry, deadline, patience)?;
@@ -71,7 +72,8 @@ pub fn fetch(
         .build()
         .map_err(|e| Failure::new(Kind::Other, format!("cannot start the network runtime: {e}")))?;
     let fetched = runtime.block_on(async {
-        let credentials = credentials::of(&identity.source, &aws).await?;
+        let credentials =
+            credentials::of(&identity.source, &aws).await.map_err(|failure| credentials::nowhere(identity, failure))?;
         token::get(&aws, credentials).await
     });
     // A name lookup of the system's may still hang in a thread of the runtime: it is not waited for.

@@ -1,30 +1,138 @@
-//! From a [`Source`] to AWS credentials: one file for each kind of source.
+//! From a source of credentials to credentials: one file for each kind of source.
+//!
+//! | source | file | asks |
+//! |---|---|---|
+//! | keys | here | nobody |
+//! | `credential_process` | `process`, `words` | a child process |
+//! | SSO session, legacy SSO | `sso`, `sso_file` | SSO portal; OIDC where the login ends |
+//! | web identity | `web_identity` | STS |
+//! | role | `role` | STS, after the source that it rests on |
+//! | container | `container` | the agent of ECS or EKS |
+//! | instance | `instance` | IMDSv2 |
+//! | `aws login` | here | nobody: see docs/sources.md |
 
-pub mod expiry;
-pub mod process;
-pub mod said;
-pub mod sso_file;
-pub mod words;
+mod container;
+mod expiry;
+mod instance;
+mod nearby;
+mod process;
+mod role;
+mod said;
+mod session;
+mod sso;
+mod sso_file;
+mod web_identity;
+mod words;
+
+use std::future::Future;
+use std::pin::Pin;
+use std::time::Duration;
 
 use aws_credential_types::Credentials;
 
 use super::aws::Aws;
 use crate::failure::{Failure, Kind};
-use crate::identity::Source;
+use crate::identity::{Identity, Source};
 
 /// The source's credentials.
 ///
 /// # Errors
 /// Why the source gave none, and what to do.
-pub async fn of(source: &Source, _aws: &Aws<'_>) -> Result<Credentials, Failure> {
+pub fn of<'a>(
+    source: &'a Source,
+    aws: &'a Aws<'_>,
+) -> Pin<Box<dyn Future<Output = Result<Credentials, Failure>> + 'a>> {
+    // Boxed, since a role rests on a source that may be a role.
+    Box::pin(async move {
+        match source {
+            Source::Keys { id, secret, session_token } => Ok(Credentials::new(
+                id.expose(),
+                secret.expose(),
+                session_token.as_ref().map(|token| token.expose().to_owned()),
+                None,
+                "keys",
+            )),
+            Source::Process { profile, command } => {
+                let attended = process::attended();
+                let limit = if attended { process::ATTENDED } else { aws.deadline.left() };
+                process::run(profile, command, aws.environment, aws.deadline.at_most(limit), attended)
+            }
+            Source::Sso { profile, session, region, account, role, token_file, .. } => {
+                let (session, token_file) = (session.as_deref(), token_file.as_deref());
+                sso::credentials(sso::Wanted { profile, session, region, account, role, token_file }, aws).await
+            }
+            Source::WebIdentity { role_arn, session_name, token_file, token } => {
+                let (session_name, token_file) = (session_name.as_deref(), token_file.as_deref());
+                web_identity::assume(web_identity::Wanted { role_arn, session_name, token_file, token }, aws).await
+            }
+            Source::Container { uri, authorization } => container::credentials(uri, authorization.as_ref(), aws).await,
+            Source::Instance { endpoint } => instance::credentials(endpoint, aws).await,
+            Source::Login { profile, .. } => Err(login(profile)),
+            Source::Role { base, role_arn, session_name, external_id, duration_seconds } => {
+                let credentials = of(base, aws).await?;
+                let (session_name, external_id) = (session_name.as_deref(), external_id.as_deref());
+                let duration_seconds = *duration_seconds;
+                let wanted = role::Wanted { role_arn, session_name, external_id, duration_seconds };
+                role::assume(base, credentials, wanted, aws).await
+            }
+        }
+    })
+}
+
+/// How much longer than its deadline a call may take, since a person in front of the terminal has to act.
+pub fn grace(source: &Source) -> Duration {
     match source {
-        Source::Keys { id, secret, session_token } => Ok(Credentials::new(
-            id.expose(),
-            secret.expose(),
-            session_token.as_ref().map(|token| token.expose().to_owned()),
-            None,
-            "keys",
-        )),
-        _ => Err(Failure::new(Kind::Credentials, "this source of credentials is not supported")),
+        Source::Process { .. } if process::attended() => process::ATTENDED,
+        Source::Role { base, .. } => grace(base),
+        _ => Duration::ZERO,
     }
+}
+
+/// Of the last source in the chain, that it is not there: what was tried before it, in order, belongs to the message.
+pub fn nowhere(identity: &Identity, failure: Failure) -> Failure {
+    if failure.kind != Kind::NoCredentials {
+        return failure;
+    }
+    let mut tried = identity.passed_over.clone();
+    tried.push(failure.what);
+    let what = format!("no AWS credentials found; tried in this order: {}", tried.join("; "));
+    let remedy = failure.remedy.unwrap_or_else(|| {
+        "run: aws configure sso (or aws configure), or name a profile in AWS_PROFILE or the settings file".to_owned()
+    });
+    Failure { what, identity: failure.identity, host: failure.host, remedy: Some(remedy), kind: failure.kind }
+}
+
+/// `aws login` sessions are signed with a key of their own (DPoP, P-256); docs/sources.md says what that costs.
+fn login(profile: &str) -> Failure {
+    Failure::new(
+        Kind::Credentials,
+        format!("profile {profile} uses a session of `aws login`, which only the AWS CLI can read"),
+    )
+    .remedy(format!(
+        "name another profile with: credential_process = aws configure export-credentials --profile {profile}"
+    ))
+}
+
+/// A source, for messages: who could not become somebody else.
+fn in_words(source: &Source) -> String {
+    match source {
+        Source::Keys { .. } => "the owner of the access key".to_owned(),
+        Source::Process { profile, .. } => format!("whoever the credential_process of profile {profile} speaks for"),
+        Source::Sso { role, account, .. } => format!("SSO role {role} of account {account}"),
+        Source::Login { profile, .. } => format!("the aws login session of profile {profile}"),
+        Source::Container { .. } => "the container's role".to_owned(),
+        Source::Instance { .. } => "the instance's role".to_owned(),
+        Source::WebIdentity { role_arn, .. } | Source::Role { role_arn, .. } => role_arn.clone(),
+    }
+}
+
+/// The host of an AWS service, for messages. Names follow the general reference's tables of service endpoints.
+fn host(aws: &Aws<'_>, service: &str, region: &str, endpoint: Option<&str>) -> String {
+    if let Some(endpoint) = endpoint {
+        return endpoint.to_owned();
+    }
+    let api = aws.registry.api_host(false, false);
+    let suffix = api.split_once(&format!("{}.", aws.registry.region())).map_or("amazonaws.com", |(_, suffix)| suffix);
+    let fips = if aws.network.use_fips { "-fips" } else { "" };
+    format!("{service}{fips}.{region}.{suffix}")
 }

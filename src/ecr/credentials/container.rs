@@ -1,0 +1,174 @@
+//! Container credentials: of an ECS task, of EKS Pod Identity, or of any agent that speaks the same form
+//! (<https://docs.aws.amazon.com/sdkref/latest/guide/feature-container-credentials.html>).
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use aws_credential_types::Credentials;
+use http::Uri;
+
+use super::nearby::{self, BodyError, Request, Response};
+use super::said;
+use crate::ecr::aws::Aws;
+use crate::ecr::explain::{self, Asked, Trouble};
+use crate::ecr::retry::{self, Outcome};
+use crate::failure::{Failure, Kind};
+use crate::secret::Secret;
+
+/// How long one answer may take; the SDK's read timeout.
+const LIMIT: Duration = Duration::from_secs(5);
+
+/// Where plain HTTP may go besides loopback: the ECS agent, and the EKS Pod Identity agent by IPv4 and IPv6.
+const AGENTS: [&str; 3] = ["169.254.170.2", "169.254.170.23", "fd00:ec2::23"];
+
+/// Why a URI is not asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+enum UriError {
+    #[error("is not an http or https URL")]
+    NotHttp,
+    #[error("is plain http to a host that is neither loopback nor an ECS or EKS agent")]
+    Host,
+}
+
+/// Asks the agent at `uri`.
+///
+/// # Errors
+/// A URI that must not be asked, an agent that is silent or says no.
+pub async fn credentials(uri: &str, authorization: Option<&Secret>, aws: &Aws<'_>) -> Result<Credentials, Failure> {
+    let (endpoint, path) = parts(uri).map_err(|error| {
+        Failure::new(Kind::Settings, format!("AWS_CONTAINER_CREDENTIALS_FULL_URI {error}"))
+            .remedy("use https, localhost, a loopback address, 169.254.170.2, 169.254.170.23 or [fd00:ec2::23]")
+    })?;
+    let asked = Asked { service: "the container credentials endpoint", host: &endpoint };
+    let mut tries = 0;
+    let answer = loop {
+        let request = Request {
+            method: "GET",
+            endpoint: &endpoint,
+            path: path.clone(),
+            headers: authorization.map(|value| ("authorization", value.clone())).into_iter().collect(),
+        };
+        tries += 1;
+        let (outcome, failure) = match timed(aws, &asked, request).await {
+            Ok(answer) if answer.status == 200 => break answer,
+            Ok(answer) => (outcome(answer.status), refused(&asked, &answer, aws)),
+            Err(trouble) => (trouble.outcome(), trouble.failure),
+        };
+        match retry::pause(aws.patience, tries, outcome, aws.deadline.left(), retry::chance()) {
+            Some(pause) => tokio::time::sleep(pause).await,
+            None => return Err(failure),
+        }
+    };
+    aws.progress().clear();
+    nearby::credentials(&answer.body, "EcsContainer").map_err(|error| {
+        let error = said::printable(&error.to_string(), aws.environment);
+        Failure::new(Kind::Credentials, format!("the container credentials endpoint gives no credentials: {error}"))
+            .at(&endpoint)
+            .remedy("check the task's role, or the pod identity association")
+    })
+}
+
+async fn timed(aws: &Aws<'_>, asked: &Asked<'_>, request: Request<'_>) -> Result<Response, Trouble> {
+    let limit = aws.deadline.at_most(LIMIT).left();
+    match tokio::time::timeout(limit, nearby::ask(&aws.http_nearby(), request)).await {
+        Ok(Ok(answer)) => Ok(answer),
+        Ok(Err(error)) => Err(explain::sdk_error(asked, &error)),
+        Err(_) => Err(explain::deadline(asked, limit.max(Duration::from_millis(1)), aws.progress())),
+    }
+}
+
+fn outcome(status: u16) -> Outcome {
+    match status {
+        429 => Outcome::Throttled,
+        500.. => Outcome::Transient,
+        _ => Outcome::Final,
+    }
+}
+
+fn refused(asked: &Asked<'_>, answer: &Response, aws: &Aws<'_>) -> Failure {
+    let status = answer.status;
+    let said = match nearby::credentials(&answer.body, "") {
+        Err(error @ BodyError::Said { .. }) => format!(": {}", said::printable(&error.to_string(), aws.environment)),
+        _ => String::new(),
+    };
+    let remedy = match status {
+        401 | 403 => {
+            "check the authorization token (AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE) and the pod identity association"
+        }
+        404 => {
+            "check AWS_CONTAINER_CREDENTIALS_RELATIVE_URI or AWS_CONTAINER_CREDENTIALS_FULL_URI, and the task's role"
+        }
+        _ => "try again, and look into the agent's log",
+    };
+    let kind = if outcome(status) == Outcome::Throttled { Kind::Throttled } else { Kind::Credentials };
+    Failure::new(kind, format!("{} answers HTTP {status}{said}", asked.service)).at(asked.host).remedy(remedy)
+}
+
+/// Scheme with host and port, and path with query; only of a URI that may be asked: the authorization token and
+/// the keys travel in the clear. Names other than `localhost` are not looked up, as in botocore: what they mean is
+/// in other hands.
+fn parts(uri: &str) -> Result<(String, String), UriError> {
+    let uri: Uri = uri.parse().map_err(|_| UriError::NotHttp)?;
+    let (Some(scheme), Some(host), Some(authority)) = (uri.scheme_str(), uri.host(), uri.authority()) else {
+        return Err(UriError::NotHttp);
+    };
+    match scheme {
+        "https" => {}
+        "http" if is_near(host) => {}
+        "http" => return Err(UriError::Host),
+        _ => return Err(UriError::NotHttp),
+    }
+    // No user or password: whoever wrote `http://127.0.0.1@elsewhere/` meant to deceive.
+    if authority.as_str().contains('@') {
+        return Err(UriError::NotHttp);
+    }
+    let path = uri.path_and_query().map_or("/", |path| path.as_str());
+    Ok((format!("{scheme}://{authority}"), path.to_owned()))
+}
+
+fn is_near(host: &str) -> bool {
+    let literal = host.trim_start_matches('[').trim_end_matches(']');
+    match literal.parse::<IpAddr>() {
+        Ok(address) => {
+            address.is_loopback() || AGENTS.iter().any(|agent| agent.parse::<IpAddr>().is_ok_and(|a| a == address))
+        }
+        Err(_) => host.eq_ignore_ascii_case("localhost"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn loopback_agents_and_https_are_asked() {
+        for (uri, endpoint, path) in [
+            ("http://169.254.170.2/v2/credentials/x?y=1", "http://169.254.170.2", "/v2/credentials/x?y=1"),
+            ("http://169.254.170.23/v1/credentials", "http://169.254.170.23", "/v1/credentials"),
+            ("http://[fd00:ec2::23]/v1/credentials", "http://[fd00:ec2::23]", "/v1/credentials"),
+            ("http://127.0.0.1:8080", "http://127.0.0.1:8080", "/"),
+            ("http://127.9.9.9/c", "http://127.9.9.9", "/c"),
+            ("http://[::1]:80/c", "http://[::1]:80", "/c"),
+            ("http://LocalHost:1338/c", "http://LocalHost:1338", "/c"),
+            ("https://anywhere.example/c", "https://anywhere.example", "/c"),
+        ] {
+            assert_eq!(parts(uri), Ok((endpoint.to_owned(), path.to_owned())), "{uri}");
+        }
+    }
+
+    #[test]
+    fn strangers_are_not_asked() {
+        for (uri, error) in [
+            ("http://evil.example/c", UriError::Host),
+            ("http://169.254.169.254/c", UriError::Host),
+            ("http://127.0.0.1@evil.example/c", UriError::Host),
+            ("https://user:password@evil.example/c", UriError::NotHttp),
+            ("http://localhost.evil.example/c", UriError::Host),
+            ("ftp://127.0.0.1/c", UriError::NotHttp),
+            ("/v2/credentials", UriError::NotHttp),
+            ("", UriError::NotHttp),
+        ] {
+            assert_eq!(parts(uri), Err(error), "{uri}");
+        }
+    }
+}
