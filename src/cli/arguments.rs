@@ -115,12 +115,14 @@ pub struct SetupCommon {
 /// `setup kubelet`
 #[derive(Clone, Debug, Args)]
 pub struct SetupKubelet {
-    /// The CredentialProviderConfig that the kubelet reads
-    #[arg(long, value_name = "FILE", default_value = "/etc/kubernetes/credential-provider/config.json")]
-    pub config: PathBuf,
-    /// The directory in which the kubelet looks for the plugin
-    #[arg(long, value_name = "DIR", default_value = "/usr/local/bin/credential-provider")]
-    pub bin_dir: PathBuf,
+    /// The CredentialProviderConfig that the kubelet reads; without it, the one of an EKS image where there is one,
+    /// else /etc/kubernetes/credential-provider/config.json
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// The directory in which the kubelet looks for the plugin; without it, that of an EKS image, else
+    /// /usr/local/bin/credential-provider
+    #[arg(long, value_name = "DIR")]
+    pub bin_dir: Option<PathBuf>,
     /// Let each pod pull with the role of its own service account
     #[arg(long)]
     pub service_account_tokens: bool,

@@ -63,6 +63,7 @@ pub fn run(args: &[OsString], environment: Environment) -> ExitCode {
         Command::Warm(wanted) => warm::run(&wanted, environment),
         Command::Setup(Setup::Docker(wanted)) => setup::docker(&wanted, &environment),
         Command::Setup(Setup::Podman(wanted)) => setup::podman(&wanted, &environment),
+        Command::Setup(Setup::Kubelet(wanted)) => setup::kubelet::run(&wanted, &environment),
         _ => {
             let _ = environment;
             output::error("not yet\n");

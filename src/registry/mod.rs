@@ -73,6 +73,16 @@ impl Registry {
         suffixes.map(|suffix| format!("{account}.dkr.ecr.{region}.{}", suffix.text)).find_map(Self::private)
     }
 
+    /// Every form of a registry's name as a host pattern, where `*` stands for one label: for tools that are told
+    /// beforehand which names are ours.
+    pub fn patterns() -> impl Iterator<Item = String> {
+        let private = SUFFIXES.iter().flat_map(|suffix| {
+            let service = if suffix.dual_stack { "dkr-ecr" } else { "dkr.ecr" };
+            ["", "-fips"].map(|fips| format!("*.{service}{fips}.*.{}", suffix.text))
+        });
+        private.chain(PUBLIC.iter().map(|(host, _)| (*host).to_owned()))
+    }
+
     fn public(host: &str) -> Option<Self> {
         let (_, dual_stack) = PUBLIC.into_iter().find(|(name, _)| *name == host)?;
         Some(Self {

@@ -138,3 +138,28 @@ fn what_only_looks_like_ecr_is_somebody_elses() {
     }
     assert_eq!(Registry::parse(&format!("123456789012.dkr.ecr.us-east-1.amazonaws.com/{}", "a".repeat(70_000))), None);
 }
+
+#[test]
+fn the_patterns_stand_for_every_form_of_a_name() {
+    let patterns: Vec<String> = Registry::patterns().collect();
+    for suffix in &SUFFIXES {
+        let region = match suffix.text {
+            "amazonaws.com.cn" | "on.amazonwebservices.com.cn" => "cn-north-1",
+            "amazonaws.eu" => "eusc-de-east-1",
+            "c2s.ic.gov" => "us-iso-east-1",
+            "sc2s.sgov.gov" => "us-isob-east-1",
+            "cloud.adc-e.uk" => "eu-isoe-west-1",
+            "csp.hci.ic.gov" => "us-isof-south-1",
+            _ => "eu-west-1",
+        };
+        let service = if suffix.dual_stack { "dkr-ecr" } else { "dkr.ecr" };
+        for fips in ["", "-fips"] {
+            let host = format!("123456789012.{service}{fips}.{region}.{}", suffix.text);
+            assert!(Registry::parse(&host).is_some(), "{host}");
+            let pattern = host.replace("123456789012", "*").replace(region, "*");
+            assert!(patterns.contains(&pattern), "{pattern}");
+        }
+    }
+    assert!(patterns.contains(&"public.ecr.aws".to_owned()) && patterns.contains(&"ecr-public.aws.com".to_owned()));
+    assert_eq!(patterns.len(), 2 * SUFFIXES.len() + 2);
+}

@@ -4,6 +4,7 @@ mod backup;
 mod client;
 mod discovery;
 pub mod json;
+pub mod kubelet;
 pub mod places;
 mod settings_file;
 

@@ -19,6 +19,7 @@ mod request;
 mod response;
 mod service_account;
 
+pub use request::ROLE_ANNOTATION;
 use request::Request;
 
 use super::stdin;

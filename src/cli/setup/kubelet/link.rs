@@ -1,0 +1,164 @@
+//! The plugin in the kubelet's directory: a link to this binary. A binary that was there is kept beside it.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::cli::file::reason;
+use crate::protocol::kubelet::PLUGIN;
+
+/// What is to be done so that the plugin is this binary.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Linking {
+    /// It is already.
+    Nothing,
+    /// Nothing is there yet.
+    New,
+    /// Another one is there, and is kept under this name.
+    Keep(PathBuf),
+}
+
+/// Why the plugin could not be put there.
+#[derive(Debug, thiserror::Error)]
+#[error("{}: {}", .path.display(), reason(.source))]
+pub struct LinkError {
+    path: PathBuf,
+    source: io::Error,
+}
+
+/// The plugin's path in `directory`.
+pub fn plugin(directory: &Path) -> PathBuf {
+    directory.join(if cfg!(windows) { format!("{PLUGIN}.exe") } else { PLUGIN.to_owned() })
+}
+
+/// Looks what is there now.
+///
+/// # Errors
+/// It cannot be looked at, or is a directory.
+pub fn plan(plugin: &Path, binary: &Path) -> Result<Linking, LinkError> {
+    let failed = |source| LinkError { path: plugin.to_owned(), source };
+    let there = match fs::symlink_metadata(plugin) {
+        Ok(there) => there,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Linking::New),
+        Err(error) => return Err(failed(error)),
+    };
+    if there.is_dir() {
+        return Err(failed(io::Error::new(io::ErrorKind::IsADirectory, "is a directory")));
+    }
+    let same = match (fs::canonicalize(plugin), fs::canonicalize(binary)) {
+        (Ok(plugin), Ok(binary)) => plugin == binary,
+        _ => false,
+    };
+    if same { Ok(Linking::Nothing) } else { Ok(Linking::Keep(kept(plugin))) }
+}
+
+/// A name beside the plugin that is not taken.
+fn kept(plugin: &Path) -> PathBuf {
+    let name = |number: u32| {
+        let mut name = plugin.file_name().unwrap_or_default().to_owned();
+        name.push(".before-ecr-login");
+        if number > 0 {
+            name.push(format!(".{number}"));
+        }
+        plugin.with_file_name(name)
+    };
+    (0..).map(name).find(|path| fs::symlink_metadata(path).is_err()).unwrap_or_else(|| name(0))
+}
+
+/// Puts the link there. At no instant is there no plugin where there was one.
+///
+/// # Errors
+/// A directory or file could not be made; what was there is there still.
+pub fn put(plugin: &Path, binary: &Path, linking: &Linking) -> Result<(), LinkError> {
+    let failed = |path: &Path| {
+        let path = path.to_owned();
+        move |source| LinkError { path, source }
+    };
+    let directory = plugin.parent().unwrap_or(Path::new("."));
+    fs::create_dir_all(directory).map_err(failed(directory))?;
+    match linking {
+        Linking::Nothing => return Ok(()),
+        Linking::New => {}
+        // A second name first, so that the first one is never missing; a copy where the file system has no links.
+        Linking::Keep(kept) => {
+            fs::hard_link(plugin, kept).or_else(|_| fs::copy(plugin, kept).map(|_| ())).map_err(failed(kept))?
+        }
+    }
+    let temporary = directory.join(format!(".{PLUGIN}.{}.tmp", std::process::id()));
+    let _ = fs::remove_file(&temporary);
+    let put = link(binary, &temporary).and_then(|()| fs::rename(&temporary, plugin));
+    if put.is_err() {
+        let _ = fs::remove_file(&temporary);
+    }
+    put.map_err(failed(plugin))
+}
+
+#[cfg(unix)]
+fn link(binary: &Path, link: &Path) -> io::Result<()> {
+    std::os::unix::fs::symlink(binary, link)
+}
+
+/// Links want a privilege there.
+#[cfg(not(unix))]
+fn link(binary: &Path, link: &Path) -> io::Result<()> {
+    fs::copy(binary, link).map(|_| ())
+}
+
+#[cfg(unix)]
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn place() -> (tempfile::TempDir, PathBuf, PathBuf) {
+        let directory = tempfile::tempdir().unwrap();
+        let binary = directory.path().join("docker-credential-ecr-login");
+        fs::write(&binary, "ours").unwrap();
+        let plugin = plugin(&directory.path().join("bin"));
+        (directory, plugin, binary)
+    }
+
+    #[test]
+    fn the_plugin_is_linked_once() {
+        let (_directory, plugin, binary) = place();
+        assert_eq!(plan(&plugin, &binary).unwrap(), Linking::New);
+        put(&plugin, &binary, &Linking::New).unwrap();
+        assert_eq!(fs::read_link(&plugin).unwrap(), binary);
+        assert_eq!(plan(&plugin, &binary).unwrap(), Linking::Nothing);
+    }
+
+    #[test]
+    fn every_binary_that_was_there_is_kept() {
+        let (_directory, plugin, binary) = place();
+        fs::create_dir_all(plugin.parent().unwrap()).unwrap();
+        for (content, suffix) in [("first", ".before-ecr-login"), ("second", ".before-ecr-login.1")] {
+            let _ = fs::remove_file(&plugin);
+            fs::write(&plugin, content).unwrap();
+            let linking = plan(&plugin, &binary).unwrap();
+            let kept = PathBuf::from(format!("{}{suffix}", plugin.display()));
+            assert_eq!(linking, Linking::Keep(kept.clone()));
+            put(&plugin, &binary, &linking).unwrap();
+            assert_eq!(
+                (fs::read_to_string(kept).unwrap(), fs::read_link(&plugin).unwrap()),
+                (content.into(), binary.clone())
+            );
+        }
+        assert_eq!(fs::read_dir(plugin.parent().unwrap()).unwrap().count(), 3, "no temporary file is left");
+    }
+
+    #[test]
+    fn a_link_that_leads_nowhere_is_replaced() {
+        let (_directory, plugin, binary) = place();
+        fs::create_dir_all(plugin.parent().unwrap()).unwrap();
+        std::os::unix::fs::symlink("/nowhere/at/all", &plugin).unwrap();
+        let linking = plan(&plugin, &binary).unwrap();
+        put(&plugin, &binary, &linking).unwrap();
+        assert_eq!(fs::read_link(&plugin).unwrap(), binary);
+    }
+
+    #[test]
+    fn a_directory_of_that_name_is_an_error() {
+        let (_directory, plugin, binary) = place();
+        fs::create_dir_all(&plugin).unwrap();
+        assert!(plan(&plugin, &binary).unwrap_err().to_string().contains("is a directory"));
+    }
+}
