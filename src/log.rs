@@ -1,1 +1,0 @@
-//! Logs: none by default; `ECR_LOGIN_LOG` turns them on.
