@@ -12,6 +12,7 @@
 
 pub mod aws;
 mod connect;
+pub mod credentials;
 mod dns;
 pub mod explain;
 mod fault;
@@ -23,8 +24,6 @@ mod tls;
 mod token;
 
 use std::time::Duration;
-
-pub mod credentials;
 
 use crate::broker::Patience;
 use crate::deadline::Deadline;

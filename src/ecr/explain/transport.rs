@@ -57,10 +57,11 @@ fn remedy_between(class: Class) -> &'static str {
 fn of_fault(asked: &Asked<'_>, fault: &Fault) -> Trouble {
     let failure = |what: String| Failure::new(Kind::Network, what).at(asked.host);
     match fault {
-        Fault::Name { host, .. } => {
+        Fault::Name { host, source } => {
+            let class = if source.is_transient() { Class::Network } else { Class::Setup };
             let remedy =
                 format!("check the name {host}, the network and /etc/resolv.conf; behind a proxy set HTTPS_PROXY");
-            Trouble::new(Class::Network, failure(fault.to_string()).remedy(remedy))
+            Trouble::new(class, failure(fault.to_string()).remedy(remedy))
         }
         Fault::Connect { .. } | Fault::ConnectTimeout { .. } => {
             let remedy = "check the network, a firewall or a missing proxy setting (HTTPS_PROXY)";
