@@ -1,0 +1,383 @@
+//! The fake AWS: every service on one port of loopback, each call counted and recorded, each able to fail.
+
+use std::collections::{HashMap, HashSet};
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::{Duration, Instant};
+
+use super::fault::Fault;
+use super::issued::{Keys, Token, now, subject};
+use super::server::{Request, Respond, Response, Server};
+use super::services::{ecr_token, keys_document, oidc_token, sso_role, sts_caller, sts_role};
+use super::tls::{Authority, Certificate};
+
+/// The services that it plays.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Service {
+    Ecr,
+    EcrPublic,
+    Sts,
+    /// The SSO portal.
+    Sso,
+    SsoOidc,
+    /// The instance metadata service, version 2 alone.
+    Imds,
+    /// The credentials endpoint of ECS and EKS: any path with `credentials` in it.
+    Container,
+    /// A registry's `GET /v2/`, which accepts the passwords that were issued.
+    Registry,
+    Unknown,
+}
+
+/// One recorded call.
+#[derive(Clone, Debug)]
+pub struct Call {
+    pub service: Service,
+    pub request: Request,
+}
+
+/// The name of the role that IMDS has.
+pub const INSTANCE_ROLE: &str = "node-role";
+
+pub struct FakeAws {
+    server: Server,
+    state: Arc<Mutex<State>>,
+    authority: Authority,
+}
+
+struct State {
+    calls: Vec<Call>,
+    serial: usize,
+    token_life: i64,
+    keys_life: u64,
+    faults: HashMap<Service, Vec<(usize, Fault)>>,
+    keys: HashMap<String, Keys>,
+    passwords: HashSet<String>,
+    imds_tokens: HashSet<String>,
+    revoked: HashSet<String>,
+    container_authorization: Option<String>,
+    bucket: Option<Bucket>,
+}
+
+/// The token bucket by which ECR limits calls.
+struct Bucket {
+    rate: f64,
+    burst: f64,
+    left: f64,
+    at: Instant,
+}
+
+impl FakeAws {
+    /// Over plain HTTP on 127.0.0.1.
+    pub fn start() -> Self {
+        Self::on(IpAddr::V4(Ipv4Addr::LOCALHOST), None)
+    }
+
+    /// Over TLS on 127.0.0.1.
+    pub fn over_tls(certificate: Certificate) -> Self {
+        Self::on(IpAddr::V4(Ipv4Addr::LOCALHOST), Some(certificate))
+    }
+
+    /// On any address of loopback.
+    pub fn on(ip: IpAddr, certificate: Option<Certificate>) -> Self {
+        let authority = Authority::new();
+        let state = Arc::new(Mutex::new(State {
+            calls: Vec::new(),
+            serial: 0,
+            token_life: 12 * 3600,
+            keys_life: 3600,
+            faults: HashMap::new(),
+            keys: HashMap::new(),
+            passwords: HashSet::new(),
+            imds_tokens: HashSet::new(),
+            revoked: HashSet::new(),
+            container_authorization: None,
+            bucket: None,
+        }));
+        let handler = {
+            let state = Arc::clone(&state);
+            move |request: &Request| state.lock().unwrap().answer(request)
+        };
+        let server = Server::start(ip, certificate.map(|c| authority.server(c)), handler);
+        Self { server, state, authority }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap()
+    }
+
+    pub fn server(&self) -> &Server {
+        &self.server
+    }
+
+    /// For `AWS_ENDPOINT_URL`.
+    pub fn url(&self) -> String {
+        self.server.url()
+    }
+
+    /// As a message names it.
+    pub fn host(&self) -> String {
+        self.server.host()
+    }
+
+    /// The certificate that clients are to trust.
+    pub fn authority(&self) -> &Authority {
+        &self.authority
+    }
+
+    /// Calls of one service so far.
+    pub fn calls(&self, service: Service) -> usize {
+        self.state().calls.iter().filter(|call| call.service == service).count()
+    }
+
+    /// Calls of all services so far.
+    pub fn all_calls(&self) -> Vec<Call> {
+        self.state().calls.clone()
+    }
+
+    /// What one service was sent so far.
+    pub fn requests(&self, service: Service) -> Vec<Request> {
+        self.state().calls.iter().filter(|call| call.service == service).map(|call| call.request.clone()).collect()
+    }
+
+    /// Connections accepted so far.
+    pub fn connections(&self) -> usize {
+        self.server.connections()
+    }
+
+    /// From now on every call of `service` fails so.
+    pub fn fail(&self, service: Service, fault: Fault) {
+        self.fail_times(service, usize::MAX, fault);
+    }
+
+    /// The next `times` calls of `service` fail so; after those what was said before holds again.
+    pub fn fail_times(&self, service: Service, times: usize, fault: Fault) {
+        self.state().faults.entry(service).or_default().push((times, fault));
+    }
+
+    /// From now on `service` works.
+    pub fn heal(&self, service: Service) {
+        self.state().faults.remove(&service);
+    }
+
+    /// How long ECR's tokens live from now on, in seconds; negative for those that are dead when issued.
+    pub fn token_life(&self, seconds: i64) {
+        self.state().token_life = seconds;
+    }
+
+    /// How long temporary keys live from now on, in seconds.
+    pub fn keys_life(&self, seconds: u64) {
+        self.state().keys_life = seconds;
+    }
+
+    /// The container endpoint wants this `Authorization` from now on.
+    pub fn container_authorization(&self, value: &str) {
+        self.state().container_authorization = Some(value.to_owned());
+    }
+
+    /// The SSO portal refuses this access token (OIDC: this refresh token) from now on.
+    pub fn revoke(&self, token: &str) {
+        self.state().revoked.insert(token.to_owned());
+    }
+
+    /// ECR throttles: so many calls a second, and bursts of so many.
+    pub fn limit(&self, rate: f64, burst: f64) {
+        self.state().bucket = Some(Bucket { rate, burst, left: burst, at: Instant::now() });
+    }
+}
+
+impl State {
+    fn answer(&mut self, request: &Request) -> Respond {
+        let service = Service::of(request);
+        self.calls.push(Call { service, request: request.clone() });
+        let fault = self.faults.get_mut(&service).and_then(|script| {
+            script.retain(|(times, _)| *times > 0);
+            let (times, fault) = script.last_mut()?;
+            *times -= 1;
+            Some(fault.clone())
+        });
+        match fault {
+            Some(fault) => fault.apply(service, || self.right(service, request)),
+            None => Respond::With(self.right(service, request)),
+        }
+    }
+
+    fn right(&mut self, service: Service, request: &Request) -> Response {
+        match service {
+            Service::Ecr | Service::EcrPublic => self.ecr(service, request),
+            Service::Sts => self.sts(request),
+            Service::Sso => self.sso(request),
+            Service::SsoOidc => self.sso_oidc(request),
+            Service::Imds => self.imds(request),
+            Service::Container => self.container(request),
+            Service::Registry => self.registry(request),
+            Service::Unknown => service.error(404, "UnknownOperationException", "no such operation"),
+        }
+    }
+
+    fn next(&mut self) -> usize {
+        self.serial += 1;
+        self.serial
+    }
+
+    fn issue(&mut self, identity: String) -> Keys {
+        let keys = Keys::new(self.next(), identity, now() + self.keys_life);
+        self.keys.insert(keys.id.clone(), keys.clone());
+        keys
+    }
+
+    /// Who signed a request; keys that the fake issued must come with their session token and be alive.
+    fn signer(&self, service: Service, request: &Request) -> Result<(String, String), Response> {
+        let Some(id) = request.access_key() else {
+            return Err(service.error(403, "MissingAuthenticationTokenException", "Request is missing a signature"));
+        };
+        if !id.starts_with(Keys::PREFIX) {
+            return Ok((id.to_owned(), id.to_owned()));
+        }
+        match self.keys.get(id) {
+            Some(keys) if request.header("x-amz-security-token") == Some(&keys.session_token) => {
+                if keys.ends_at <= now() {
+                    let message = "The security token included in the request is expired";
+                    return Err(service.error(400, "ExpiredTokenException", message));
+                }
+                Ok((id.to_owned(), keys.identity.clone()))
+            }
+            _ => {
+                let message = "The security token included in the request is invalid.";
+                Err(service.error(400, "UnrecognizedClientException", message))
+            }
+        }
+    }
+
+    fn ecr(&mut self, service: Service, request: &Request) -> Response {
+        if self.bucket.as_mut().is_some_and(|bucket| !bucket.take()) {
+            return service.error(400, "ThrottlingException", "Rate exceeded");
+        }
+        let (key, identity) = match self.signer(service, request) {
+            Ok(signer) => signer,
+            Err(refusal) => return refusal,
+        };
+        let token = Token {
+            service: if service == Service::Ecr { "ecr" } else { "ecr-public" }.to_owned(),
+            region: request.region().unwrap_or("none").to_owned(),
+            key,
+            identity,
+            serial: self.next(),
+        };
+        let password = token.password();
+        let ends_at = now().saturating_add_signed(self.token_life);
+        self.passwords.insert(password.clone());
+        ecr_token(service, &password, ends_at)
+    }
+
+    fn sts(&mut self, request: &Request) -> Response {
+        let action = request.form("Action").unwrap_or_default();
+        let role_arn = request.form("RoleArn").unwrap_or_default();
+        let role = role_arn.rsplit('/').next().unwrap_or_default().to_owned();
+        let session = request.form("RoleSessionName").unwrap_or_default();
+        if action == "AssumeRoleWithWebIdentity" {
+            let token = request.form("WebIdentityToken").unwrap_or_default();
+            if token.is_empty() || request.access_key().is_some() {
+                let message = "Missing or signed web identity";
+                return Service::Sts.error(400, "InvalidIdentityToken", message);
+            }
+            let keys = self.issue(format!("web-{role}-{}", subject(&token)));
+            return sts_role(&action, &role_arn, &session, &keys);
+        }
+        let (_, signer) = match self.signer(Service::Sts, request) {
+            Ok(signer) => signer,
+            Err(refusal) => return refusal,
+        };
+        match action.as_str() {
+            "AssumeRole" => {
+                let keys = self.issue(format!("role-{role}-by-{signer}"));
+                sts_role(&action, &role_arn, &session, &keys)
+            }
+            "GetCallerIdentity" => sts_caller(&signer),
+            _ => Service::Sts.error(400, "InvalidAction", "Could not find operation"),
+        }
+    }
+
+    fn sso(&mut self, request: &Request) -> Response {
+        let bearer = request.header("x-amz-sso_bearer_token").unwrap_or_default();
+        if bearer.is_empty() || self.revoked.contains(bearer) {
+            return Service::Sso.error(401, "UnauthorizedException", "Session token not found or invalid");
+        }
+        let (account, role) = (request.query("account_id").unwrap_or("none"), request.query("role_name"));
+        let keys = self.issue(format!("sso-{account}-{}", role.unwrap_or("none")));
+        sso_role(&keys)
+    }
+
+    fn sso_oidc(&mut self, request: &Request) -> Response {
+        let body: serde_json::Value = serde_json::from_slice(&request.body).unwrap_or_default();
+        let refresh = body["refreshToken"].as_str().unwrap_or_default();
+        if body["grantType"] != "refresh_token" || refresh.is_empty() || self.revoked.contains(refresh) {
+            return Service::SsoOidc.error(400, "InvalidGrantException", "Invalid refresh token provided");
+        }
+        // As the real one: a refresh token that was used is worth nothing.
+        self.revoked.insert(refresh.to_owned());
+        let serial = self.next();
+        oidc_token(&format!("fake-access-{serial}"), &format!("fake-refresh-{serial}"), self.keys_life)
+    }
+
+    fn imds(&mut self, request: &Request) -> Response {
+        const ROLES: &str = "/latest/meta-data/iam/security-credentials/";
+        if (request.method.as_str(), request.path.as_str()) == ("PUT", "/latest/api/token") {
+            let Some(ttl) = request.header("x-aws-ec2-metadata-token-ttl-seconds") else {
+                return Service::Imds.error(400, "Bad Request", "no ttl");
+            };
+            let token = format!("fake-imds-token-{}", self.next());
+            self.imds_tokens.insert(token.clone());
+            return Response::new(200, "text/plain", token).header("x-aws-ec2-metadata-token-ttl-seconds", ttl);
+        }
+        if !request.header("x-aws-ec2-metadata-token").is_some_and(|token| self.imds_tokens.contains(token)) {
+            return Service::Imds.error(401, "Unauthorized", "no token");
+        }
+        match request.path.strip_prefix(ROLES) {
+            Some("") => Response::new(200, "text/plain", INSTANCE_ROLE),
+            Some(role) if role == INSTANCE_ROLE => {
+                let keys = self.issue(format!("instance-{role}"));
+                keys_document(&keys, true)
+            }
+            _ => Service::Imds.error(404, "Not Found", "no such page"),
+        }
+    }
+
+    fn container(&mut self, request: &Request) -> Response {
+        if self.container_authorization.as_deref() != request.header("authorization") {
+            return Service::Container.error(401, "Unauthorized", "wrong authorization token");
+        }
+        let keys = self.issue("container".to_owned());
+        keys_document(&keys, false)
+    }
+
+    fn registry(&self, request: &Request) -> Response {
+        let basic = request.header("authorization").and_then(|value| value.strip_prefix("Basic "));
+        let given = basic.and_then(|text| aws_smithy_types::base64::decode(text).ok());
+        let given = given.and_then(|bytes| String::from_utf8(bytes).ok()).unwrap_or_default();
+        if given.strip_prefix("AWS:").is_some_and(|password| self.passwords.contains(password)) {
+            return Response::new(200, "application/json", "{}");
+        }
+        let body = r#"{"errors":[{"code":"UNAUTHORIZED","message":"authentication required"}]}"#;
+        Response::new(401, "application/json", body).header("www-authenticate", "Basic realm=\"fake\"")
+    }
+}
+
+impl Bucket {
+    fn take(&mut self) -> bool {
+        let elapsed = std::mem::replace(&mut self.at, Instant::now()).elapsed();
+        self.left = (self.left + elapsed.as_secs_f64() * self.rate).min(self.burst);
+        let is_left = self.left >= 1.0;
+        if is_left {
+            self.left -= 1.0;
+        }
+        is_left
+    }
+}
+
+impl Fault {
+    /// `Late`, in milliseconds.
+    pub fn late(milliseconds: u64) -> Self {
+        Self::Late(Duration::from_millis(milliseconds))
+    }
+}

@@ -1,0 +1,148 @@
+//! The ways in which a service of the fake AWS can fail.
+
+use std::time::Duration;
+
+use super::aws::Service;
+use super::server::{Respond, Response};
+
+/// A scripted fault.
+#[derive(Clone, Debug)]
+pub enum Fault {
+    /// An error of the service's own form.
+    Error {
+        status: u16,
+        code: &'static str,
+        message: String,
+    },
+    /// This body with this status, of no form.
+    Body {
+        status: u16,
+        content_type: &'static str,
+        body: Vec<u8>,
+    },
+    /// 200 with a well-formed answer that has no token in it (ECR: `{"authorizationData":[]}`).
+    NoData,
+    /// A token that is no base64.
+    NotBase64,
+    /// A token that is base64 of something without a colon.
+    NoColon,
+    /// The right answer after so long.
+    Late(Duration),
+    /// The right answer, one byte a second.
+    ByteASecond,
+    /// The right answer, cut in half.
+    Cut,
+    Reset,
+    /// The connection is closed without an answer.
+    Close,
+    /// Never an answer.
+    Hang,
+    EndlessHeader,
+    HugeBody,
+    /// A redirect to this URL.
+    Redirect(String),
+}
+
+impl Fault {
+    fn error(status: u16, code: &'static str, message: &str) -> Self {
+        Self::Error { status, code, message: message.to_owned() }
+    }
+
+    pub fn server_error() -> Self {
+        Self::error(500, "ServerException", "these errors are usually caused by a server-side issue")
+    }
+
+    pub fn unavailable() -> Self {
+        Self::error(503, "ServiceUnavailable", "Service is unable to handle request")
+    }
+
+    pub fn throttled() -> Self {
+        Self::error(400, "ThrottlingException", "Rate exceeded")
+    }
+
+    pub fn limit_exceeded() -> Self {
+        Self::error(400, "RequestLimitExceeded", "Request limit exceeded")
+    }
+
+    /// As ECR says it.
+    pub fn access_denied() -> Self {
+        let message = "User: arn:aws:iam::123456789012:user/dev is not authorized to perform: \
+                       ecr:GetAuthorizationToken on resource: * because no identity-based policy allows the \
+                       ecr:GetAuthorizationToken action";
+        Self::error(400, "AccessDeniedException", message)
+    }
+
+    /// As STS says it of AssumeRole.
+    pub fn assume_role_denied() -> Self {
+        let message = "User: arn:aws:iam::123456789012:user/dev is not authorized to perform: sts:AssumeRole on \
+                       resource: arn:aws:iam::123456789012:role/ecr-pull";
+        Self::error(403, "AccessDenied", message)
+    }
+
+    pub fn expired_keys() -> Self {
+        Self::error(400, "ExpiredTokenException", "The security token included in the request is expired")
+    }
+
+    pub fn unknown_keys() -> Self {
+        Self::error(400, "UnrecognizedClientException", "The security token included in the request is invalid.")
+    }
+
+    pub fn wrong_signature() -> Self {
+        let message = "The request signature we calculated does not match the signature you provided. Check your AWS \
+                       Secret Access Key and signing method.";
+        Self::error(403, "InvalidSignatureException", message)
+    }
+
+    /// The client's clock is off.
+    pub fn clock_skew() -> Self {
+        let message = "Signature expired: 20200101T000000Z is now earlier than 20200101T001000Z (20200101T001500Z - 5 \
+                       min.)";
+        Self::error(403, "InvalidSignatureException", message)
+    }
+
+    /// Bytes that are nothing at all, with status 200.
+    pub fn garbage() -> Self {
+        let body = vec![0xff, 0x00, 0x1b, b'[', b'3', b'1', b'm', 0xc3, 0x28, b'{', b'"'];
+        Self::Body { status: 200, content_type: "application/x-amz-json-1.1", body }
+    }
+
+    /// A body of no bytes, with status 200.
+    pub fn empty() -> Self {
+        Self::Body { status: 200, content_type: "application/x-amz-json-1.1", body: Vec::new() }
+    }
+
+    /// What a captive portal says.
+    pub fn web_page() -> Self {
+        let body = b"<html><body>Please log in to the network</body></html>".to_vec();
+        Self::Body { status: 200, content_type: "text/html", body }
+    }
+
+    /// A bare status with no body.
+    pub fn status(status: u16) -> Self {
+        Self::Body { status, content_type: "text/plain", body: Vec::new() }
+    }
+
+    /// What goes on the wire instead of `right`.
+    pub(super) fn apply(&self, service: Service, right: impl FnOnce() -> Response) -> Respond {
+        match self {
+            Self::Error { status, code, message } => Respond::With(service.error(*status, code, message)),
+            Self::Body { status, content_type, body } => {
+                Respond::With(Response::new(*status, content_type, body.clone()))
+            }
+            Self::NoData => Respond::With(service.without_data()),
+            Self::NotBase64 => Respond::With(service.with_token("%%% not base64 %%%")),
+            Self::NoColon => Respond::With(service.with_token("bm8gY29sb24gaW4gaGVyZQ==")),
+            Self::Late(delay) => Respond::Late(*delay, right()),
+            Self::ByteASecond => Respond::ByteASecond(right()),
+            Self::Cut => Respond::Cut(right()),
+            Self::Reset => Respond::Reset,
+            Self::Close => Respond::Close,
+            Self::Hang => Respond::Hang,
+            Self::EndlessHeader => Respond::EndlessHeader,
+            Self::HugeBody => Respond::HugeBody,
+            Self::Redirect(to) => {
+                Respond::With(Response::new(307, "text/plain", "go elsewhere").header("location", to))
+            }
+        }
+    }
+}

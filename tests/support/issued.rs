@@ -1,0 +1,105 @@
+//! What the fake AWS hands out, and how a test reads it back.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use aws_smithy_types::base64;
+
+/// About as long as ECR's own passwords.
+const PASSWORD_LENGTH: usize = 1900;
+
+/// A password of ours, read back: whose it is and which call made it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Token {
+    /// `ecr` or `ecr-public`.
+    pub service: String,
+    /// The region that the request was signed for.
+    pub region: String,
+    /// The access key id that signed the request.
+    pub key: String,
+    /// Who that key belongs to: the key itself, or in words who got it from the fake: `role-NAME-by-IDENTITY`,
+    /// `web-ROLE-SUBJECT`, `sso-ACCOUNT-ROLE`, `instance-ROLE`, `container`.
+    pub identity: String,
+    /// Which of the fake's issued things it is, counted from 1.
+    pub serial: usize,
+}
+
+impl Token {
+    pub(super) fn password(&self) -> String {
+        let Self { service, region, key, identity, serial } = self;
+        let identity = identity.replace('.', "_");
+        let mut password = format!("fake.{service}.{region}.{key}.{identity}.{serial}.");
+        while password.len() < PASSWORD_LENGTH {
+            password.push_str("Zm9vYmFy");
+        }
+        password
+    }
+
+    /// Reads a password of ours.
+    ///
+    /// # Panics
+    /// It is none.
+    pub fn of_password(password: &str) -> Self {
+        let parts: Vec<&str> = password.split('.').collect();
+        let [fake, service, region, key, identity, serial, _] = parts[..] else {
+            panic!("not a password of the fake AWS: {password:?}")
+        };
+        assert_eq!(fake, "fake", "{password:?}");
+        let owned = str::to_owned;
+        Self {
+            service: owned(service),
+            region: owned(region),
+            key: owned(key),
+            identity: owned(identity),
+            serial: serial.parse().unwrap(),
+        }
+    }
+}
+
+/// Temporary keys that the fake handed out.
+#[derive(Clone, Debug)]
+pub(super) struct Keys {
+    pub id: String,
+    pub secret: String,
+    pub session_token: String,
+    pub identity: String,
+    pub ends_at: u64,
+}
+
+impl Keys {
+    pub fn new(serial: usize, identity: String, ends_at: u64) -> Self {
+        Self {
+            id: format!("{}{serial:08}", Self::PREFIX),
+            secret: format!("fake-secret-key-{serial}"),
+            session_token: format!("fake-session-token-{serial}"),
+            identity,
+            ends_at,
+        }
+    }
+
+    pub const PREFIX: &str = "ASIAFAKE";
+}
+
+/// `base64("AWS:" + password)`.
+pub(super) fn authorization_token(password: &str) -> String {
+    base64::encode(format!("AWS:{password}"))
+}
+
+/// Seconds since the Unix epoch.
+pub(super) fn now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs()
+}
+
+/// As in `2026-01-31T12:00:00Z`.
+pub(super) fn rfc3339(seconds: u64) -> String {
+    use time::format_description::well_known::Rfc3339;
+    time::OffsetDateTime::from_unix_timestamp(i64::try_from(seconds).unwrap()).unwrap().format(&Rfc3339).unwrap()
+}
+
+/// The `sub` claim of a JWT; `opaque` for anything else.
+pub(super) fn subject(token: &str) -> String {
+    let claims = token.split('.').nth(1).map(|part| part.replace('-', "+").replace('_', "/"));
+    let claims = claims.map(|part| format!("{part}{}", "=".repeat((4 - part.len() % 4) % 4)));
+    let claims: Option<serde_json::Value> =
+        claims.and_then(|part| base64::decode(part).ok()).and_then(|json| serde_json::from_slice(&json).ok());
+    claims.and_then(|claims| claims["sub"].as_str().map(str::to_owned)).unwrap_or_else(|| "opaque".to_owned())
+}

@@ -1,0 +1,29 @@
+//! A fake AWS in this process, and the real binary run against it.
+//!
+//! ```ignore
+//! let aws = FakeAws::start();
+//! let helper = Helper::new().aws(&aws).keys("AKIAEXAMPLE");
+//! let token = helper.get(REGISTRY).token();
+//! assert_eq!((token.key.as_str(), aws.calls(Service::Ecr)), ("AKIAEXAMPLE", 1));
+//! ```
+
+// Each test crate compiles the whole of this module and uses a part of it.
+#![allow(dead_code, unused_imports)]
+
+mod aws;
+mod fault;
+mod helper;
+mod issued;
+mod server;
+mod services;
+mod tls;
+
+pub use aws::{Call, FakeAws, Service};
+pub use fault::Fault;
+pub use helper::{Answer, Helper, NOT_FOUND, Outcome, Running, binary};
+pub use issued::Token;
+pub use server::{Request, Respond, Response, Server};
+pub use tls::{Authority, Certificate};
+
+/// A registry for tests that need any one.
+pub const REGISTRY: &str = "123456789012.dkr.ecr.eu-west-1.amazonaws.com";

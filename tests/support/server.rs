@@ -1,0 +1,415 @@
+//! HTTP/1.1 on loopback, plain or over TLS, that can also misbehave on the wire. One thread a connection.
+
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::net::{IpAddr, Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rustls::{ServerConfig, ServerConnection, StreamOwned};
+
+/// No connection of a test lives longer, whatever it waits for.
+const LONGEST: Duration = Duration::from_secs(180);
+
+/// What a client sent.
+#[derive(Clone, Debug)]
+pub struct Request {
+    pub method: String,
+    pub path: String,
+    /// Decoded.
+    pub query: Vec<(String, String)>,
+    /// Names in lower case.
+    pub headers: Vec<(String, String)>,
+    pub body: Vec<u8>,
+    /// Which connection it came on, counted from 0.
+    pub connection: usize,
+    pub at: Instant,
+}
+
+impl Request {
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+    }
+
+    pub fn query(&self, name: &str) -> Option<&str> {
+        self.query.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+    }
+
+    /// A field of a form in the body, decoded.
+    pub fn form(&self, name: &str) -> Option<String> {
+        let body = std::str::from_utf8(&self.body).ok()?;
+        pairs(body).into_iter().find(|(key, _)| key == name).map(|(_, value)| value)
+    }
+
+    fn part(&self, name: &str) -> Option<&str> {
+        let (_, rest) = self.header("authorization")?.split_once(&format!("{name}="))?;
+        rest.split([',', ' ']).next()
+    }
+
+    /// The access key id that signed it.
+    pub fn access_key(&self) -> Option<&str> {
+        self.part("Credential")?.split('/').next()
+    }
+
+    /// The region in its signature.
+    pub fn region(&self) -> Option<&str> {
+        self.part("Credential")?.split('/').nth(2)
+    }
+
+    /// The service in its signature.
+    pub fn signed_for(&self) -> Option<&str> {
+        self.part("Credential")?.split('/').nth(3)
+    }
+
+    pub fn user_agent(&self) -> &str {
+        self.header("user-agent").unwrap_or("")
+    }
+}
+
+/// A well-formed answer.
+#[derive(Clone, Debug)]
+pub struct Response {
+    pub status: u16,
+    pub headers: Vec<(String, String)>,
+    pub body: Vec<u8>,
+}
+
+impl Response {
+    pub fn new(status: u16, content_type: &str, body: impl Into<Vec<u8>>) -> Self {
+        Self { status, headers: vec![("content-type".to_owned(), content_type.to_owned())], body: body.into() }
+    }
+
+    #[must_use]
+    pub fn header(mut self, name: &str, value: &str) -> Self {
+        self.headers.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    fn head(&self) -> Vec<u8> {
+        let mut head = format!("HTTP/1.1 {} fake\r\n", self.status);
+        for (name, value) in &self.headers {
+            head.push_str(&format!("{name}: {value}\r\n"));
+        }
+        head.push_str(&format!("content-length: {}\r\n\r\n", self.body.len()));
+        head.into_bytes()
+    }
+
+    fn bytes(&self) -> Vec<u8> {
+        [self.head(), self.body.clone()].concat()
+    }
+}
+
+/// What the server puts on the wire.
+#[derive(Clone, Debug)]
+pub enum Respond {
+    With(Response),
+    /// After so long.
+    Late(Duration, Response),
+    /// One byte a second.
+    ByteASecond(Response),
+    /// The head promises all of it, half of the body comes, then the end.
+    Cut(Response),
+    /// A connection reset.
+    Reset,
+    /// The end, without a byte.
+    Close,
+    /// Nothing, for ever.
+    Hang,
+    /// A header line without end.
+    EndlessHeader,
+    /// A body of a gigabyte.
+    HugeBody,
+    /// These bytes and the end.
+    Raw(Vec<u8>),
+}
+
+type Handler = dyn Fn(&Request) -> Respond + Send + Sync;
+
+/// A listening server; it stops when dropped.
+pub struct Server {
+    address: SocketAddr,
+    tls: bool,
+    shared: Arc<Shared>,
+}
+
+#[derive(Default)]
+struct Shared {
+    stop: AtomicBool,
+    silent: AtomicBool,
+    connections: AtomicUsize,
+    handshakes_failed: AtomicUsize,
+    written: AtomicUsize,
+}
+
+impl Server {
+    /// Plain HTTP on 127.0.0.1.
+    pub fn plain(handler: impl Fn(&Request) -> Respond + Send + Sync + 'static) -> Self {
+        Self::start(IpAddr::V4(Ipv4Addr::LOCALHOST), None, handler)
+    }
+
+    /// On a port of `ip` that the system chooses.
+    pub fn start(
+        ip: IpAddr,
+        tls: Option<Arc<ServerConfig>>,
+        handler: impl Fn(&Request) -> Respond + Send + Sync + 'static,
+    ) -> Self {
+        assert!(ip.is_loopback(), "tests stay on loopback");
+        let listener = TcpListener::bind((ip, 0)).unwrap();
+        let server =
+            Self { address: listener.local_addr().unwrap(), tls: tls.is_some(), shared: Arc::new(Shared::default()) };
+        let shared = Arc::clone(&server.shared);
+        let handler: Arc<Handler> = Arc::new(handler);
+        thread::spawn(move || {
+            for stream in listener.incoming() {
+                if shared.stop.load(Ordering::SeqCst) {
+                    return;
+                }
+                let Ok(stream) = stream else { continue };
+                let (tls, handler, shared) = (tls.clone(), Arc::clone(&handler), Arc::clone(&shared));
+                let number = shared.connections.fetch_add(1, Ordering::SeqCst);
+                // An I/O error is the client's end of the connection; what the client says of it is what is tested.
+                thread::spawn(move || connection(stream, number, tls, &*handler, &shared).ok());
+            }
+        });
+        server
+    }
+
+    /// `127.0.0.1:PORT` or `[::1]:PORT`.
+    pub fn host(&self) -> String {
+        self.address.to_string()
+    }
+
+    pub fn port(&self) -> u16 {
+        self.address.port()
+    }
+
+    pub fn url(&self) -> String {
+        format!("{}://{}", if self.tls { "https" } else { "http" }, self.address)
+    }
+
+    /// Connections accepted so far.
+    pub fn connections(&self) -> usize {
+        self.shared.connections.load(Ordering::SeqCst)
+    }
+
+    /// TLS handshakes that did not succeed.
+    pub fn handshakes_failed(&self) -> usize {
+        self.shared.handshakes_failed.load(Ordering::SeqCst)
+    }
+
+    /// Bytes of faulty answers written so far.
+    pub fn written(&self) -> usize {
+        self.shared.written.load(Ordering::SeqCst)
+    }
+
+    /// From now on connections are accepted and nothing is ever said, not even a TLS handshake.
+    pub fn fall_silent(&self) {
+        self.shared.silent.store(true, Ordering::SeqCst);
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.shared.stop.store(true, Ordering::SeqCst);
+        // Wakes the accepting thread, which then ends; if this fails it ended already.
+        let _ = TcpStream::connect(self.address);
+    }
+}
+
+trait Wire: Read + Write {}
+impl<T: Read + Write> Wire for T {}
+
+fn connection(
+    stream: TcpStream,
+    number: usize,
+    tls: Option<Arc<ServerConfig>>,
+    handler: &Handler,
+    shared: &Shared,
+) -> io::Result<()> {
+    stream.set_nodelay(true)?;
+    stream.set_read_timeout(Some(LONGEST))?;
+    stream.set_write_timeout(Some(LONGEST))?;
+    let socket = stream.try_clone()?;
+    if shared.silent.load(Ordering::SeqCst) {
+        hang(&socket, shared);
+        return Ok(());
+    }
+    let wire: Box<dyn Wire> = match tls {
+        None => Box::new(stream),
+        Some(config) => {
+            let mut stream = stream;
+            let mut session = ServerConnection::new(config).map_err(io::Error::other)?;
+            while session.is_handshaking() {
+                if let Err(error) = session.complete_io(&mut stream) {
+                    shared.handshakes_failed.fetch_add(1, Ordering::SeqCst);
+                    return Err(error);
+                }
+            }
+            Box::new(StreamOwned::new(session, stream))
+        }
+    };
+    let mut wire = BufReader::new(wire);
+    while let Some(request) = read_request(&mut wire, number)? {
+        let answer = handler(&request);
+        let keep = respond(answer, wire.get_mut(), &socket, shared)?;
+        if !keep || shared.stop.load(Ordering::SeqCst) {
+            break;
+        }
+    }
+    socket.shutdown(Shutdown::Both)
+}
+
+/// Whether the connection can go on.
+fn respond(answer: Respond, wire: &mut Box<dyn Wire>, socket: &TcpStream, shared: &Shared) -> io::Result<bool> {
+    let until = Instant::now() + LONGEST;
+    let go_on = || !shared.stop.load(Ordering::SeqCst) && Instant::now() < until;
+    let mut send = |bytes: &[u8]| -> io::Result<()> {
+        wire.write_all(bytes)?;
+        wire.flush()?;
+        shared.written.fetch_add(bytes.len(), Ordering::SeqCst);
+        Ok(())
+    };
+    match answer {
+        Respond::With(response) => send(&response.bytes()).map(|()| true),
+        Respond::Late(delay, response) => {
+            let end = Instant::now() + delay;
+            while go_on() && Instant::now() < end {
+                thread::sleep((end - Instant::now()).min(Duration::from_millis(50)));
+            }
+            send(&response.bytes()).map(|()| true)
+        }
+        Respond::ByteASecond(response) => {
+            for byte in response.bytes() {
+                send(&[byte])?;
+                for _ in 0..20 {
+                    thread::sleep(Duration::from_millis(50));
+                    if !go_on() {
+                        return Ok(false);
+                    }
+                }
+            }
+            Ok(true)
+        }
+        Respond::Cut(response) => {
+            send(&response.head())?;
+            send(&response.body[..response.body.len() / 2])?;
+            Ok(false)
+        }
+        Respond::Reset => {
+            rustix::net::sockopt::set_socket_linger(socket, Some(Duration::ZERO))?;
+            // No shutdown, which would say goodbye: the last descriptor's close sends the RST.
+            Err(io::ErrorKind::ConnectionReset.into())
+        }
+        Respond::Close => Ok(false),
+        Respond::Hang => {
+            hang(socket, shared);
+            Ok(false)
+        }
+        Respond::EndlessHeader => {
+            send(b"HTTP/1.1 200 OK\r\nx-endless: ")?;
+            while go_on() {
+                send(&[b'a'; 4096])?;
+            }
+            Ok(false)
+        }
+        Respond::HugeBody => {
+            const GIGABYTE: usize = 1 << 30;
+            send(format!("HTTP/1.1 200 OK\r\ncontent-length: {GIGABYTE}\r\n\r\n").as_bytes())?;
+            let piece = vec![b' '; 64 * 1024];
+            for _ in 0..GIGABYTE / piece.len() {
+                if !go_on() {
+                    break;
+                }
+                send(&piece)?;
+            }
+            Ok(false)
+        }
+        Respond::Raw(bytes) => {
+            send(&bytes)?;
+            Ok(false)
+        }
+    }
+}
+
+/// Says nothing until the client goes away.
+fn hang(socket: &TcpStream, shared: &Shared) {
+    let until = Instant::now() + LONGEST;
+    let mut byte = [0];
+    // If the socket cannot be told to return early, the loop below is bounded all the same.
+    let _ = socket.set_read_timeout(Some(Duration::from_millis(50)));
+    while !shared.stop.load(Ordering::SeqCst) && Instant::now() < until {
+        match socket.peek(&mut byte) {
+            Ok(0) => return,
+            Ok(_) => thread::sleep(Duration::from_millis(50)),
+            Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut) => {}
+            Err(_) => return,
+        }
+    }
+}
+
+/// `None` at the end of the connection.
+fn read_request(wire: &mut impl BufRead, connection: usize) -> io::Result<Option<Request>> {
+    let mut line = String::new();
+    if wire.read_line(&mut line)? == 0 {
+        return Ok(None);
+    }
+    let mut words = line.split_whitespace();
+    let (Some(method), Some(target)) = (words.next(), words.next()) else {
+        return Err(io::ErrorKind::InvalidData.into());
+    };
+    let (method, target) = (method.to_owned(), target.to_owned());
+    // A proxy is sent the whole URL.
+    let target = match target.split_once("://") {
+        Some((_, rest)) => rest.find('/').map_or("/", |at| &rest[at..]),
+        None => &target,
+    };
+    let (path, query) = target.split_once('?').unwrap_or((target, ""));
+    let (path, query) = (path.to_owned(), pairs(query));
+    let mut headers = Vec::new();
+    loop {
+        let mut line = String::new();
+        if wire.read_line(&mut line)? == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        let line = line.trim_end();
+        if line.is_empty() {
+            break;
+        }
+        let (name, value) = line.split_once(':').ok_or(io::ErrorKind::InvalidData)?;
+        headers.push((name.to_ascii_lowercase(), value.trim().to_owned()));
+    }
+    let mut request = Request { method, path, query, headers, body: Vec::new(), connection, at: Instant::now() };
+    let length = request.header("content-length").and_then(|value| value.parse().ok()).unwrap_or(0);
+    request.body = vec![0; length];
+    wire.read_exact(&mut request.body)?;
+    Ok(Some(request))
+}
+
+fn pairs(text: &str) -> Vec<(String, String)> {
+    let pair = |pair: &str| {
+        let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
+        (decode(key), decode(value))
+    };
+    text.split('&').filter(|part| !part.is_empty()).map(pair).collect()
+}
+
+fn decode(text: &str) -> String {
+    let bytes = text.as_bytes();
+    let mut decoded = Vec::new();
+    let mut at = 0;
+    while at < bytes.len() {
+        let hex = (bytes[at] == b'%').then(|| text.get(at + 1..at + 3)).flatten();
+        match hex.and_then(|hex| u8::from_str_radix(hex, 16).ok()) {
+            Some(byte) => {
+                decoded.push(byte);
+                at += 3;
+            }
+            None => {
+                decoded.push(if bytes[at] == b'+' { b' ' } else { bytes[at] });
+                at += 1;
+            }
+        }
+    }
+    String::from_utf8_lossy(&decoded).into_owned()
+}
