@@ -12,6 +12,7 @@ use crate::settings::{Settings, Target};
 
 pub mod arguments;
 mod completions;
+mod doctor;
 pub mod file;
 mod man;
 pub mod output;
@@ -58,6 +59,7 @@ pub fn run(args: &[OsString], environment: Environment) -> ExitCode {
     };
     match arguments.command {
         Command::Completions(wanted) => completions::run(wanted),
+        Command::Doctor(wanted) => doctor::run(&wanted, &environment),
         Command::Man => man::run(),
         Command::Password(wanted) => password::run(&wanted, environment),
         Command::Warm(wanted) => warm::run(&wanted, environment),

@@ -1,7 +1,9 @@
 //! stdout and stderr as the commands use them: an answer counts only when it was delivered.
 
-use std::io::Write as _;
+use std::io::{IsTerminal as _, Write as _};
 use std::process::ExitCode;
+
+use crate::environment::Environment;
 
 /// Writes `text` to stdout; success only when all of it went out.
 pub fn deliver(text: &str) -> ExitCode {
@@ -24,4 +26,71 @@ pub fn print(text: &str) -> std::io::Result<()> {
 /// Writes `text` to stderr; where nobody listens there is nobody to tell.
 pub fn error(text: &str) {
     let _ = std::io::stderr().lock().write_all(text.as_bytes());
+}
+
+/// Colours, where a person looks and wants them.
+#[derive(Clone, Copy, Debug)]
+pub struct Paint(bool);
+
+impl Paint {
+    /// Colours for stdout: on a terminal that has them, unless `NO_COLOR` is set (<https://no-color.org>).
+    pub fn for_stdout(environment: &Environment) -> Self {
+        let wanted = environment.var_os("NO_COLOR").is_none() && environment.var("TERM") != Some("dumb");
+        Self(wanted && std::io::stdout().is_terminal())
+    }
+
+    fn paint(self, code: &str, text: &str) -> String {
+        if self.0 { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
+    }
+
+    /// What is right.
+    pub fn good(self, text: &str) -> String {
+        self.paint("32", text)
+    }
+
+    /// What somebody should know of.
+    pub fn middling(self, text: &str) -> String {
+        self.paint("33", text)
+    }
+
+    /// What is wrong.
+    pub fn bad(self, text: &str) -> String {
+        self.paint("1;31", text)
+    }
+
+    /// What matters most.
+    pub fn strong(self, text: &str) -> String {
+        self.paint("1", text)
+    }
+
+    /// What matters least.
+    pub fn weak(self, text: &str) -> String {
+        self.paint("2", text)
+    }
+}
+
+/// A line on stderr that says what is going on, and goes away; only on a terminal.
+#[derive(Debug)]
+pub struct Progress(bool);
+
+impl Progress {
+    /// Nothing is said yet.
+    pub fn start() -> Self {
+        Self(std::io::stderr().is_terminal() && std::io::stdout().is_terminal())
+    }
+
+    /// Replaces the line.
+    pub fn say(&self, text: &str) {
+        if self.0 {
+            error(&format!("\r\x1b[K{text} ..."));
+        }
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        if self.0 {
+            error("\r\x1b[K");
+        }
+    }
 }

@@ -3,8 +3,8 @@
 use std::future::Future;
 
 use aws_smithy_async::rt::sleep::TokioSleep;
-use aws_smithy_runtime_api::client::http::SharedHttpClient;
-use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use aws_smithy_runtime_api::client::http::{HttpConnector as _, SharedHttpClient};
+use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use aws_smithy_types::retry::RetryConfig;
@@ -71,6 +71,18 @@ impl<'a> Aws<'a> {
     /// timeout is honoured.
     pub fn http_nearby(&self) -> SharedHttpClient {
         self.clients.nearby.clone()
+    }
+
+    /// Makes a request that is no call of a service, once.
+    ///
+    /// # Errors
+    /// There was no answer.
+    pub async fn request(&self, asked: &Asked<'_>, request: HttpRequest) -> Result<HttpResponse, Trouble> {
+        match tokio::time::timeout(self.deadline.left(), self.clients.plain.call(request)).await {
+            Ok(Ok(answer)) => Ok(answer),
+            Ok(Err(error)) => Err(explain::connector(asked, &error)),
+            Err(_) => Err(explain::deadline(asked, self.deadline.limit(), &self.progress)),
+        }
     }
 
     /// What to build a service's client from: `aws_sdk_sts::Client::new(&aws.sdk(region, endpoint).build())`.

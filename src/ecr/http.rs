@@ -48,6 +48,8 @@ pub struct Clients {
     pub aws: SharedHttpClient,
     /// For instance metadata and container credentials: never through a proxy.
     pub nearby: SharedHttpClient,
+    /// The same way as `aws`, for requests that are no call of a service.
+    pub plain: SharedHttpConnector,
 }
 
 impl Clients {
@@ -58,10 +60,14 @@ impl Clients {
     pub fn new(environment: &Environment, network: &Network, progress: &Progress) -> Result<Self, Failure> {
         let tls = Arc::new(tls::Lazy::new(tls::Roots::choose(environment, network)));
         let proxies = Proxies::read(environment)?;
-        let client = |proxies, limit| {
-            SharedHttpClient::new(Client::new(Connector::new(proxies, tls.clone(), limit, progress.clone()), progress))
-        };
-        Ok(Self { aws: client(Some(proxies), CONNECT), nearby: client(None, CONNECT_NEARBY) })
+        let client =
+            |proxies, limit| Client::new(Connector::new(proxies, tls.clone(), limit, progress.clone()), progress);
+        let (aws, nearby) = (client(Some(proxies), CONNECT), client(None, CONNECT_NEARBY));
+        Ok(Self {
+            plain: SharedHttpConnector::new(aws.clone()),
+            aws: SharedHttpClient::new(aws),
+            nearby: SharedHttpClient::new(nearby),
+        })
     }
 }
 

@@ -9,11 +9,13 @@
 //! | `http`, `connect`, `proxy`, `tls`, `dns` | the way to a server |
 //! | `progress`, `fault`, `explain` | what went wrong, for a person |
 //! | `retry` | when to try again |
+//! | `examine` | the same way one step at a time, for `doctor` |
 
 pub mod aws;
 mod connect;
 pub mod credentials;
 mod dns;
+pub mod examine;
 pub mod explain;
 mod fault;
 mod http;

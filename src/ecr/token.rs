@@ -41,11 +41,7 @@ pub enum Malformed {
 /// Whatever failed on the way.
 pub async fn get(aws: &Aws<'_>, credentials: Credentials) -> Result<Token, Failure> {
     let registry = aws.registry;
-    let (fips, dual_stack) = (aws.network.use_fips, aws.network.use_dual_stack);
-    let endpoint = match &aws.network.ecr_endpoint {
-        Some(url) => url.clone(),
-        None => format!("https://{}", registry.api_host(fips, dual_stack)),
-    };
+    let endpoint = endpoint(aws);
     let config = aws
         .sdk(registry.region(), Some(&endpoint))
         .credentials_provider(SharedCredentialsProvider::new(credentials))
@@ -83,8 +79,17 @@ pub async fn get(aws: &Aws<'_>, credentials: Credentials) -> Result<Token, Failu
     })
 }
 
+/// The URL of the API that hands out the registry's tokens.
+pub(super) fn endpoint(aws: &Aws<'_>) -> String {
+    let (fips, dual_stack) = (aws.network.use_fips, aws.network.use_dual_stack);
+    match &aws.network.ecr_endpoint {
+        Some(url) => url.clone(),
+        None => format!("https://{}", aws.registry.api_host(fips, dual_stack)),
+    }
+}
+
 /// Host and port of an endpoint's URL.
-fn host_of(endpoint: &str) -> &str {
+pub(super) fn host_of(endpoint: &str) -> &str {
     let rest = endpoint.split_once("://").map_or(endpoint, |(_, rest)| rest);
     let authority = rest.split(['/', '?', '#']).next().unwrap_or(rest);
     authority.rsplit_once('@').map_or(authority, |(_, host)| host)

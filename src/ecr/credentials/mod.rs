@@ -126,6 +126,21 @@ fn in_words(source: &Source) -> String {
     }
 }
 
+/// Whose credentials these are, by STS's GetCallerIdentity, which nobody can be denied.
+///
+/// # Errors
+/// STS did not answer, or the credentials are none.
+pub async fn caller(credentials: Credentials, aws: &Aws<'_>) -> Result<String, Failure> {
+    let region = aws.registry.region();
+    let endpoint = aws.network.sts_endpoint.as_deref();
+    let credentials = aws_credential_types::provider::SharedCredentialsProvider::new(credentials);
+    let client = aws_sdk_sts::Client::new(&aws.sdk(region, endpoint).credentials_provider(credentials).build());
+    let host = host(aws, "sts", region, endpoint);
+    let asked = super::explain::Asked { service: "STS", host: &host };
+    let answer = aws.call(&asked, || client.get_caller_identity().send()).await?;
+    Ok(answer.arn.unwrap_or_else(|| "somebody whom STS does not name".to_owned()))
+}
+
 /// The host of an AWS service, for messages. Names follow the general reference's tables of service endpoints.
 fn host(aws: &Aws<'_>, service: &str, region: &str, endpoint: Option<&str>) -> String {
     if let Some(endpoint) = endpoint {

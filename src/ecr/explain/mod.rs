@@ -11,8 +11,10 @@ use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
+pub use clock::{skew, too_far};
 pub use ecr::refused;
 pub use text::{one_line, without_secrets};
+pub use transport::connector;
 
 use super::progress::{Phase, Progress};
 use super::retry::Outcome;

@@ -1,0 +1,220 @@
+//! `doctor`: walks the way that a pull takes, and says of each step what was found and what to do where it is wrong.
+//!
+//! It runs the very code that a `get` runs, one step at a time, each within the limit of a `get`, and shows no secret.
+
+mod clients;
+mod report;
+
+use std::path::PathBuf;
+use std::process::{Command, ExitCode};
+use std::time::Duration;
+
+use super::arguments::{Doctor, PROGRAM};
+use super::output::{self, Paint, Progress};
+use super::setup::places;
+use crate::child::{self, Bounds, Stderr};
+use crate::deadline::Deadline;
+use crate::ecr::examine::{self, Outcome, Part};
+use crate::environment::Environment;
+use crate::failure::{Failure, Kind};
+use crate::identity::{Identity, Wanted};
+use crate::registry::Service;
+use crate::settings::{Settings, Target, limit};
+use report::{Report, State, Step};
+
+/// How long each step may take, where neither the environment nor the settings say so.
+const LIMIT: Duration = Duration::from_secs(10);
+/// How long another program of our name may take to say its version.
+const VERSION_TIME: Duration = Duration::from_secs(3);
+
+/// Runs the command.
+pub fn run(wanted: &Doctor, environment: &Environment) -> ExitCode {
+    let name = wanted.registry.clone().or_else(|| clients::served(environment).into_iter().next());
+    let report = examine(name.as_deref(), environment);
+    let text = if wanted.format.json {
+        let mut text = serde_json::to_string_pretty(&report).unwrap_or_default();
+        text.push('\n');
+        text
+    } else {
+        report.text(Paint::for_stdout(environment))
+    };
+    match output::print(&text) {
+        Ok(()) if report.ok => ExitCode::SUCCESS,
+        _ => ExitCode::FAILURE,
+    }
+}
+
+fn examine(name: Option<&str>, environment: &Environment) -> Report {
+    let progress = Progress::start();
+    progress.say("looking at files");
+    let mut steps = vec![helper(environment)];
+    let settings = match Settings::load(environment) {
+        Ok(settings) => settings,
+        Err(error) => {
+            steps.push(Step::failed("settings", error.into()));
+            return Report::new(name.map(str::to_owned), steps);
+        }
+    };
+    let Some(name) = name else {
+        steps.push(Step::wrong(
+            "registry",
+            "no file of docker's or podman's names this helper for any registry",
+            format!("run: {PROGRAM} setup docker, or name a registry: {PROGRAM} doctor REGISTRY"),
+        ));
+        return Report::new(None, steps);
+    };
+    let Some(target) = settings.target(name) else {
+        steps.push(Step::wrong(
+            "registry",
+            format!("{name} is not the name of an Amazon ECR registry, so this helper leaves it to others"),
+            "names look like 123456789012.dkr.ecr.eu-west-1.amazonaws.com or public.ecr.aws",
+        ));
+        return Report::new(Some(name.to_owned()), steps);
+    };
+    let asked = crate::registry::host_of(name).unwrap_or_else(|| name.to_owned());
+    steps.extend(clients::examine(environment, &asked).0);
+    steps.push(says(&settings, &target, &asked));
+    if target.speaker.anonymous {
+        steps.push(Step::skipped("source", "the settings say anonymous = true: nobody is asked for credentials"));
+        return Report::new(Some(asked), steps);
+    }
+    let identity = match Identity::find(environment, Wanted::Speaker(&target.speaker), &target.registry) {
+        Ok(identity) => identity,
+        Err(error) => {
+            steps.push(anonymous_or(&target, Step::failed("source", error.into())));
+            return Report::new(Some(asked), steps);
+        }
+    };
+    steps.push(source(&identity));
+    match limit(environment, Some(&settings), LIMIT) {
+        Ok(limit) => steps.extend(pull(environment, &identity, &target, limit, &progress)),
+        Err(failure) => steps.push(Step::failed("settings", failure)),
+    }
+    Report::new(Some(asked), steps)
+}
+
+/// Whether the program that docker would run is this one.
+fn helper(environment: &Environment) -> Step {
+    const NAME: &str = "helper";
+    let ours = std::env::current_exe().ok().and_then(|path| path.canonicalize().ok());
+    let version = env!("CARGO_PKG_VERSION");
+    let Some(found) = places::on_path(environment, PROGRAM) else {
+        let directory = ours.as_deref().and_then(std::path::Path::parent).map(PathBuf::from).unwrap_or_default();
+        return Step::wrong(
+            NAME,
+            format!("{PROGRAM} is not on PATH, where docker looks for it"),
+            format!("add {} to PATH, or link it from a directory that is there", directory.display()),
+        );
+    };
+    let real = found.canonicalize().ok();
+    if real.is_some() && real == ours {
+        return Step::ok(NAME, format!("{} is this program, version {version}", found.display()));
+    }
+    let mut command = Command::new(&found);
+    command.arg("--version").env_clear().envs(environment.variables());
+    let bounds = Bounds { deadline: Deadline::within(VERSION_TIME), stdout: 4096, stderr: Stderr::Kept };
+    let said = child::run(command, &[], bounds).map(|finished| String::from_utf8_lossy(&finished.stdout).into_owned());
+    match said {
+        Ok(said) if said.contains(PROGRAM) && said.trim_end().ends_with(version) => {
+            Step::ok(NAME, format!("{} is a copy of this program, version {version}", found.display()))
+        }
+        said => {
+            let said =
+                said.map_or_else(|error| error.to_string(), |said| said.lines().next().unwrap_or_default().to_owned());
+            let said: String = said.chars().filter(|character| !character.is_control()).take(80).collect();
+            let ours = ours.unwrap_or_default();
+            let directory = ours.parent().map(PathBuf::from).unwrap_or_default();
+            Step::wrong(
+                NAME,
+                format!("docker would run {} (says {said:?}), not {}", found.display(), ours.display()),
+                format!(
+                    "put {} before the other one's directory in PATH, or remove the other one",
+                    directory.display()
+                ),
+            )
+        }
+    }
+}
+
+/// What our settings file says of the registry.
+fn says(settings: &Settings, target: &Target, asked: &str) -> Step {
+    let Some(path) = &settings.path else { return Step::ok("settings", "no settings file, so the defaults") };
+    let mut words = Vec::new();
+    if target.registry.host() != asked {
+        words.push(format!("alias of {}", target.registry.host()));
+    }
+    if let Some(profile) = &target.speaker.profile {
+        words.push(format!("profile {profile}"));
+    }
+    if let Some(role) = &target.speaker.role {
+        words.push(format!("role {}", role.arn));
+    }
+    if target.speaker.anonymous {
+        words.push("anonymous".to_owned());
+    }
+    if !target.speaker.cache {
+        words.push("no cache".to_owned());
+    }
+    let words = if words.is_empty() { "nothing of this registry".to_owned() } else { words.join(", ") };
+    Step::ok("settings", format!("{} says: {words}", path.display()))
+}
+
+fn source(identity: &Identity) -> Step {
+    let mut found = identity.label.clone();
+    if !identity.passed_over.is_empty() {
+        found = format!("{found}; before it: {}", identity.passed_over.join("; "));
+    }
+    Step::ok("source", found)
+}
+
+/// ECR Public serves without credentials: that there are none is not wrong.
+fn anonymous_or(target: &Target, step: Step) -> Step {
+    match target.registry.service() {
+        Service::Public => Step { state: State::Note, ..step },
+        Service::Private => step,
+    }
+}
+
+fn pull(
+    environment: &Environment,
+    identity: &Identity,
+    target: &Target,
+    limit: Duration,
+    progress: &Progress,
+) -> Vec<Step> {
+    let mut told = |part| {
+        progress.say(match part {
+            Part::Network => "asking ECR's API host",
+            Part::Keys => "asking for keys",
+            Part::Caller => "asking STS who we are",
+            Part::Token => "asking ECR for a token",
+            Part::Registry => "showing the token to the registry",
+        });
+    };
+    let walked = examine::walk(environment, identity, &target.registry, limit, &mut told);
+    walked
+        .into_iter()
+        .map(|(part, outcome)| {
+            let name = match part {
+                Part::Network => "network",
+                Part::Keys => "keys",
+                Part::Caller => "caller",
+                Part::Token => "token",
+                Part::Registry => "registry",
+            };
+            match outcome {
+                Outcome::Found(found) => Step::ok(name, found),
+                Outcome::NotTried => Step::skipped(name, "not tried, since an earlier step is wrong"),
+                Outcome::Wrong(failure) if part == Part::Caller => caller_unknown(failure),
+                Outcome::Wrong(failure) => anonymous_or(target, Step::failed(name, failure)),
+            }
+        })
+        .collect()
+}
+
+/// A pull does not need STS: a network without a way to it is a note, keys that STS refuses are not.
+fn caller_unknown(failure: Failure) -> Step {
+    let refused = matches!(failure.kind, Kind::Credentials);
+    let step = Step::failed("caller", failure);
+    if refused { step } else { Step { state: State::Note, ..step } }
+}

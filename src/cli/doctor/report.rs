@@ -1,0 +1,111 @@
+//! What `doctor` found, as text for people and as JSON for programs.
+
+use std::fmt::Write as _;
+
+use serde::Serialize;
+
+use crate::cli::output::Paint;
+use crate::failure::Failure;
+
+/// How a step came out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum State {
+    /// As it should be.
+    Ok,
+    /// Works, and somebody should know of it.
+    Note,
+    /// Must be mended for a pull to work.
+    Wrong,
+    /// Not tried, since an earlier step is wrong, or not needed.
+    Skipped,
+}
+
+/// One step of the way.
+#[derive(Clone, Debug, Serialize)]
+pub struct Step {
+    /// One word that stays the same: `helper`, `docker`, `keys`.
+    pub name: &'static str,
+    /// How it came out.
+    pub state: State,
+    /// What was found.
+    pub found: String,
+    /// What to do.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub remedy: Option<String>,
+}
+
+impl Step {
+    /// A step that is right.
+    pub fn ok(name: &'static str, found: impl Into<String>) -> Self {
+        Self { name, state: State::Ok, found: found.into(), remedy: None }
+    }
+
+    /// A step that was not tried.
+    pub fn skipped(name: &'static str, found: impl Into<String>) -> Self {
+        Self { name, state: State::Skipped, found: found.into(), remedy: None }
+    }
+
+    /// A step that is wrong.
+    pub fn wrong(name: &'static str, found: impl Into<String>, remedy: impl Into<String>) -> Self {
+        Self { name, state: State::Wrong, found: found.into(), remedy: Some(remedy.into()) }
+    }
+
+    /// A step that works, with something to know.
+    pub fn note(name: &'static str, found: impl Into<String>, remedy: impl Into<String>) -> Self {
+        Self { name, state: State::Note, found: found.into(), remedy: Some(remedy.into()) }
+    }
+
+    /// A step that failed as a `get` would.
+    pub fn failed(name: &'static str, mut failure: Failure) -> Self {
+        let remedy = failure.remedy.take();
+        Self { name, state: State::Wrong, found: failure.to_string(), remedy }
+    }
+}
+
+/// All steps.
+#[derive(Clone, Debug, Serialize)]
+pub struct Report {
+    /// This program's version.
+    pub version: &'static str,
+    /// The registry examined.
+    pub registry: Option<String>,
+    /// Whether no step is wrong.
+    pub ok: bool,
+    /// In the order of a pull.
+    pub steps: Vec<Step>,
+}
+
+impl Report {
+    /// A report of these steps.
+    pub fn new(registry: Option<String>, steps: Vec<Step>) -> Self {
+        let ok = steps.iter().all(|step| step.state != State::Wrong);
+        Self { version: env!("CARGO_PKG_VERSION"), registry, ok, steps }
+    }
+
+    /// For people.
+    pub fn text(&self, paint: Paint) -> String {
+        let mut text = String::new();
+        if let Some(registry) = &self.registry {
+            let _ = writeln!(text, "{}", paint.strong(registry));
+        }
+        for step in &self.steps {
+            let state = match step.state {
+                State::Ok => paint.good("ok   "),
+                State::Note => paint.middling("note "),
+                State::Wrong => paint.bad("WRONG"),
+                State::Skipped => paint.weak("-    "),
+            };
+            let _ = writeln!(text, "  {state}  {:8}  {}", step.name, step.found);
+            if let Some(remedy) = &step.remedy {
+                let _ = writeln!(text, "                   {} {remedy}", paint.strong("->"));
+            }
+        }
+        let _ = match self.steps.iter().filter(|step| step.state == State::Wrong).count() {
+            0 => writeln!(text, "{}", paint.good("A pull would work.")),
+            1 => writeln!(text, "{}", paint.bad("One step is wrong.")),
+            count => writeln!(text, "{}", paint.bad(&format!("{count} steps are wrong."))),
+        };
+        text
+    }
+}
