@@ -81,6 +81,8 @@ pub fn fetch(
     runtime.shutdown_background();
     fetched.map_err(|failure| match failure.identity {
         Some(_) => failure,
+        // There is no "as whom" where nobody was found.
+        None if failure.kind == Kind::NoCredentials => failure,
         None => failure.by(&identity.label),
     })
 }
