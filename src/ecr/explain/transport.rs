@@ -29,11 +29,11 @@ pub fn connector(asked: &Asked<'_>, error: &ConnectorError) -> Trouble {
         );
     }
     let (class, reason) = match find::<hyper::Error>(chain) {
-        // hyper has no test for these two.
-        Some(e) if e.to_string().contains("too large") => {
+        // hyper has no test for these two, and wraps the second in "operation was canceled".
+        Some(_) if root(chain).contains("too large") => {
             (Class::Garbage, "the answer's headers are too large".to_owned())
         }
-        Some(e) if e.is_parse() || e.to_string().contains("unexpected message") => {
+        Some(e) if e.is_parse() || root(chain).contains("unexpected message") => {
             (Class::Garbage, "the answer is not HTTP".to_owned())
         }
         Some(e) if e.is_incomplete_message() => {
