@@ -330,3 +330,6 @@ pub(super) fn nested<'v>(value: &'v str, key: &str) -> Option<&'v str> {
         .rfind(|(name, _)| trim(name) == key)
         .map(|(_, value)| trim(value))
 }
+
+#[cfg(test)]
+mod tests;
