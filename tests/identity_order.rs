@@ -252,7 +252,7 @@ fn each_source_alone_and_each_pair_of_sources_speaks_as_in_the_sdk() {
         cases.push((vec![*first], false));
         cases.push((vec![*first], true));
         for second in &SETUPS[at + 1..] {
-            cases.push((vec![*first, *second], (at + cases.len()) % 2 == 0));
+            cases.push((vec![*first, *second], (at + cases.len()).is_multiple_of(2)));
         }
     }
     let (different, spoke) = compare(cases);
