@@ -124,12 +124,14 @@ impl<'a> Aws<'a> {
             tries += 1;
             let trouble = match answer {
                 Ok(Ok(answer)) => {
+                    tracing::debug!(host = asked.host, attempt = tries, "a call succeeded");
                     self.progress.clear();
                     return Ok(answer);
                 }
                 Ok(Err(error)) => explain::sdk_error(asked, &error),
                 Err(_) => return Err(explain::deadline(asked, self.deadline.limit(), &self.progress)),
             };
+            tracing::debug!(host = asked.host, attempt = tries, reason = %trouble.failure, "a call failed");
             let left = self.deadline.left();
             match retry::pause(self.patience, tries, trouble.outcome(), left, retry::chance()) {
                 Some(pause) => tokio::time::sleep(pause).await,

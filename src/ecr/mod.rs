@@ -25,7 +25,7 @@ pub mod retry;
 mod tls;
 mod token;
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::broker::Patience;
 use crate::deadline::Deadline;
@@ -67,6 +67,8 @@ pub fn fetch(
         Service::Public => (deadline.at_most(PUBLIC_LIMIT), Patience::Client),
     };
     let aws = Aws::new(environment, identity, registry, deadline, patience)?;
+    tracing::info!(registry = registry.host(), identity = %identity.label, "asking ECR for a token");
+    let begun = Instant::now();
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_io()
         .enable_time()
@@ -79,6 +81,11 @@ pub fn fetch(
     });
     // A name lookup of the system's may still hang in a thread of the runtime: it is not waited for.
     runtime.shutdown_background();
+    let milliseconds = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
+    match &fetched {
+        Ok(_) => tracing::info!(registry = registry.host(), milliseconds, "ECR gave a token"),
+        Err(failure) => tracing::warn!(registry = registry.host(), milliseconds, reason = %failure, "no token"),
+    }
     fetched.map_err(|failure| match failure.identity {
         Some(_) => failure,
         // There is no "as whom" where nobody was found.
