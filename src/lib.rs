@@ -22,3 +22,4 @@ pub mod protocol;
 pub mod registry;
 pub mod secret;
 pub mod settings;
+pub mod user;

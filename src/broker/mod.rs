@@ -1,11 +1,28 @@
 //! The policy: which token answers, when it is refreshed, who asks ECR and who waits.
 
+mod flow;
+mod listed;
+pub mod policy;
+mod refresh;
+mod world;
+
+use crate::cache::Cache;
 use crate::deadline::Deadline;
 use crate::environment::Environment;
 use crate::failure::Failure;
 use crate::identity::ServiceAccount;
+use crate::registry::Service;
 use crate::secret::Secret;
 use crate::settings::{Settings, Target};
+
+use self::flow::Flow;
+pub use self::listed::listed;
+pub use self::refresh::ACTION as REFRESH_ACTION;
+pub use self::refresh::run as run_refresh;
+use self::world::Live;
+
+/// How long a question about ECR Public may take, all told: its images can be pulled without an answer.
+const PUBLIC_LIMIT: std::time::Duration = std::time::Duration::from_secs(3);
 
 /// What a whole call works with; made once, at the edge.
 #[derive(Debug)]
@@ -68,6 +85,20 @@ pub struct Answer {
 ///
 /// # Errors
 /// The one failure that the user is told of.
-pub fn token(_call: &Call, _question: &Question<'_>) -> Result<Answer, Failure> {
-    Err(Failure::new(crate::failure::Kind::Other, "no broker"))
+pub fn token(call: &Call, question: &Question<'_>) -> Result<Answer, Failure> {
+    let cache = if question.target.speaker.cache { Cache::open(&call.environment) } else { None };
+    let public = question.target.registry.service() == Service::Public;
+    // The refresh of a service account's token happens here: nobody else holds what it rests on.
+    let background = question.service_account.is_none() && call.environment.var("ECR_LOGIN_BACKGROUND") != Some("0");
+    let flow = Flow {
+        world: Live { call, question },
+        cache: cache.as_ref(),
+        host: question.target.registry.host(),
+        deadline: if public { call.deadline.at_most(PUBLIC_LIMIT) } else { call.deadline },
+        background,
+    };
+    let mut answer = flow.answer(question.wish)?;
+    let mut warnings = cache.as_ref().map(Cache::warnings).unwrap_or_default();
+    warnings.append(&mut answer.warnings);
+    Ok(Answer { warnings, ..answer })
 }

@@ -1,11 +1,38 @@
 //! Tokens on disk: one small file an entry, replaced atomically, trusted only when nobody else could have
 //! written it.
+//!
+//! - Reading makes nothing and follows no link; whatever is on the disk is an entry or a miss.
+//! - Writing makes what is missing, for its owner alone, and never fails a call: without a disk there is no
+//!   cache, and the token is delivered all the same.
+//! - An erased token stays erased, also when another process was just about to write a copy of it.
+//!
+//! `docs/cache.md` has the layout.
 
+#[cfg(unix)]
+mod directory;
+#[cfg(not(unix))]
+#[path = "directory_elsewhere.rs"]
+mod directory;
+mod format;
+mod lock;
+mod names;
+mod place;
+mod replace;
+mod sweep;
+
+use std::cell::{OnceCell, RefCell};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use self::directory::{Directory, State, Unread};
+pub use self::lock::{Claim, Held, Slot};
+use crate::broker::policy::{Millis, Times};
 use crate::environment::Environment;
+use crate::failure::Failure;
 use crate::identity::Fingerprint;
 use crate::secret::Secret;
 
-/// One token for one registry, as it stands in its file. Times are seconds since the Unix epoch.
+/// One token for one registry, as it stands in its file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
     /// The registry's host.
@@ -14,25 +41,270 @@ pub struct Entry {
     pub fingerprint: Fingerprint,
     /// The identity in words.
     pub label: String,
-    /// When ECR issued it.
-    pub issued_at: i64,
-    /// From when on a `get` starts a refresh.
-    pub refresh_at: i64,
-    /// When ECR stops accepting it.
-    pub expires_at: i64,
+    /// When it was issued, when it is refreshed, when it ends.
+    pub times: Times,
     /// The user name, `AWS`.
     pub username: String,
     /// The password.
     pub password: Secret,
 }
 
+/// That a fetch failed, for everybody who would ask the same.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Note {
+    /// When, in milliseconds since the Unix epoch.
+    pub failed_at: Millis,
+    /// What would be said of it.
+    pub failure: Failure,
+}
+
+/// What had been erased at one moment; see [`Cache::erasures`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Erasures(Option<State>);
+
 /// The cache directory.
 #[derive(Debug)]
-pub struct Cache;
+pub struct Cache {
+    places: Vec<PathBuf>,
+    open: OnceCell<(PathBuf, Directory)>,
+    distrusted: bool,
+    warnings: RefCell<Vec<String>>,
+}
 
 impl Cache {
-    /// Finds the directory; `None` where none is usable or wanted.
-    pub fn open(_environment: &Environment) -> Option<Self> {
-        None
+    /// Finds the directory; `None` where none is usable or wanted. One that does not exist yet is made when
+    /// something is written.
+    pub fn open(environment: &Environment) -> Option<Self> {
+        let places = place::candidates(environment);
+        let mut cache = Self { places, open: OnceCell::new(), distrusted: false, warnings: RefCell::new(Vec::new()) };
+        for place in &cache.places {
+            match Directory::open(place) {
+                Ok(Some(directory)) => {
+                    let _ = cache.open.set((place.clone(), directory));
+                    break;
+                }
+                Ok(None) => {}
+                Err(reason) => {
+                    let line = format!("the cache directory {} is not used: {reason}", place.display());
+                    cache.warnings.borrow_mut().push(line);
+                    cache.distrusted = true;
+                    break;
+                }
+            }
+        }
+        (!cache.places.is_empty()).then_some(cache)
     }
+
+    /// The directory in use, or the one that would be made.
+    pub fn path(&self) -> Option<&Path> {
+        self.open.get().map(|(path, _)| path.as_path()).or_else(|| self.places.first().map(PathBuf::as_path))
+    }
+
+    /// What of the cache was not trusted so far, and why: lines for the user.
+    pub fn warnings(&self) -> Vec<String> {
+        self.warnings.borrow().clone()
+    }
+
+    /// The entry of this fingerprint for this registry.
+    pub fn read(&self, fingerprint: &Fingerprint, registry: &str) -> Option<Entry> {
+        self.entry(&names::entry(fingerprint, registry)?)
+    }
+
+    /// Of all entries of this fingerprint that live at `now`, the one that ends last. Every token of a
+    /// fingerprint opens every registry of its region.
+    pub fn newest(&self, fingerprint: &Fingerprint, now: Millis) -> Option<Entry> {
+        let directory = self.directory()?;
+        let prefix = format!("{}-", format::hex(fingerprint));
+        let mut found: Vec<(i64, String)> = directory
+            .names()
+            .into_iter()
+            .filter(|name| name.starts_with(&prefix) && names::parse(name).is_some())
+            .filter_map(|name| Some((directory.state(&name)?.modified_at, name)))
+            .collect();
+        // An entry's file bears the end of its token as its time.
+        found.sort_unstable_by(|one, other| other.cmp(one));
+        found.into_iter().find_map(|(_, name)| self.entry(&name).filter(|entry| entry.times.lives(now)))
+    }
+
+    /// Keeps the entry in the place of the one that was there, unless something was erased since `before`:
+    /// the token may be the very one that was to be forgotten. Expired entries go at the same time.
+    pub fn write(&self, entry: &Entry, before: Erasures) {
+        let written = (|| {
+            let directory = self.writable()?;
+            let name = names::entry(&entry.fingerprint, &entry.registry)?;
+            let bytes = format::write_entry(entry)?;
+            sweep::sweep(directory, seconds_now());
+            let end = UNIX_EPOCH.checked_add(Duration::from_secs(u64::try_from(entry.times.expires_at).ok()?))?;
+            replace::replace(directory, &name, &bytes, Some(end)).ok()?;
+            Some((directory, name))
+        })();
+        if let Some((directory, name)) = written
+            && self.erasures() != before
+        {
+            directory.remove(&name);
+        }
+    }
+
+    /// What has been erased until now, to be taken before a token is fetched or read that shall be written.
+    pub fn erasures(&self) -> Erasures {
+        Erasures(self.directory().and_then(|directory| directory.state(names::ERASED)))
+    }
+
+    /// Forgets the tokens that open `registry`: of every identity that has an entry for it all entries, since
+    /// they hold the same token and would be taken for it; and every failure. True if there was any entry.
+    pub fn erase(&self, registry: &str) -> bool {
+        self.forget(|directory| {
+            let names = directory.names();
+            let entries = names.iter().filter_map(|name| names::parse(name));
+            let whose: Vec<&str> = entries.filter(|(_, host)| *host == registry).map(|(of, _)| of).collect();
+            names.iter().filter(|name| names::parse(name).is_some_and(|(of, _)| whose.contains(&of))).cloned().collect()
+        })
+    }
+
+    /// Forgets everything. True if there was any entry.
+    pub fn clear(&self) -> bool {
+        self.forget(|directory| directory.names().into_iter().filter(|name| names::parse(name).is_some()).collect())
+    }
+
+    /// Says before and after each round of removals that something was erased, until there is nothing left: a
+    /// copy that another process makes meanwhile is either seen here, or its writer sees what was said.
+    fn forget(&self, doomed: impl Fn(&Directory) -> Vec<String>) -> bool {
+        const ROUNDS: usize = 16;
+        let Some(directory) = self.directory() else { return false };
+        let mut any = false;
+        for _ in 0..ROUNDS {
+            sweep::notes_and_remains(directory);
+            let doomed = doomed(directory);
+            if doomed.is_empty() {
+                break;
+            }
+            say_erased(directory);
+            any |= doomed.iter().filter(|name| directory.remove(name)).count() > 0;
+            say_erased(directory);
+        }
+        any
+    }
+
+    /// Every entry, whether it still lives or not, by registry.
+    pub fn entries(&self) -> Vec<Entry> {
+        let names = self.directory().map(Directory::names).unwrap_or_default();
+        let mut entries: Vec<Entry> =
+            names.iter().filter(|name| names::parse(name).is_some()).filter_map(|name| self.entry(name)).collect();
+        entries.sort_by(|one, other| (&one.registry, one.fingerprint.0).cmp(&(&other.registry, other.fingerprint.0)));
+        entries
+    }
+
+    /// The registries that have an entry of any identity, in order, by the names of the files alone.
+    pub fn registries(&self) -> Vec<String> {
+        let names = self.directory().map(Directory::names).unwrap_or_default();
+        let mut hosts: Vec<String> =
+            names.iter().filter_map(|name| names::parse(name)).map(|(_, host)| host.to_owned()).collect();
+        hosts.sort_unstable();
+        hosts.dedup();
+        hosts
+    }
+
+    /// The last failure of a fetch for this fingerprint, if none has succeeded since.
+    pub fn note(&self, fingerprint: &Fingerprint) -> Option<Note> {
+        let bytes = self.bytes(&names::note(fingerprint))?;
+        format::read_note(&bytes)
+    }
+
+    /// Leaves word of a failure.
+    pub fn write_note(&self, fingerprint: &Fingerprint, note: &Note) {
+        if let (Some(directory), Some(bytes)) = (self.writable(), format::write_note(note)) {
+            // Without a note the next one asks again: no worse than without a cache.
+            let _ = replace::replace(directory, &names::note(fingerprint), &bytes, None);
+        }
+    }
+
+    /// A fetch has succeeded.
+    pub fn remove_note(&self, fingerprint: &Fingerprint) {
+        if let Some(directory) = self.directory() {
+            directory.remove(&names::note(fingerprint));
+        }
+    }
+
+    /// The lock of everybody who would ask the same.
+    pub fn slot(&self, fingerprint: &Fingerprint) -> Slot {
+        Slot::open(self.writable(), fingerprint)
+    }
+
+    /// Says that a detached refresh is about to start; false where one has been started within `recent` and has
+    /// not ended.
+    pub fn begin_refresh(&self, fingerprint: &Fingerprint, recent: Duration) -> bool {
+        let Some(directory) = self.writable() else { return false };
+        let name = names::refreshing(fingerprint);
+        if directory.create_new(&name).is_ok() {
+            return true;
+        }
+        let recent = i64::try_from(recent.as_secs()).unwrap_or(i64::MAX);
+        let age = directory.state(&name).map(|state| seconds_now().saturating_sub(state.modified_at));
+        if age.is_some_and(|age| (0..=recent).contains(&age)) {
+            return false;
+        }
+        directory.remove(&name);
+        directory.create_new(&name).is_ok()
+    }
+
+    /// The detached refresh has ended.
+    pub fn end_refresh(&self, fingerprint: &Fingerprint) {
+        if let Some(directory) = self.directory() {
+            directory.remove(&names::refreshing(fingerprint));
+        }
+    }
+
+    fn entry(&self, name: &str) -> Option<Entry> {
+        let bytes = self.bytes(name)?;
+        let entry = format::read_entry(&bytes)?;
+        // A file that bears another's name is nobody's.
+        (names::entry(&entry.fingerprint, &entry.registry).as_deref() == Some(name)).then_some(entry)
+    }
+
+    fn bytes(&self, name: &str) -> Option<zeroize::Zeroizing<Vec<u8>>> {
+        let (path, directory) = self.open.get()?;
+        match directory.read(name, format::LIMIT) {
+            Ok(bytes) => Some(bytes),
+            Err(Unread::Unusable) => None,
+            Err(Unread::Untrusted(reason)) => {
+                let line = format!("the cached {} is not used: {reason}", path.join(name).display());
+                let mut warnings = self.warnings.borrow_mut();
+                if !warnings.contains(&line) {
+                    warnings.push(line);
+                }
+                None
+            }
+        }
+    }
+
+    fn directory(&self) -> Option<&Directory> {
+        self.open.get().map(|(_, directory)| directory)
+    }
+
+    /// The directory, made if it was not there.
+    fn writable(&self) -> Option<&Directory> {
+        if self.distrusted {
+            return None;
+        }
+        if self.open.get().is_none() {
+            let made = self.places.iter().find_map(|place| Some((place.clone(), Directory::create(place).ok()?)))?;
+            let _ = self.open.set(made);
+        }
+        self.directory()
+    }
+}
+
+/// Each erasure makes the file longer by a byte; nobody reads it.
+fn say_erased(directory: &Directory) {
+    use std::io::Write;
+    const LONGEST: u64 = 1 << 20;
+    if directory.state(names::ERASED).is_some_and(|state| state.size >= LONGEST) {
+        directory.remove(names::ERASED);
+    }
+    // On a disk without room for it the entry is gone all the same.
+    let _ = directory.open_or_create(names::ERASED).and_then(|mut file| file.write_all(b"."));
+}
+
+fn seconds_now() -> i64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| i64::try_from(since.as_secs()).unwrap_or(i64::MAX))
 }

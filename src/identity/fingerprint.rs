@@ -270,6 +270,3 @@ fn is_loopback(uri: &str) -> bool {
                 .is_ok_and(|address| address.is_loopback())
     })
 }
-
-#[cfg(test)]
-mod tests;

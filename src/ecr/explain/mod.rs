@@ -105,8 +105,8 @@ pub fn deadline(asked: &Asked<'_>, limit: Duration, progress: &Progress) -> Trou
 
 /// A limit as people say it.
 fn seconds(limit: Duration) -> String {
-    let said = format!("{:.1}", limit.as_secs_f64());
-    format!("{} s", said.strip_suffix(".0").unwrap_or(&said))
+    let seconds = limit.as_secs_f64();
+    if seconds.fract() == 0.0 { format!("{seconds:.0} s") } else { format!("{seconds:.1} s") }
 }
 
 /// The SDK's error, taken apart.

@@ -1,0 +1,303 @@
+//! From a question to an answer: the cache's where it is good, else one fetch for all who would ask the same.
+
+use std::time::Instant;
+
+use super::policy::{Millis, Times, Verdict, failure_answers};
+use super::world::World;
+use super::{Answer, Wish};
+use crate::cache::{Cache, Claim, Entry, Note, Slot};
+use crate::deadline::Deadline;
+use crate::ecr::Token;
+use crate::failure::Failure;
+use crate::identity::Fingerprint;
+
+/// How often, at most, the question starts over because the source of credentials changed meanwhile.
+const CHANGES: usize = 3;
+
+/// A mark of a detached refresh outlives the deadline by this, for a process that starts slowly.
+const SLOW_START: std::time::Duration = std::time::Duration::from_secs(5);
+
+/// One question on its way.
+pub struct Flow<'a, W> {
+    /// Clock, identity, ECR.
+    pub world: W,
+    /// The cache, if there is one to use.
+    pub cache: Option<&'a Cache>,
+    /// The registry.
+    pub host: &'a str,
+    /// When the call must have answered.
+    pub deadline: Deadline,
+    /// Whether a process of its own may refresh.
+    pub background: bool,
+}
+
+/// Who asks, and what of the cache is theirs.
+struct Asker<'a, Who> {
+    who: &'a Who,
+    fingerprint: Fingerprint,
+    cache: &'a Cache,
+}
+
+/// Where a step led.
+enum Step<Who> {
+    Done(Answer),
+    /// Environment or files name somebody else by now: once more, as them.
+    Changed(Who),
+}
+
+impl<W: World> Flow<'_, W> {
+    /// Answers the question.
+    ///
+    /// # Errors
+    /// The one failure that the user is told of.
+    pub fn answer(&self, wish: Wish) -> Result<Answer, Failure> {
+        let mut who = self.world.find()?;
+        for _ in 0..CHANGES {
+            let (Some(cache), Some(fingerprint)) = (self.cache, self.world.fingerprint(&who)) else { break };
+            let asker = Asker { who: &who, fingerprint, cache };
+            let step = match wish {
+                Wish::Cached => self.cached(&asker),
+                Wish::Fresh => self.replaced(&asker).map(Step::Done),
+                Wish::Refresh => self.refreshed(&asker).map(Step::Done),
+            };
+            match step? {
+                Step::Done(answer) => return Ok(answer),
+                Step::Changed(now) => who = now,
+            }
+        }
+        self.world.fetch(&who, self.deadline).map(uncached)
+    }
+
+    fn cached(&self, asker: &Asker<'_, W::Who>) -> Result<Step<W::Who>, Failure> {
+        let own = asker.cache.read(&asker.fingerprint, self.host);
+        let now = self.world.now();
+        match own.as_ref().map_or(Verdict::Miss, |own| own.times.judge(now)) {
+            Verdict::Serve => Ok(Step::Done(answer(own, Vec::new())?)),
+            Verdict::Miss => self.flight(asker, None, self.deadline),
+            Verdict::ServeAndRefresh | Verdict::WaitForFresh(_) => self.ageing(asker, own, now),
+        }
+    }
+
+    /// The own entry is good, and not for much longer.
+    fn ageing(&self, asker: &Asker<'_, W::Who>, own: Option<Entry>, now: Millis) -> Result<Step<W::Who>, Failure> {
+        let Some(own) = own else { return self.flight(asker, None, self.deadline) };
+        let note = asker.cache.note(&asker.fingerprint).filter(|note| own.times.pauses(now, note.failed_at));
+        let entry = match note {
+            Some(note) => return Ok(Step::Done(self.old(own, &note.failure)?)),
+            None => self.better(asker, &own).unwrap_or(own),
+        };
+        match entry.times.judge(now) {
+            Verdict::Serve | Verdict::Miss => {}
+            Verdict::WaitForFresh(wait) => {
+                let deadline = self.deadline.at_most(wait);
+                return self.flight(asker, Some(entry), deadline);
+            }
+            Verdict::ServeAndRefresh if self.background => self.start_refresh(asker),
+            Verdict::ServeAndRefresh => return self.in_the_foreground(asker, entry).map(Step::Done),
+        }
+        Ok(Step::Done(answer(Some(entry), Vec::new())?))
+    }
+
+    /// One asks, the others wait for what it brings. `old` is a token in its last stretch, for want of a better.
+    fn flight(
+        &self,
+        asker: &Asker<'_, W::Who>,
+        mut old: Option<Entry>,
+        deadline: Deadline,
+    ) -> Result<Step<W::Who>, Failure> {
+        let patience = Instant::now() + deadline.left() / 2;
+        let slot = asker.cache.slot(&asker.fingerprint);
+        let mut waited = false;
+        loop {
+            let claim = slot.claim();
+            if let Some(found) = self.found(asker, old.as_ref()) {
+                if waited && let Some(step) = self.changed(asker)? {
+                    return Ok(step);
+                }
+                match found.times.judge(self.world.now()) {
+                    Verdict::Serve => return Ok(Step::Done(answer(Some(found), Vec::new())?)),
+                    Verdict::ServeAndRefresh => {
+                        drop(claim);
+                        if self.background {
+                            self.start_refresh(asker);
+                        }
+                        return Ok(Step::Done(answer(Some(found), Vec::new())?));
+                    }
+                    Verdict::WaitForFresh(_) => old = Some(found),
+                    Verdict::Miss => {}
+                }
+            }
+            let note = asker.cache.note(&asker.fingerprint);
+            if let Some(note) = note.filter(|note| failure_answers(self.world.now(), note.failed_at)) {
+                return self.or_old(old, note.failure).map(Step::Done);
+            }
+            let asks = match claim {
+                Claim::Held(_) | Claim::Unsupported => true,
+                // The one that asks hangs, or was stopped: then without it.
+                Claim::Busy => !slot.wait(patience),
+            };
+            if asks {
+                return self.fetched(asker, deadline).or_else(|failure| self.or_old(old, failure)).map(Step::Done);
+            }
+            waited = true;
+        }
+    }
+
+    /// The second half where no process may be started: one waits for the fresh token, the others are served.
+    fn in_the_foreground(&self, asker: &Asker<'_, W::Who>, entry: Entry) -> Result<Answer, Failure> {
+        let slot = asker.cache.slot(&asker.fingerprint);
+        let claim = slot.claim();
+        if matches!(claim, Claim::Busy) {
+            return answer(Some(entry), Vec::new());
+        }
+        if let Some(better) = self.better(asker, &entry) {
+            return answer(Some(better), Vec::new());
+        }
+        let left = entry.times.expires_at.saturating_mul(1_000).saturating_sub(self.world.now());
+        let half = std::time::Duration::from_millis(u64::try_from(left / 2).unwrap_or(0));
+        self.fetched(asker, self.deadline.at_most(half)).or_else(|failure| self.or_old(Some(entry), failure))
+    }
+
+    /// This process is the detached one.
+    fn refreshed(&self, asker: &Asker<'_, W::Who>) -> Result<Answer, Failure> {
+        let slot = asker.cache.slot(&asker.fingerprint);
+        let done = self.refreshed_in(asker, &slot);
+        asker.cache.end_refresh(&asker.fingerprint);
+        done
+    }
+
+    fn refreshed_in(&self, asker: &Asker<'_, W::Who>, slot: &Slot) -> Result<Answer, Failure> {
+        let claim = slot.claim();
+        let now = self.world.now();
+        let own = self.found(asker, None);
+        let fresh = own.as_ref().is_some_and(|own| own.times.judge(now) == Verdict::Serve);
+        if fresh || matches!(claim, Claim::Busy) {
+            return answer(own, Vec::new());
+        }
+        if let (Some(own), Some(note)) = (&own, asker.cache.note(&asker.fingerprint))
+            && own.times.pauses(now, note.failed_at)
+        {
+            return Err(note.failure);
+        }
+        self.fetched(asker, self.deadline)
+    }
+
+    /// A new token in the place of the cache's. Who waits for the same takes it too.
+    fn replaced(&self, asker: &Asker<'_, W::Who>) -> Result<Answer, Failure> {
+        let slot = asker.cache.slot(&asker.fingerprint);
+        let _claim = slot.claim();
+        self.fetched(asker, self.deadline)
+    }
+
+    /// The newest token that the cache has for the asker and that is better than `old`. One of another registry
+    /// becomes an entry of its own.
+    fn found(&self, asker: &Asker<'_, W::Who>, old: Option<&Entry>) -> Option<Entry> {
+        let own = asker.cache.read(&asker.fingerprint, self.host);
+        let own = own.filter(|own| own.times.judge(self.world.now()) == Verdict::Serve);
+        let own = own.filter(|own| old.is_none_or(|old| own.times.expires_at > old.times.expires_at));
+        own.or_else(|| {
+            let before = asker.cache.erasures();
+            let newest = asker.cache.newest(&asker.fingerprint, self.world.now())?;
+            if old.is_some_and(|old| newest.times.expires_at <= old.times.expires_at) {
+                return None;
+            }
+            if newest.registry == self.host {
+                return Some(newest);
+            }
+            let entry = Entry { registry: self.host.to_owned(), ..newest };
+            asker.cache.write(&entry, before);
+            Some(entry)
+        })
+    }
+
+    fn better(&self, asker: &Asker<'_, W::Who>, old: &Entry) -> Option<Entry> {
+        self.found(asker, Some(old))
+    }
+
+    /// Asks ECR and keeps what comes: for whom it was asked, if they still are who they were.
+    fn fetched(&self, asker: &Asker<'_, W::Who>, deadline: Deadline) -> Result<Answer, Failure> {
+        let before = asker.cache.erasures();
+        let token = match self.world.fetch(asker.who, deadline) {
+            Ok(token) => token,
+            Err(failure) => {
+                let note = Note { failed_at: self.world.now(), failure: failure.clone() };
+                asker.cache.write_note(&asker.fingerprint, &note);
+                return Err(failure);
+            }
+        };
+        asker.cache.remove_note(&asker.fingerprint);
+        let spread = self.world.spread(&asker.fingerprint);
+        let times = token.expires_at.and_then(|end| Times::of_new(self.world.now(), end, spread));
+        if let Some(times) = times
+            && self.is_still(asker)
+        {
+            let entry = Entry {
+                registry: self.host.to_owned(),
+                fingerprint: asker.fingerprint,
+                label: self.world.label(asker.who),
+                times,
+                username: token.username.clone(),
+                password: token.password.clone(),
+            };
+            asker.cache.write(&entry, before);
+        }
+        Ok(uncached(token))
+    }
+
+    fn is_still(&self, asker: &Asker<'_, W::Who>) -> bool {
+        let now = self.world.find().ok();
+        now.and_then(|now| self.world.fingerprint(&now)).is_some_and(|now| now == asker.fingerprint)
+    }
+
+    fn changed(&self, asker: &Asker<'_, W::Who>) -> Result<Option<Step<W::Who>>, Failure> {
+        let now = self.world.find()?;
+        let same = self.world.fingerprint(&now).is_some_and(|now| now == asker.fingerprint);
+        Ok((!same).then_some(Step::Changed(now)))
+    }
+
+    /// Starts the detached process, unless one is on its way or somebody is asking already.
+    fn start_refresh(&self, asker: &Asker<'_, W::Who>) {
+        let recent = self.deadline.limit() + SLOW_START;
+        if asker.cache.slot(&asker.fingerprint).is_busy() || !asker.cache.begin_refresh(&asker.fingerprint, recent) {
+            return;
+        }
+        if !self.world.start_refresh() {
+            asker.cache.end_refresh(&asker.fingerprint);
+        }
+    }
+
+    fn or_old(&self, old: Option<Entry>, failure: Failure) -> Result<Answer, Failure> {
+        match old {
+            Some(old) => self.old(old, &failure),
+            None => Err(failure),
+        }
+    }
+
+    /// What was there, though no better one could be had; worth a line only where it ends soon.
+    fn old(&self, old: Entry, failure: &Failure) -> Result<Answer, Failure> {
+        let now = self.world.now();
+        let warnings = match old.times.judge(now) {
+            Verdict::Miss => return Err(failure.clone()),
+            Verdict::WaitForFresh(_) => {
+                let left = old.times.expires_at.saturating_sub(now.div_euclid(1_000));
+                let left = if left < 120 { format!("{left} s") } else { format!("{} minutes", left / 60) };
+                vec![format!("{}: the token ends in {left} and cannot be refreshed: {failure}", self.host)]
+            }
+            Verdict::Serve | Verdict::ServeAndRefresh => Vec::new(),
+        };
+        answer(Some(old), warnings)
+    }
+}
+
+/// What the cache had.
+fn answer(entry: Option<Entry>, warnings: Vec<String>) -> Result<Answer, Failure> {
+    let Some(Entry { username, password, times, .. }) = entry else {
+        return Err(Failure::new(crate::failure::Kind::Other, "the cache has no token"));
+    };
+    Ok(Answer { username, password, expires_at: Some(times.expires_at), warnings })
+}
+
+/// What ECR said, whatever our clock makes of it.
+fn uncached(token: Token) -> Answer {
+    Answer { username: token.username, password: token.password, expires_at: token.expires_at, warnings: Vec::new() }
+}

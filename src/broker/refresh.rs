@@ -1,0 +1,49 @@
+//! The detached process that refreshes a token ahead of time, so that nobody waits for it.
+
+use std::process::{Command, ExitCode, Stdio};
+use std::time::Duration;
+
+use super::{Call, Patience, Question, Wish, token};
+use crate::deadline::Deadline;
+use crate::environment::Environment;
+use crate::settings::{Settings, timeout};
+
+/// The action, not meant for people, under which the binary runs itself: `refresh-in-background REGISTRY`.
+pub const ACTION: &str = "refresh-in-background";
+
+/// The name that the process goes by, whatever the name of its parent, which may be the kubelet's plugin.
+#[cfg(unix)]
+const NAME: &str = "docker-credential-ecr-login";
+
+/// The limit of a refresh where neither environment nor settings have one.
+const LIMIT: Duration = Duration::from_secs(10);
+
+/// Starts the process. All its streams are null, or the client that reads our output would wait for it; it
+/// leaves the session by itself, since a fork to do it here would cost twice the spawn.
+pub fn start(registry: &str) -> bool {
+    let Ok(ourselves) = std::env::current_exe() else { return false };
+    let mut command = Command::new(ourselves);
+    #[cfg(unix)]
+    std::os::unix::process::CommandExt::arg0(&mut command, NAME);
+    command.arg(ACTION).arg(registry).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    command.spawn().is_ok()
+}
+
+/// What the detached process does: leads a session of its own, so that no terminal's signals reach it, and
+/// refreshes the token of `registry` unless somebody else does or has.
+pub fn run(environment: Environment, registry: &str) -> ExitCode {
+    #[cfg(unix)]
+    let _ = rustix::process::setsid();
+    let Ok(settings) = Settings::load(&environment) else { return ExitCode::FAILURE };
+    let Some(target) = settings.target(registry).filter(|target| !target.speaker.anonymous) else {
+        return ExitCode::FAILURE;
+    };
+    let wanted = environment.var("ECR_LOGIN_TIMEOUT").and_then(|text| text.trim().parse().ok()).and_then(timeout);
+    let limit = wanted.or(settings.timeout).unwrap_or(LIMIT);
+    let call = Call { environment, settings, deadline: Deadline::within(limit) };
+    let question = Question { target: &target, service_account: None, wish: Wish::Refresh, patience: Patience::Client };
+    match token(&call, &question) {
+        Ok(_) => ExitCode::SUCCESS,
+        Err(_) => ExitCode::FAILURE,
+    }
+}

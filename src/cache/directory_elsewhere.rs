@@ -1,0 +1,130 @@
+//! The same directory where there are no Unix owners, modes and links: a user's own cache directory is private
+//! there by the system's access lists.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use std::time::UNIX_EPOCH;
+
+use zeroize::Zeroizing;
+
+/// A directory.
+#[derive(Debug)]
+pub struct Directory {
+    path: PathBuf,
+}
+
+/// Why a file gave nothing.
+#[derive(Debug, thiserror::Error)]
+pub enum Unread {
+    /// There is none, or it cannot be read, or it is no file of a size that we write.
+    #[error("cannot be read")]
+    Unusable,
+    /// Somebody else could have written it.
+    #[error("{0}")]
+    Untrusted(String),
+}
+
+/// What tells one state of a file from another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct State {
+    /// In bytes.
+    pub size: u64,
+    /// Seconds since the Unix epoch.
+    pub modified_at: i64,
+}
+
+impl Directory {
+    /// Opens the directory; `None` where there is none.
+    ///
+    /// # Errors
+    /// Something else is in its place.
+    pub fn open(path: &Path) -> Result<Option<Self>, String> {
+        match path.symlink_metadata() {
+            Ok(found) if found.is_dir() => Ok(Some(Self { path: path.to_owned() })),
+            Ok(_) => Err("it is not a directory".to_owned()),
+            Err(_) => Ok(None),
+        }
+    }
+
+    /// Makes the directory and opens it.
+    ///
+    /// # Errors
+    /// It cannot be made.
+    pub fn create(path: &Path) -> io::Result<Self> {
+        std::fs::create_dir_all(path)?;
+        Ok(Self { path: path.to_owned() })
+    }
+
+    /// The whole of a file of at most `limit` bytes.
+    ///
+    /// # Errors
+    /// Nothing usable is there.
+    pub fn read(&self, name: &str, limit: usize) -> Result<Zeroizing<Vec<u8>>, Unread> {
+        let path = self.path.join(name);
+        let found = path.symlink_metadata().map_err(|_| Unread::Unusable)?;
+        let size = usize::try_from(found.len()).unwrap_or(usize::MAX);
+        if !found.is_file() || size > limit {
+            return Err(Unread::Unusable);
+        }
+        let mut bytes = Zeroizing::new(vec![0; size]);
+        let read = File::open(path).and_then(|mut file| file.read_exact(&mut bytes));
+        read.map(|()| bytes).map_err(|_| Unread::Unusable)
+    }
+
+    /// Makes a file that was not there.
+    ///
+    /// # Errors
+    /// The file exists, or the file system refuses.
+    pub fn create_new(&self, name: &str) -> io::Result<File> {
+        OpenOptions::new().write(true).create_new(true).open(self.path.join(name))
+    }
+
+    /// Opens a file that is there, or makes it, to be locked or appended to.
+    ///
+    /// # Errors
+    /// The file system refuses.
+    pub fn open_or_create(&self, name: &str) -> io::Result<File> {
+        OpenOptions::new().append(true).create(true).open(self.path.join(name))
+    }
+
+    /// Opens a file that is there, to be locked.
+    ///
+    /// # Errors
+    /// The file system refuses.
+    pub fn open_existing(&self, name: &str) -> io::Result<File> {
+        OpenOptions::new().write(true).open(self.path.join(name))
+    }
+
+    /// The file's state now.
+    pub fn state(&self, name: &str) -> Option<State> {
+        let found = self.path.join(name).symlink_metadata().ok()?;
+        let modified = found.modified().ok()?.duration_since(UNIX_EPOCH).ok()?;
+        Some(State { size: found.len(), modified_at: i64::try_from(modified.as_secs()).ok()? })
+    }
+
+    /// Whether `name` still is the file that `file` has open: nobody can remove an open file here.
+    pub fn is(&self, _file: &File, name: &str) -> bool {
+        self.path.join(name).exists()
+    }
+
+    /// Puts `from` in the place of `to`.
+    ///
+    /// # Errors
+    /// The file system refuses.
+    pub fn rename(&self, from: &str, to: &str) -> io::Result<()> {
+        std::fs::rename(self.path.join(from), self.path.join(to))
+    }
+
+    /// Removes a file; true if it was there and is gone.
+    pub fn remove(&self, name: &str) -> bool {
+        let path = self.path.join(name);
+        std::fs::remove_file(&path).or_else(|_| std::fs::remove_dir(&path)).is_ok()
+    }
+
+    /// The names of everything inside.
+    pub fn names(&self) -> Vec<String> {
+        let Ok(listing) = std::fs::read_dir(&self.path) else { return Vec::new() };
+        listing.map_while(Result::ok).filter_map(|found| found.file_name().into_string().ok()).collect()
+    }
+}

@@ -1,0 +1,251 @@
+//! The bytes of a file: one JSON object with a version and a checksum over what it means. Fields that are not
+//! known are passed over, so that a newer version may add some; `docs/cache.md` has the layout.
+
+use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
+
+use super::{Entry, Note};
+use crate::broker::policy::Times;
+use crate::failure::{Failure, Kind};
+use crate::identity::Fingerprint;
+use crate::secret::Secret;
+
+/// The version of both kinds of file.
+const VERSION: u32 = 1;
+
+/// The largest file that is read, in bytes; an entry with ECR's tokens takes 3 to 4 KiB.
+pub const LIMIT: usize = 64 * 1024;
+
+#[derive(Serialize, Deserialize)]
+struct EntryFile {
+    version: u32,
+    registry: String,
+    fingerprint: String,
+    label: String,
+    issued_at: i64,
+    refresh_at: i64,
+    expires_at: i64,
+    username: String,
+    password: Secret,
+    crc32: u32,
+}
+
+#[derive(Serialize, Deserialize)]
+struct NoteFile {
+    version: u32,
+    failed_at_ms: i64,
+    what: String,
+    identity: Option<String>,
+    host: Option<String>,
+    remedy: Option<String>,
+    kind: u8,
+    crc32: u32,
+}
+
+/// The bytes of an entry's file; `None` for one that would be too large to be read again.
+pub fn write_entry(entry: &Entry) -> Option<Zeroizing<Vec<u8>>> {
+    let mut file = EntryFile {
+        version: VERSION,
+        registry: entry.registry.clone(),
+        fingerprint: hex(&entry.fingerprint),
+        label: entry.label.clone(),
+        issued_at: entry.times.issued_at,
+        refresh_at: entry.times.refresh_at,
+        expires_at: entry.times.expires_at,
+        username: entry.username.clone(),
+        password: entry.password.clone(),
+        crc32: 0,
+    };
+    file.crc32 = file.checksum();
+    // Room for all of it from the start: a buffer that grows leaves copies of the password behind.
+    let room =
+        1024 + 6 * (entry.registry.len() + entry.label.len() + entry.username.len() + entry.password.expose().len());
+    let mut bytes = Zeroizing::new(Vec::with_capacity(room));
+    serde_json::to_writer(&mut *bytes, &file).ok()?;
+    bytes.push(b'\n');
+    (bytes.len() <= LIMIT).then_some(bytes)
+}
+
+/// The entry in `bytes`, if they are whole and of this version.
+pub fn read_entry(bytes: &[u8]) -> Option<Entry> {
+    let file: EntryFile = serde_json::from_slice(bytes).ok()?;
+    if file.version != VERSION || file.crc32 != file.checksum() {
+        return None;
+    }
+    Some(Entry {
+        fingerprint: from_hex(&file.fingerprint)?,
+        registry: file.registry,
+        label: file.label,
+        times: Times { issued_at: file.issued_at, refresh_at: file.refresh_at, expires_at: file.expires_at },
+        username: file.username,
+        password: file.password,
+    })
+}
+
+impl EntryFile {
+    fn checksum(&self) -> u32 {
+        let mut hash = crc32fast::Hasher::new();
+        hash.update(&self.version.to_le_bytes());
+        for text in [&self.registry, &self.fingerprint, &self.label, &self.username, self.password.expose()] {
+            hash.update(&text.len().to_le_bytes());
+            hash.update(text.as_bytes());
+        }
+        for number in [self.issued_at, self.refresh_at, self.expires_at] {
+            hash.update(&number.to_le_bytes());
+        }
+        hash.finalize()
+    }
+}
+
+/// The bytes of a note's file; `None` where they would be too many.
+pub fn write_note(note: &Note) -> Option<Vec<u8>> {
+    let failure = &note.failure;
+    let mut file = NoteFile {
+        version: VERSION,
+        failed_at_ms: note.failed_at,
+        what: failure.what.clone(),
+        identity: failure.identity.clone(),
+        host: failure.host.clone(),
+        remedy: failure.remedy.clone(),
+        kind: KINDS.iter().position(|kind| *kind == failure.kind).and_then(|at| u8::try_from(at).ok())?,
+        crc32: 0,
+    };
+    file.crc32 = file.checksum();
+    let mut bytes = serde_json::to_vec(&file).ok()?;
+    bytes.push(b'\n');
+    (bytes.len() <= LIMIT).then_some(bytes)
+}
+
+/// The note in `bytes`, if they are whole and of this version.
+pub fn read_note(bytes: &[u8]) -> Option<Note> {
+    let file: NoteFile = serde_json::from_slice(bytes).ok()?;
+    if file.version != VERSION || file.crc32 != file.checksum() {
+        return None;
+    }
+    let kind = *KINDS.get(usize::from(file.kind))?;
+    let failure = Failure { what: file.what, identity: file.identity, host: file.host, remedy: file.remedy, kind };
+    Some(Note { failed_at: file.failed_at_ms, failure })
+}
+
+impl NoteFile {
+    fn checksum(&self) -> u32 {
+        let mut hash = crc32fast::Hasher::new();
+        hash.update(&self.version.to_le_bytes());
+        hash.update(&self.failed_at_ms.to_le_bytes());
+        hash.update(&[self.kind]);
+        let texts = [Some(&self.what), self.identity.as_ref(), self.host.as_ref(), self.remedy.as_ref()];
+        for text in texts {
+            hash.update(&text.map_or(usize::MAX, String::len).to_le_bytes());
+            hash.update(text.map_or(b"", |text| text.as_bytes()));
+        }
+        hash.finalize()
+    }
+}
+
+/// The kinds of failure by their number in a note. New ones go to the end.
+const KINDS: [Kind; 6] =
+    [Kind::NoCredentials, Kind::Credentials, Kind::Throttled, Kind::Network, Kind::Settings, Kind::Other];
+
+/// The fingerprint as it stands in a file's name.
+pub fn hex(fingerprint: &Fingerprint) -> String {
+    let digit = |value: u8| char::from_digit(u32::from(value), 16).unwrap_or('0');
+    fingerprint.0.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
+}
+
+/// What [`hex`] wrote.
+pub fn from_hex(text: &str) -> Option<Fingerprint> {
+    let digit = |byte: u8| match byte {
+        b'0'..=b'9' => Some(byte - b'0'),
+        b'a'..=b'f' => Some(byte - b'a' + 10),
+        _ => None,
+    };
+    let mut fingerprint = [0; 32];
+    if text.len() != 2 * fingerprint.len() {
+        return None;
+    }
+    for (byte, pair) in fingerprint.iter_mut().zip(text.as_bytes().chunks_exact(2)) {
+        *byte = digit(*pair.first()?)? << 4 | digit(*pair.get(1)?)?;
+    }
+    Some(Fingerprint(fingerprint))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn entry() -> Entry {
+        Entry {
+            registry: "123456789012.dkr.ecr.us-east-1.amazonaws.com".into(),
+            fingerprint: Fingerprint([0xa7; 32]),
+            label: "profile \"dev\"\n".into(),
+            times: Times { issued_at: 1_800_000_000, refresh_at: 1_800_021_600, expires_at: 1_800_043_200 },
+            username: "AWS".into(),
+            password: Secret::new("c2VjcmV0".repeat(240)),
+        }
+    }
+
+    fn note() -> Note {
+        let failure = Failure::new(Kind::Throttled, "ECR says: slow down").remedy("wait");
+        Note { failed_at: 1_800_000_000_123, failure }
+    }
+
+    #[test]
+    fn what_was_written_is_read() {
+        assert_eq!(read_entry(&write_entry(&entry()).unwrap()).as_ref(), Some(&entry()));
+        assert_eq!(read_note(&write_note(&note()).unwrap()).as_ref(), Some(&note()));
+        let all = Fingerprint(std::array::from_fn(|at| (at as u8).wrapping_mul(9)));
+        assert_eq!(from_hex(&hex(&all)), Some(all));
+    }
+
+    #[test]
+    fn fields_of_a_newer_binary_are_passed_over_and_its_versions_are_not() {
+        let text = String::from_utf8(write_entry(&entry()).unwrap().to_vec()).unwrap();
+        let more = text.replacen('{', "{\"colour\":[1,{\"x\":null}],", 1);
+        assert_eq!(read_entry(more.as_bytes()), Some(entry()));
+        assert_eq!(read_entry(text.replacen("\"version\":1", "\"version\":2", 1).as_bytes()), None);
+    }
+
+    #[test]
+    fn a_file_cut_anywhere_is_nothing() {
+        let bytes = write_entry(&entry()).unwrap();
+        // Without the line feed at its end it is whole.
+        for length in 0..bytes.len() - 1 {
+            assert_eq!(read_entry(&bytes[..length]), None, "cut to {length} bytes");
+        }
+    }
+
+    #[test]
+    fn an_entry_too_large_to_be_read_is_not_written() {
+        assert!(write_entry(&Entry { password: Secret::new("x".repeat(LIMIT)), ..entry() }).is_none());
+    }
+
+    #[test]
+    fn null_garbage_and_other_shapes_are_nothing() {
+        for bytes in
+            ["", "null", "{}", "[]", "\0\0\0\0", "{\"version\":1}", "\u{feff}{}", "{\"version\":null}", "1e999"]
+        {
+            assert_eq!(read_entry(bytes.as_bytes()), None, "{bytes}");
+            assert_eq!(read_note(bytes.as_bytes()), None, "{bytes}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_mangled_byte_is_never_another_entry(at in any::<prop::sample::Index>(), bit in 0..8_u8) {
+            let mut bytes = write_entry(&entry()).unwrap();
+            let at = at.index(bytes.len());
+            bytes[at] ^= 1 << bit;
+            if let Some(read) = read_entry(&bytes) {
+                prop_assert_eq!(read, entry());
+            }
+        }
+
+        #[test]
+        fn any_bytes_are_read_without_a_panic(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
+            prop_assert_eq!(read_entry(&bytes), None);
+            prop_assert_eq!(read_note(&bytes), None);
+        }
+    }
+}

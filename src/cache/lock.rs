@@ -1,0 +1,99 @@
+//! One fetch at a time across processes: flock(2) on a small fixed set of files, which the system lets go when
+//! their holder dies, however it dies. The files are never removed, so that nobody holds a lock on one that
+//! others no longer see.
+
+use std::fs::{File, TryLockError};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use super::directory::Directory;
+use crate::identity::Fingerprint;
+
+/// How many lock files there are. Two fingerprints that share one wait for each other without need.
+const SLOTS: u8 = 64;
+
+/// The first and the longest pause between two looks at a lock.
+const PAUSE: (Duration, Duration) = (Duration::from_millis(1), Duration::from_millis(10));
+
+/// The lock of everybody who would ask ECR the same.
+#[derive(Debug)]
+pub struct Slot {
+    file: Option<File>,
+}
+
+/// What came of trying to be the one who asks.
+#[derive(Debug)]
+pub enum Claim<'a> {
+    /// We are, until this is dropped.
+    Held(Held<'a>),
+    /// Somebody else is.
+    Busy,
+    /// The file system has no locks.
+    Unsupported,
+}
+
+/// The right to ask; given back when dropped.
+#[derive(Debug)]
+pub struct Held<'a>(&'a File);
+
+impl Drop for Held<'_> {
+    fn drop(&mut self) {
+        // Should this fail, the system does it when the process ends.
+        let _ = self.0.unlock();
+    }
+}
+
+impl Slot {
+    /// The name of the lock file for `fingerprint`.
+    pub fn name(fingerprint: &Fingerprint) -> String {
+        format!("lock-{:02x}", fingerprint.0.first().unwrap_or(&0) % SLOTS)
+    }
+
+    /// Whether this is the name of a lock file.
+    pub fn is_name(name: &str) -> bool {
+        name.starts_with("lock-")
+    }
+
+    pub(super) fn open(directory: Option<&Directory>, fingerprint: &Fingerprint) -> Self {
+        let name = Self::name(fingerprint);
+        Self { file: directory.and_then(|directory| directory.open_or_create(&name).ok()) }
+    }
+
+    /// Tries to become the one who asks, without waiting.
+    pub fn claim(&self) -> Claim<'_> {
+        let Some(file) = &self.file else { return Claim::Unsupported };
+        match file.try_lock() {
+            Ok(()) => Claim::Held(Held(file)),
+            Err(TryLockError::WouldBlock) => Claim::Busy,
+            Err(TryLockError::Error(_)) => Claim::Unsupported,
+        }
+    }
+
+    /// Waits until nobody asks, or until `end`; true if nobody does. All who wait go on at the same time.
+    pub fn wait(&self, end: Instant) -> bool {
+        let Some(file) = &self.file else { return true };
+        let (mut pause, longest) = PAUSE;
+        loop {
+            match file.try_lock_shared() {
+                Ok(()) => {
+                    // Given back at once: it was only a look.
+                    let _ = file.unlock();
+                    return true;
+                }
+                Err(TryLockError::WouldBlock) => {}
+                Err(TryLockError::Error(_)) => return true,
+            }
+            let left = end.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return false;
+            }
+            sleep(pause.min(left));
+            pause = (pause * 3 / 2).min(longest);
+        }
+    }
+
+    /// Whether somebody is asking right now.
+    pub fn is_busy(&self) -> bool {
+        matches!(self.claim(), Claim::Busy)
+    }
+}

@@ -1,0 +1,56 @@
+//! Removes what nobody needs any more, whenever something is written.
+
+use super::directory::Directory;
+use super::{format, names, replace};
+
+/// The most entries that are kept.
+pub const MOST: usize = 1_000;
+
+/// Notes and marks older than this, in seconds, say nothing any more.
+const FORGOTTEN: i64 = 10 * 60;
+
+/// Removes expired entries, temporary files that nobody is writing, and old notes; then, as one more entry is
+/// about to come, those that end first, down to one less than [`MOST`].
+pub fn sweep(directory: &Directory, now: i64) {
+    let mut live: Vec<(i64, String)> = Vec::new();
+    for name in directory.names() {
+        if name.ends_with(names::TEMPORARY) {
+            replace::removed(directory, &name);
+        } else if names::parse(&name).is_some() {
+            let Some(state) = directory.state(&name) else { continue };
+            if state.modified_at <= now && has_ended(directory, &name, now) {
+                directory.remove(&name);
+            } else {
+                live.push((state.modified_at, name));
+            }
+        } else if name.ends_with(names::NOTE) || name.ends_with(names::REFRESHING) {
+            let old = directory.state(&name).is_some_and(|state| now.saturating_sub(state.modified_at) > FORGOTTEN);
+            if old {
+                directory.remove(&name);
+            }
+        }
+    }
+    if live.len() >= MOST {
+        live.sort_unstable();
+        for (_, name) in live.iter().take(live.len() + 1 - MOST) {
+            directory.remove(name);
+        }
+    }
+}
+
+/// Removes every note of a failure, and what writers that were killed left over: it holds tokens too.
+pub fn notes_and_remains(directory: &Directory) {
+    for name in directory.names() {
+        if name.ends_with(names::NOTE) {
+            directory.remove(&name);
+        } else if name.ends_with(names::TEMPORARY) {
+            replace::removed(directory, &name);
+        }
+    }
+}
+
+/// The file's time says so already; its content has the last word, as a copied file bears another time.
+fn has_ended(directory: &Directory, name: &str, now: i64) -> bool {
+    let entry = directory.read(name, format::LIMIT).ok().and_then(|bytes| format::read_entry(&bytes));
+    entry.is_none_or(|entry| entry.times.expires_at <= now)
+}

@@ -1,0 +1,70 @@
+//! Who runs us, and which home directory is theirs, without asking the host's C library: `getpwuid` of a static
+//! binary would load the host's modules.
+
+use std::path::{Path, PathBuf};
+
+/// The most of `/etc/passwd` that is read, in bytes.
+const PASSWD_LIMIT: u64 = 1 << 20;
+
+/// The effective user.
+#[cfg(unix)]
+pub fn effective() -> u32 {
+    rustix::process::geteuid().as_raw()
+}
+
+/// Whether `path` is an absolute path of a directory that the effective user owns.
+#[cfg(unix)]
+pub fn owns_directory(path: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    path.is_absolute() && path.metadata().is_ok_and(|found| found.is_dir() && found.uid() == effective())
+}
+
+/// Whether `path` is an absolute path of a directory.
+#[cfg(not(unix))]
+pub fn owns_directory(path: &Path) -> bool {
+    path.is_absolute() && path.is_dir()
+}
+
+/// The effective user's home directory by `/etc/passwd`, if it exists and is theirs. Users that only a
+/// directory service knows have none here.
+#[cfg(unix)]
+pub fn passwd_home() -> Option<PathBuf> {
+    use std::io::Read;
+    let mut text = Vec::new();
+    std::fs::File::open("/etc/passwd").ok()?.take(PASSWD_LIMIT).read_to_end(&mut text).ok()?;
+    home_in(&text, effective()).filter(|home| owns_directory(home))
+}
+
+/// Elsewhere there is no such file.
+#[cfg(not(unix))]
+pub fn passwd_home() -> Option<PathBuf> {
+    None
+}
+
+/// The home directory of `user` by the text of a passwd(5) file.
+#[cfg(unix)]
+fn home_in(text: &[u8], user: u32) -> Option<PathBuf> {
+    use std::os::unix::ffi::OsStrExt;
+    text.split(|byte| *byte == b'\n').find_map(|line| {
+        let mut fields = line.split(|byte| *byte == b':').skip(2);
+        let id: u32 = std::str::from_utf8(fields.next()?).ok()?.parse().ok()?;
+        let home = fields.nth(2).filter(|_| id == user)?;
+        home.starts_with(b"/").then(|| PathBuf::from(std::ffi::OsStr::from_bytes(home)))
+    })
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_home_of_a_user_by_the_passwd_file() {
+        let text =
+            b"root:x:0:0:root:/root:/bin/sh\nbroken\n::\nnode:x:1000:1000:,,,:/home/node:/bin/sh\nlast:x:7:7::rel:";
+        assert_eq!(home_in(text, 0), Some(PathBuf::from("/root")));
+        assert_eq!(home_in(text, 1000), Some(PathBuf::from("/home/node")));
+        assert_eq!(home_in(text, 7), None, "not absolute");
+        assert_eq!(home_in(text, 8), None);
+        assert_eq!(home_in(b"\xff\n", 0), None);
+    }
+}
