@@ -79,7 +79,7 @@ pub enum IdentityError {
         reason: String,
     },
     /// No source of credentials is configured.
-    #[error("no AWS credentials: {}", passed_over.join("; "))]
+    #[error("no AWS credentials found; tried in this order: {}", passed_over.join("; "))]
     NoSource {
         /// What was tried, in order, and why it does not speak.
         passed_over: Vec<String>,
@@ -111,7 +111,7 @@ impl NoSuchProfile {
         if let Some((path, spelling)) = misspelled {
             format!("in {} the section must be written {spelling}", path.display())
         } else if known.is_empty() {
-            format!("run \"aws configure --profile {profile}\", there is no profile at all")
+            format!("run: aws configure --profile {profile}, there is no profile at all")
         } else {
             let more = if known.len() > SHOWN { ", ..." } else { "" };
             format!("name one of the profiles that exist: {}{more}", known[..known.len().min(SHOWN)].join(", "))
@@ -131,7 +131,7 @@ impl IdentityError {
             Self::Loop(profiles) => format!("change source_profile of one of these profiles: {}", profiles.join(", ")),
             Self::InvalidProfile { path, profile, .. } => format!("mend profile {profile} in {}", path.display()),
             Self::NoCredentialsInProfile { profile, .. } => {
-                format!("run \"aws configure --profile {profile}\", or name another profile in the settings")
+                format!("run: aws configure --profile {profile}, or name another profile in the settings")
             }
             Self::NeedsMfa { profile } => format!(
                 "use keys that a code was given for already: a profile with \"credential_process = aws configure \
@@ -140,7 +140,10 @@ impl IdentityError {
             ),
             Self::InvalidVariable { name, .. } => format!("correct or unset {name}"),
             Self::TokenFile { named_by, .. } => format!("check the file's path and mode, or correct {named_by}"),
-            Self::NoSource { .. } => "run \"aws configure\" or \"aws configure sso\", or set AWS_PROFILE".to_owned(),
+            Self::NoSource { .. } => {
+                "run: aws configure sso (or aws configure), or name a profile in AWS_PROFILE or the settings file"
+                    .to_owned()
+            }
         })
     }
 
