@@ -6,7 +6,6 @@
 //! AWS service would go.
 
 use std::fmt;
-use std::sync::Arc;
 use std::time::Duration;
 
 use aws_smithy_runtime_api::client::http::{
@@ -58,7 +57,7 @@ impl Clients {
     /// # Errors
     /// A proxy variable that cannot be understood.
     pub fn new(environment: &Environment, network: &Network, progress: &Progress) -> Result<Self, Failure> {
-        let tls = Arc::new(tls::Lazy::new(tls::Roots::choose(environment, network)));
+        let tls = tls::Lazy::shared(tls::Roots::choose(environment, network));
         let proxies = Proxies::read(environment)?;
         let client =
             |proxies, limit| Client::new(Connector::new(proxies, tls.clone(), limit, progress.clone()), progress);

@@ -75,9 +75,18 @@ pub fn fetch(
         .build()
         .map_err(|e| Failure::new(Kind::Other, format!("cannot start the network runtime: {e}")))?;
     let fetched = runtime.block_on(async {
-        let credentials =
-            credentials::of(&identity.source, &aws).await.map_err(|failure| credentials::nowhere(identity, failure))?;
-        token::get(&aws, credentials).await
+        // Every step watches the deadline itself, and says better what it waited for; this is the net below them.
+        let limit = deadline.left() + Duration::from_millis(100);
+        let work = async {
+            let credentials = credentials::of(&identity.source, &aws)
+                .await
+                .map_err(|failure| credentials::nowhere(identity, failure))?;
+            token::get(&aws, credentials).await
+        };
+        match tokio::time::timeout(limit, work).await {
+            Ok(fetched) => fetched,
+            Err(_) => Err(explain::late(deadline.limit(), aws.progress())),
+        }
     });
     // A name lookup of the system's may still hang in a thread of the runtime: it is not waited for.
     runtime.shutdown_background();

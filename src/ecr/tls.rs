@@ -5,7 +5,7 @@
 //! more, one file each), and, where a system has none, Mozilla's, built in.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
@@ -145,10 +145,20 @@ pub struct Lazy {
     made: OnceLock<Result<Arc<ClientConfig>, Trust>>,
 }
 
+/// Every configuration of this process, so that several fetches (`warm`) load certificates once and resume each
+/// other's TLS sessions.
+static SHARED: Mutex<Vec<Arc<Lazy>>> = Mutex::new(Vec::new());
+
 impl Lazy {
-    /// Nothing is read yet.
-    pub fn new(roots: Roots) -> Self {
-        Self { roots, made: OnceLock::new() }
+    /// The process's configuration for these roots; nothing is read yet.
+    pub fn shared(roots: Roots) -> Arc<Self> {
+        let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(same) = shared.iter().find(|lazy| lazy.roots == roots) {
+            return same.clone();
+        }
+        let lazy = Arc::new(Self { roots, made: OnceLock::new() });
+        shared.push(lazy.clone());
+        lazy
     }
 
     /// The configuration.

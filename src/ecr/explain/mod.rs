@@ -103,6 +103,12 @@ pub fn deadline(asked: &Asked<'_>, limit: Duration, progress: &Progress) -> Trou
     Trouble::new(Class::Deadline, Failure::new(Kind::Network, what).at(host).remedy(remedy))
 }
 
+/// The same, where it is not known who was asked.
+pub fn late(limit: Duration, progress: &Progress) -> Failure {
+    let (_, host) = progress.now();
+    deadline(&Asked { service: "AWS", host: host.as_deref().unwrap_or("AWS") }, limit, progress).failure
+}
+
 /// A limit as people say it.
 fn seconds(limit: Duration) -> String {
     let seconds = limit.as_secs_f64();
