@@ -1,7 +1,7 @@
 //! The fake AWS: every service on one port of loopback, each call counted and recorded, each able to fail.
 
 use std::collections::{HashMap, HashSet};
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
@@ -80,6 +80,11 @@ impl FakeAws {
 
     /// On any address of loopback.
     pub fn on(ip: IpAddr, certificate: Option<Certificate>) -> Self {
+        Self::at(SocketAddr::new(ip, 0), certificate)
+    }
+
+    /// On an address and a port of loopback.
+    pub fn at(address: SocketAddr, certificate: Option<Certificate>) -> Self {
         let authority = Authority::new();
         let state = Arc::new(Mutex::new(State {
             calls: Vec::new(),
@@ -98,7 +103,7 @@ impl FakeAws {
             let state = Arc::clone(&state);
             move |request: &Request| state.lock().unwrap().answer(request)
         };
-        let server = Server::start(ip, certificate.map(|c| authority.server(c)), handler);
+        let server = Server::start(address, certificate.map(|c| authority.server(c)), handler);
         Self { server, state, authority }
     }
 

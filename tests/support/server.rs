@@ -1,7 +1,7 @@
 //! HTTP/1.1 on loopback, plain or over TLS, that can also misbehave on the wire. One thread a connection.
 
 use std::io::{self, BufRead, BufReader, Read, Write};
-use std::net::{IpAddr, Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
@@ -145,17 +145,17 @@ struct Shared {
 impl Server {
     /// Plain HTTP on 127.0.0.1.
     pub fn plain(handler: impl Fn(&Request) -> Respond + Send + Sync + 'static) -> Self {
-        Self::start(IpAddr::V4(Ipv4Addr::LOCALHOST), None, handler)
+        Self::start((Ipv4Addr::LOCALHOST, 0).into(), None, handler)
     }
 
     /// On a port of `ip` that the system chooses.
     pub fn start(
-        ip: IpAddr,
+        address: SocketAddr,
         tls: Option<Arc<ServerConfig>>,
         handler: impl Fn(&Request) -> Respond + Send + Sync + 'static,
     ) -> Self {
-        assert!(ip.is_loopback(), "tests stay on loopback");
-        let listener = TcpListener::bind((ip, 0)).unwrap();
+        assert!(address.ip().is_loopback(), "tests stay on loopback");
+        let listener = TcpListener::bind(address).unwrap();
         let server =
             Self { address: listener.local_addr().unwrap(), tls: tls.is_some(), shared: Arc::new(Shared::default()) };
         let shared = Arc::clone(&server.shared);

@@ -48,7 +48,14 @@ impl Authority {
         }
         let names: &[&str] = match certificate {
             Certificate::WrongName => &["another.example.com"],
-            _ => &["localhost", "127.0.0.1", "::1", "*.amazonaws.com", "*.eu-west-1.amazonaws.com"],
+            _ => &[
+                "localhost",
+                "127.0.0.1",
+                "::1",
+                "*.amazonaws.com",
+                "*.eu-west-1.amazonaws.com",
+                "api.ecr.eu-west-1.amazonaws.com",
+            ],
         };
         let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
         let mut params = CertificateParams::new(names).unwrap();

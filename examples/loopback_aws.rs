@@ -1,0 +1,62 @@
+//! The tests' fake AWS as a process of its own, for benchmarks and for trying things by hand.
+//!
+//! ```text
+//! cargo run --example loopback_aws -- [--tls] [--port PORT] [--late MILLISECONDS] [--life SECONDS] [--ca FILE]
+//! ```
+//!
+//! Prints its URL, then answers until stdin ends, then prints how many calls of each service and how many
+//! connections there were. With `--tls` the certificate of its authority is written to the file of `--ca`.
+
+/// The test support's modules, without the one that runs the binary under test.
+#[allow(dead_code)]
+#[path = "../tests/support"]
+mod support {
+    pub mod aws;
+    pub mod fault;
+    mod issued;
+    mod server;
+    mod services;
+    pub mod tls;
+}
+
+use std::error::Error;
+use std::io::{Read, Write};
+use std::net::Ipv4Addr;
+
+use support::aws::{FakeAws, Service};
+use support::fault::Fault;
+use support::tls::Certificate;
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let (mut tls, mut port, mut late, mut life, mut ca) = (false, 0, None, None, None);
+    let mut arguments = std::env::args().skip(1);
+    while let Some(argument) = arguments.next() {
+        let mut value = || arguments.next().ok_or_else(|| format!("{argument} wants a value"));
+        match argument.as_str() {
+            "--tls" => tls = true,
+            "--port" => port = value()?.parse()?,
+            "--late" => late = Some(value()?.parse()?),
+            "--life" => life = Some(value()?.parse()?),
+            "--ca" => ca = Some(value()?),
+            _ => return Err(format!("{argument} is not known").into()),
+        }
+    }
+    let aws = FakeAws::at((Ipv4Addr::LOCALHOST, port).into(), tls.then_some(Certificate::Good));
+    if let Some(milliseconds) = late {
+        aws.fail(Service::Ecr, Fault::late(milliseconds));
+    }
+    if let Some(seconds) = life {
+        aws.token_life(seconds);
+    }
+    if let Some(file) = ca {
+        std::fs::write(file, aws.authority().pem())?;
+    }
+    println!("{}", aws.url());
+    std::io::stdout().flush()?;
+    std::io::stdin().read_to_end(&mut Vec::new())?;
+    for service in [Service::Ecr, Service::Sts, Service::Imds, Service::Container, Service::Sso, Service::SsoOidc] {
+        println!("{service:?} {}", aws.calls(service));
+    }
+    println!("connections {}", aws.connections());
+    Ok(())
+}
