@@ -16,6 +16,7 @@ pub mod deadline;
 pub mod ecr;
 pub mod environment;
 pub mod failure;
+pub mod hardening;
 pub mod identity;
 pub mod log;
 pub mod protocol;

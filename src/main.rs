@@ -1,3 +1,60 @@
-//! The edge: argv, exit code.
+//! The edge: argv, and the exit code.
 
-fn main() {}
+mod stdout_at_start;
+
+use std::ffi::{OsStr, OsString};
+use std::path::Path;
+use std::process::ExitCode;
+
+use ecr_login::environment::Environment;
+use ecr_login::protocol::{docker, kubelet, output};
+use ecr_login::{broker, cli, hardening, log};
+
+fn main() -> ExitCode {
+    if let Err(refused) = hardening::harden() {
+        output::complain(docker::PROGRAM, &refused.to_string());
+        return ExitCode::FAILURE;
+    }
+    let mut arguments = std::env::args_os();
+    let name = arguments.next().unwrap_or_default();
+    let arguments: Vec<OsString> = arguments.collect();
+    let environment = Environment::of_process();
+    let is_plugin = is_plugin(&name);
+    let program = if is_plugin { kubelet::PLUGIN } else { docker::PROGRAM };
+    if stdout_at_start::was_closed() && answers(&arguments) {
+        output::complain(program, "stdout is closed: an answer could not be delivered");
+        return ExitCode::FAILURE;
+    }
+    if let Some(warning) = log::start(&environment) {
+        output::complain(program, &warning);
+    }
+    if is_plugin {
+        return kubelet::run(environment);
+    }
+    run(&arguments, environment)
+}
+
+/// The protocol's actions first: nothing that people type may cost them anything.
+fn run(arguments: &[OsString], environment: Environment) -> ExitCode {
+    let action = arguments.first().map(OsString::as_os_str);
+    match (action.and_then(OsStr::to_str), &arguments[arguments.len().min(1)..]) {
+        (Some("kubelet"), _) => kubelet::run(environment),
+        (Some(broker::REFRESH_ACTION), [registry]) => broker::run_refresh(environment, &registry.to_string_lossy()),
+        (Some(text), []) if let Some(action) = docker::Action::of(text) => docker::run(action, environment),
+        _ if action.is_some_and(cli::is_command) => cli::run(arguments, environment),
+        _ => docker::usage(arguments),
+    }
+}
+
+/// Whether success means that something was written to stdout.
+fn answers(arguments: &[OsString]) -> bool {
+    let action = arguments.first().and_then(|action| action.to_str());
+    !action.is_some_and(|action| ["store", "erase", broker::REFRESH_ACTION].contains(&action))
+}
+
+/// Whether the kubelet, or somebody in its place, runs us under its plugin's name.
+fn is_plugin(name: &OsStr) -> bool {
+    let path = Path::new(name);
+    let stem = if cfg!(windows) { path.file_stem() } else { path.file_name() };
+    stem == Some(OsStr::new(kubelet::PLUGIN))
+}

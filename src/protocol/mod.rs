@@ -2,4 +2,5 @@
 
 pub mod docker;
 pub mod kubelet;
+pub mod output;
 pub mod stdin;

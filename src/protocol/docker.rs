@@ -1,1 +1,0 @@
-//! docker-credential-helpers' protocol.

@@ -1,0 +1,138 @@
+//! The delegate: the helper that the user names for registries which are not ECR's (`delegate` in the settings), so
+//! that `"credsStore": "ecr-login"` stands beside any other store.
+//!
+//! What the client sent goes to it byte for byte, and so does its answer back, with its exit code; its stderr is the
+//! user's. It is run without a shell, found on PATH as docker finds it, and killed at our deadline.
+
+use std::ffi::OsStr;
+use std::io::IsTerminal as _;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::{Map, Value};
+
+use super::reply::Reply;
+use super::{Action, PROGRAM};
+use crate::broker::Call;
+use crate::child::{self, Bounds, ChildError, Finished, Stderr};
+
+/// In the environment of the delegate, so that we know ourselves again round a corner.
+const GUARD: &str = "ECR_LOGIN_DELEGATED";
+
+/// The most that a delegate may answer, in bytes.
+const LONGEST_ANSWER: usize = 1024 * 1024;
+
+/// Why the delegate did not answer.
+#[derive(Debug, thiserror::Error)]
+pub enum DelegateError {
+    /// The settings name us, or a link to us.
+    #[error("the delegate {0} is this helper itself; name another in the settings file, or none")]
+    Ourselves(String),
+    /// A delegate of ours has come back to us.
+    #[error("the delegate {0} has asked this helper again; name another in the settings file, or none")]
+    RoundACorner(String),
+    /// It is not on PATH.
+    #[error("the delegate {0} is not on PATH; install it, or name another in the settings file")]
+    Absent(String),
+    /// It did not end by itself, or did not start.
+    #[error("the delegate {name} {cause}")]
+    Failed {
+        /// Its file's name.
+        name: String,
+        /// What happened.
+        #[source]
+        cause: ChildError,
+    },
+    /// Its `list` is not the protocol's.
+    #[error("the delegate {name} failed to list: {reason}")]
+    NoList {
+        /// Its file's name.
+        name: String,
+        /// What it did instead.
+        reason: String,
+    },
+}
+
+/// Hands the action on, and its answer back.
+pub fn pass(action: Action, input: &[u8], call: &Call) -> Reply {
+    match run(action, input, call) {
+        // A signal has no exit code of the protocol's.
+        Ok((_, finished)) => {
+            let code = finished.status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(1);
+            Reply::passed_on(finished.stdout, code)
+        }
+        Err(error) => Reply::not_found().with(Some(format!("{}: {error}", action.name()))),
+    }
+}
+
+/// What the delegate lists.
+pub fn listed(input: &[u8], call: &Call) -> Result<Map<String, Value>, DelegateError> {
+    let (name, finished) = run(Action::List, input, call)?;
+    if !finished.status.success() {
+        return Err(DelegateError::NoList { name, reason: finished.status.to_string() });
+    }
+    match serde_json::from_slice(&finished.stdout) {
+        Ok(Some(names)) => Ok(names),
+        // Go's helpers write an empty map as null.
+        Ok(None) => Ok(Map::new()),
+        Err(_) => Err(DelegateError::NoList { name, reason: "its answer is not a JSON object".to_owned() }),
+    }
+}
+
+fn run(action: Action, input: &[u8], call: &Call) -> Result<(String, Finished), DelegateError> {
+    let name = format!("docker-credential-{}", call.settings.delegate.as_deref().unwrap_or_default());
+    if name == PROGRAM {
+        return Err(DelegateError::Ourselves(name));
+    }
+    if call.environment.var_os(GUARD).is_some() {
+        return Err(DelegateError::RoundACorner(name));
+    }
+    let Some(program) = find(&name, call.environment.var_os("PATH")) else { return Err(DelegateError::Absent(name)) };
+    if is_ourselves(&program) {
+        return Err(DelegateError::Ourselves(name));
+    }
+    let mut command = Command::new(program);
+    command.arg(action.name()).env_clear().envs(call.environment.variables()).env(GUARD, "1");
+    // On a terminal the delegate may ask there for its own password.
+    let stderr = if std::io::stderr().is_terminal() { Stderr::Terminal } else { Stderr::Shown };
+    match child::run(command, input, Bounds { deadline: call.deadline, stdout: LONGEST_ANSWER, stderr }) {
+        Ok(finished) => Ok((name, finished)),
+        Err(cause) => Err(DelegateError::Failed { name, cause }),
+    }
+}
+
+/// The program of this name on PATH, whose relative entries do not count: what lies in somebody's working directory
+/// is not the user's choice.
+fn find(name: &str, path: Option<&OsStr>) -> Option<PathBuf> {
+    let file = format!("{name}{}", std::env::consts::EXE_SUFFIX);
+    std::env::split_paths(path?)
+        .filter(|folder| folder.is_absolute())
+        .map(|folder| folder.join(&file))
+        .find(|file| is_executable(file))
+}
+
+#[cfg(unix)]
+fn is_executable(file: &Path) -> bool {
+    use rustix::fs::{Access, access};
+    file.is_file() && access(file, Access::EXEC_OK).is_ok()
+}
+
+#[cfg(not(unix))]
+fn is_executable(file: &Path) -> bool {
+    file.is_file()
+}
+
+/// Whether it is this very file under another name.
+fn is_ourselves(program: &Path) -> bool {
+    let Ok(ourselves) = std::env::current_exe() else { return false };
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt;
+        let identity = |path: &Path| path.metadata().map(|found| (found.dev(), found.ino())).ok();
+        identity(program).is_some_and(|it| Some(it) == identity(&ourselves))
+    }
+    #[cfg(not(unix))]
+    {
+        program.canonicalize().is_ok_and(|it| ourselves.canonicalize().is_ok_and(|us| us == it))
+    }
+}

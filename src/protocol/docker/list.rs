@@ -1,0 +1,28 @@
+//! `list`: the registries that a `get` would serve from the cache now.
+
+use serde_json::{Map, Value};
+
+use super::reply::Reply;
+use super::{Action, Situation, delegate};
+use crate::broker;
+
+/// What clients send, and what goes to a delegate.
+const UNUSED: &[u8] = b"unused";
+
+/// `{"https://REGISTRY":"AWS"}`, with the delegate's own beside them. Never the network.
+pub fn list(situation: Situation) -> Reply {
+    let mut names = Map::new();
+    let mut lines: Vec<String> = situation.warning().into_iter().collect();
+    if situation.broken_settings.is_none() {
+        if situation.call.settings.delegate.is_some() {
+            match delegate::listed(UNUSED, &situation.call) {
+                Ok(listed) => names = listed,
+                Err(error) => lines.push(format!("{}: {error}", Action::List.name())),
+            }
+        }
+        let ours = broker::listed(&situation.call).into_iter();
+        names.extend(ours.map(|host| (format!("https://{host}"), Value::from("AWS"))));
+    }
+    let text = format!("{}\n", Value::Object(names));
+    lines.into_iter().fold(Reply::of(text), |reply, line| reply.with(Some(line)))
+}

@@ -1,0 +1,152 @@
+//! docker-credential-helpers' protocol (docker/docker-credential-helpers, `credentials/credentials.go`): an action in
+//! argv, its input on stdin, the answer or the error on stdout, and the exit code.
+//!
+//! - A name that is not ECR's gets [`reply::NOT_FOUND`], at once and silently, or goes to the user's [`delegate`].
+//! - A failure for an ECR name is the same to the client, which goes on without credentials; the reason is one line
+//!   on stderr. `ECR_LOGIN_STRICT=1` puts it on stdout instead, so that the client stops.
+//! - Exit code 0 means that the answer was delivered.
+
+mod delegate;
+mod get;
+mod input;
+mod list;
+mod reply;
+mod store;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use crate::broker::Call;
+use crate::deadline::Deadline;
+use crate::environment::Environment;
+use crate::failure::Failure;
+use crate::protocol::output;
+use crate::settings::{self, Settings};
+use reply::Reply;
+
+/// The name under which clients know us, and under which we call ourselves in messages.
+pub const PROGRAM: &str = "docker-credential-ecr-login";
+
+/// The limit of a call where neither environment nor settings have one.
+const LIMIT: Duration = Duration::from_secs(10);
+
+/// What a client may want.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Credentials for one registry.
+    Get,
+    /// Keep credentials.
+    Store,
+    /// Forget credentials.
+    Erase,
+    /// The registries that there are credentials for.
+    List,
+    /// Which program this is.
+    Version,
+}
+
+impl Action {
+    /// The action of this name.
+    pub fn of(text: &str) -> Option<Self> {
+        Some(match text {
+            "get" => Self::Get,
+            "store" => Self::Store,
+            "erase" => Self::Erase,
+            "list" => Self::List,
+            "version" | "-v" | "--version" => Self::Version,
+            _ => return None,
+        })
+    }
+
+    /// As it goes to a delegate.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Get => "get",
+            Self::Store => "store",
+            Self::Erase => "erase",
+            Self::List => "list",
+            Self::Version => "version",
+        }
+    }
+}
+
+/// Does what the client wants, and says it.
+pub fn run(action: Action, environment: Environment) -> ExitCode {
+    if action == Action::Version {
+        let text = format!("{PROGRAM} {}\n", env!("CARGO_PKG_VERSION"));
+        return Reply::of(text).send(Deadline::within(LIMIT));
+    }
+    let situation = Situation::of(environment);
+    let deadline = situation.call.deadline;
+    let reply = match action {
+        Action::Get => get::get(situation),
+        Action::Store => store::store(situation),
+        Action::Erase => store::erase(situation),
+        Action::List | Action::Version => list::list(situation),
+    };
+    reply.send(deadline)
+}
+
+/// What is said to arguments that are no action: one line on stdout, as the reference helper does.
+pub fn usage(arguments: &[OsString]) -> ExitCode {
+    let usage = format!("usage: {PROGRAM} <store|get|erase|list|version>, or {PROGRAM} --help");
+    let line = match arguments {
+        [] => usage,
+        [action, more, ..] if action.to_str().and_then(Action::of).is_some() => {
+            format!("{} takes no argument, but was given {}; {usage}", shown(action), shown(more))
+        }
+        [action, ..] => format!("unknown action {}; {usage}", shown(action)),
+    };
+    Reply::error(&line).send(Deadline::within(LIMIT))
+}
+
+/// A piece of a line: short, and without what could break the line.
+fn shown(argument: &OsString) -> String {
+    const LONGEST: usize = 60;
+    output::one_line(&argument.to_string_lossy()).chars().take(LONGEST).collect()
+}
+
+/// What an action has to work with. What is wrong with settings and limit is kept apart: it must not keep us from
+/// telling a foreign name from ours.
+struct Situation {
+    /// With the default settings where the user's cannot be used, and the default limit where it is wrong.
+    call: Call,
+    /// What is wrong with the settings file.
+    broken_settings: Option<Failure>,
+    /// What is wrong with `ECR_LOGIN_TIMEOUT`.
+    wrong_limit: Option<Failure>,
+}
+
+impl Situation {
+    fn of(environment: Environment) -> Self {
+        let loaded = Settings::load(&environment);
+        let limit = settings::limit(&environment, loaded.as_ref().ok(), LIMIT);
+        let (settings, broken_settings) = match loaded {
+            Ok(settings) => (settings, None),
+            Err(error) => (Settings::default(), Some(Failure::from(error))),
+        };
+        let (limit, wrong_limit) = match limit {
+            Ok(limit) => (limit, None),
+            Err(failure) => (LIMIT, Some(failure)),
+        };
+        Self { call: Call { environment, settings, deadline: Deadline::within(limit) }, broken_settings, wrong_limit }
+    }
+
+    /// Whether the user wants clients to stop where we fail.
+    fn is_strict(&self) -> bool {
+        switch(&self.call.environment, "ECR_LOGIN_STRICT").unwrap_or(self.call.settings.strict)
+    }
+
+    /// A warning that the settings file is in error, for answers that do not depend on it.
+    fn warning(&self) -> Option<String> {
+        self.broken_settings.as_ref().map(Failure::to_string)
+    }
+}
+
+/// A variable that turns something on, or off again; `None` where it is not set.
+fn switch(environment: &Environment, name: &str) -> Option<bool> {
+    let value = environment.var_os(name)?;
+    let off = ["0", "false", "no", "off"];
+    Some(!value.to_str().is_some_and(|value| off.iter().any(|off| value.eq_ignore_ascii_case(off))))
+}

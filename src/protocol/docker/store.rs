@@ -1,0 +1,107 @@
+//! `store` and `erase`: what `docker login` and `docker logout` run.
+
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+
+use super::input::{self, Input};
+use super::reply::{NO_SERVER_URL, NO_USERNAME, Reply};
+use super::{Action, Situation, delegate};
+use crate::cache::Cache;
+use crate::protocol::output::one_line;
+use crate::registry::host_of;
+
+/// The one user name of ECR.
+const ECR_USER: &str = "AWS";
+
+/// What a client wants kept. The secret is not even copied.
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Login {
+    #[serde(rename = "ServerURL", alias = "serverURL", alias = "serverurl", default)]
+    server_url: Option<String>,
+    #[serde(alias = "username", default)]
+    username: Option<String>,
+    #[serde(rename = "Secret", default)]
+    _secret: IgnoredAny,
+}
+
+/// Keeps nothing: tokens for ECR are ours to fetch, and anything else is not ours.
+pub fn store(situation: Situation) -> Reply {
+    let bytes = match input::read(situation.call.deadline) {
+        Input::Bytes(bytes) => bytes,
+        Input::Empty => return Reply::error(NO_SERVER_URL),
+        Input::TooLong => return Reply::error("the credentials on stdin are longer than 64 KiB"),
+        Input::Failed(error) => return Reply::error(&error.to_string()),
+    };
+    let login: Login = match serde_json::from_slice(&bytes) {
+        Ok(login) => login,
+        // The parser's own words could quote the secret.
+        Err(error) => {
+            let place = format!("line {}, column {}", error.line(), error.column());
+            return Reply::error(NO_SERVER_URL).with(Some(format!("stdin is not the JSON of a login ({place})")));
+        }
+    };
+    let name = login.server_url.as_deref().map(str::trim).unwrap_or_default();
+    let user = login.username.as_deref().unwrap_or_default();
+    if name.is_empty() {
+        return Reply::error(NO_SERVER_URL);
+    }
+    if user.is_empty() {
+        return Reply::error(NO_USERNAME);
+    }
+    let shown = shown(name);
+    if situation.call.settings.target(name).is_some() {
+        return Reply::of("").with(Some(kept_nothing(&shown, user))).with(situation.warning());
+    }
+    if situation.broken_settings.is_none() && situation.call.settings.delegate.is_some() {
+        return delegate::pass(Action::Store, &bytes, &situation.call);
+    }
+    let line = format!(
+        "{shown} is not a registry of Amazon ECR, and ecr-login keeps credentials for no other; in \
+         ~/.docker/config.json name ecr-login under \"credHelpers\" for your ECR registries and give this one another \
+         helper"
+    );
+    Reply::error(&line).with(Some(line)).with(situation.warning())
+}
+
+/// For those who typed `docker login`; louder where they meant somebody else.
+fn kept_nothing(name: &str, user: &str) -> String {
+    if user == ECR_USER {
+        return format!(
+            "{name}: nothing was stored; tokens are fetched with your AWS credentials when they are needed"
+        );
+    }
+    let user: String = one_line(user).chars().take(60).collect();
+    format!(
+        "{name}: WARNING: the login of user {user:?} was NOT stored: ECR knows only the user {ECR_USER}, and this \
+         registry is opened with your AWS credentials; say in our settings file which profile or role speaks for it"
+    )
+}
+
+/// Forgets what is cached for an ECR registry. Of any other there is nothing to forget, which is no error: docker
+/// would leave a stale login in its own file.
+pub fn erase(situation: Situation) -> Reply {
+    let bytes = match input::read(situation.call.deadline) {
+        Input::Bytes(bytes) => bytes,
+        Input::Empty => return Reply::error(NO_SERVER_URL),
+        Input::TooLong => return Reply::of(""),
+        Input::Failed(error) => return Reply::error(&error.to_string()),
+    };
+    let Some(target) = input::name(&bytes).and_then(|name| situation.call.settings.target(name)) else {
+        if situation.broken_settings.is_none() && situation.call.settings.delegate.is_some() {
+            return delegate::pass(Action::Erase, &bytes, &situation.call);
+        }
+        return Reply::of("").with(situation.warning());
+    };
+    let Some(cache) = Cache::open(&situation.call.environment) else {
+        return Reply::of("").with(situation.warning());
+    };
+    cache.erase(target.registry.host());
+    cache.warnings().into_iter().fold(Reply::of("").with(situation.warning()), |reply, line| reply.with(Some(line)))
+}
+
+/// The host where there is one, else a short piece of what was sent.
+fn shown(name: &str) -> String {
+    const LONGEST: usize = 100;
+    host_of(name).unwrap_or_else(|| one_line(name).chars().take(LONGEST).collect())
+}

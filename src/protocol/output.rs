@@ -1,0 +1,81 @@
+//! stdout and stderr as both protocols use them: an answer counts only when it was delivered.
+
+use std::io;
+
+use crate::deadline::Deadline;
+
+/// Writes an answer to stdout, all of it, within the deadline.
+///
+/// Not by the standard library's stdout, which takes a closed one for success and keeps what it writes in a buffer
+/// that nobody wipes.
+///
+/// # Errors
+/// stdout is closed or full, or nobody reads it.
+#[cfg(unix)]
+pub fn deliver(bytes: &[u8], deadline: Deadline) -> io::Result<()> {
+    use rustix::event::{PollFd, PollFlags, Timespec, poll};
+    use rustix::io::Errno;
+
+    /// A pipe that is ready takes as many bytes without blocking (POSIX, PIPE_BUF on Linux).
+    const AT_ONCE: usize = 4096;
+
+    let stdout = rustix::stdio::stdout();
+    let mut rest = bytes;
+    while !rest.is_empty() {
+        let timeout = Timespec::try_from(deadline.left()).ok();
+        let mut wanted = [PollFd::from_borrowed_fd(stdout, PollFlags::OUT)];
+        match poll(&mut wanted, timeout.as_ref()) {
+            Ok(0) if deadline.passed() => return Err(io::ErrorKind::TimedOut.into()),
+            Ok(0) | Err(Errno::INTR) => continue,
+            Ok(_) => {}
+            Err(error) => return Err(error.into()),
+        }
+        match rustix::io::write(stdout, &rest[..rest.len().min(AT_ONCE)]) {
+            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+            Ok(count) => rest = &rest[count..],
+            Err(Errno::INTR | Errno::AGAIN) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(())
+}
+
+/// Writes an answer to stdout, all of it.
+///
+/// # Errors
+/// stdout is closed or full.
+#[cfg(not(unix))]
+pub fn deliver(bytes: &[u8], _deadline: Deadline) -> io::Result<()> {
+    use io::Write as _;
+    let mut stdout = io::stdout().lock();
+    stdout.write_all(bytes)?;
+    stdout.flush()
+}
+
+/// One line on stderr, in one write. Where nobody listens there is nobody to tell.
+pub fn complain(program: &str, line: &str) {
+    use io::Write as _;
+    let _ = io::stderr().lock().write_all(format!("{program}: {}\n", one_line(line)).as_bytes());
+}
+
+/// The same text without line breaks and other control characters, with which a server's words could forge lines
+/// or drive a terminal.
+pub fn one_line(text: &str) -> String {
+    /// Marks that turn the order of the text around (Unicode, UAX #9) and the separators of lines and paragraphs.
+    const MISLEADING: [char; 11] = [
+        '\u{2028}', '\u{2029}', '\u{202a}', '\u{202b}', '\u{202c}', '\u{202d}', '\u{202e}', '\u{2066}', '\u{2067}',
+        '\u{2068}', '\u{2069}',
+    ];
+    text.trim_end().chars().map(|c| if c.is_control() || MISLEADING.contains(&c) { ' ' } else { c }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_stays_one_line_and_drives_no_terminal() {
+        assert_eq!(one_line("a\nb\r\tc\u{1b}[31m\u{7f}\u{9b}\u{202e}d\u{2028}e\n"), "a b  c [31m   d e");
+        assert_eq!(one_line("Größe 5 €"), "Größe 5 €");
+    }
+}
