@@ -95,10 +95,10 @@ pub fn nowhere(identity: &Identity, failure: Failure) -> Failure {
     }
     let mut tried = identity.passed_over.clone();
     tried.push(failure.what);
-    let what = format!("no AWS credentials found; tried in this order: {}", tried.join("; "));
-    let remedy = failure.remedy.unwrap_or_else(|| {
-        "run: aws configure sso (or aws configure), or name a profile in AWS_PROFILE or the settings file".to_owned()
-    });
+    let what = format!("no AWS credentials: {}", tried.join("; "));
+    let remedy = failure
+        .remedy
+        .unwrap_or_else(|| "run \"aws configure\" or \"aws configure sso\", or set AWS_PROFILE".to_owned());
     Failure { what, identity: failure.identity, host: failure.host, remedy: Some(remedy), kind: failure.kind }
 }
 

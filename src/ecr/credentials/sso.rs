@@ -33,7 +33,7 @@ pub struct Wanted<'a> {
 
 impl Wanted<'_> {
     fn remedy(&self) -> String {
-        format!("run: aws sso login --profile {}", self.profile)
+        format!("run \"aws sso login --profile {}\"", self.profile)
     }
 
     /// Whose login it is, for the start of a sentence.

@@ -22,6 +22,8 @@ const LONGEST: u64 = 256 * 1024;
 const SLACK: usize = 8 * 1024;
 /// How often a lock that another holds is tried again.
 const LOCK_RETRY: Duration = Duration::from_millis(20);
+/// How often a file that was replaced under our lock is locked anew.
+const MOST_REPLACED: u32 = 10;
 
 /// Why a login cannot be used or replaced.
 #[derive(Debug, thiserror::Error)]
@@ -187,11 +189,13 @@ impl Lock {
     /// Waits for the right until `deadline`; goes on without it, so that a process that hangs holds up no other
     /// for ever, and where the file system has no locks.
     pub async fn wait(path: &Path, deadline: Deadline) -> Self {
+        let mut replaced = 0;
         while let Ok(file) = open_lock(path) {
             match file.try_lock() {
-                // The holder before us may have replaced the file that we locked.
-                Ok(()) if is_still(path, &file) => return Self { file: Some(file) },
-                Ok(()) => continue,
+                // The holder before us may have replaced the file that we locked. Not for ever: on some file
+                // systems the same file has another number each time.
+                Ok(()) if replaced < MOST_REPLACED && !is_still(path, &file) => replaced += 1,
+                Ok(()) => return Self { file: Some(file) },
                 Err(fs::TryLockError::WouldBlock) if !deadline.passed() => tokio::time::sleep(LOCK_RETRY).await,
                 Err(_) => break,
             }
