@@ -59,14 +59,20 @@ impl Connector {
 
 impl Inner {
     async fn connect(&self, uri: Uri) -> Result<Conn, Fault> {
+        let connection = self.way_to(&uri).await?;
+        self.progress.at(Phase::Answer, &host_of(&uri));
+        Ok(connection)
+    }
+
+    async fn way_to(&self, uri: &Uri) -> Result<Conn, Fault> {
         let secure = match uri.scheme_str() {
             Some("https") => true,
             Some("http") => false,
-            _ => return Err(Fault::Scheme(host_of(&uri))),
+            _ => return Err(Fault::Scheme(host_of(uri))),
         };
-        let Some(route) = self.proxies.as_ref().and_then(|proxies| proxies.route(&uri)) else {
-            let io = self.tcp(&uri).await?;
-            let io = if secure { self.tls(io, &uri).await? } else { io };
+        let Some(route) = self.proxies.as_ref().and_then(|proxies| proxies.route(uri)) else {
+            let io = self.tcp(uri).await?;
+            let io = if secure { self.tls(io, uri).await? } else { io };
             return Ok(Conn { io: TokioIo::new(io), proxied: false });
         };
         let mut io = self.tcp(route.uri()).await?;
@@ -74,8 +80,8 @@ impl Inner {
             io = self.tls(io, route.uri()).await?;
         }
         if secure {
-            io = self.tunnel(io, &uri, route.uri(), route.basic_auth()).await?;
-            io = self.tls(io, &uri).await?;
+            io = self.tunnel(io, uri, route.uri(), route.basic_auth()).await?;
+            io = self.tls(io, uri).await?;
         }
         Ok(Conn { io: TokioIo::new(io), proxied: !secure })
     }

@@ -97,6 +97,8 @@ pub fn fetch(
     }
     fetched.map_err(|failure| match failure.identity {
         Some(_) => failure,
+        // There is no "as whom" where nobody was found.
+        None if failure.kind == Kind::NoCredentials => failure,
         None => failure.by(&identity.label),
     })
 }

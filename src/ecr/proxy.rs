@@ -61,7 +61,7 @@ fn proxy(environment: &Environment, names: &[&'static str]) -> Result<Option<Str
     let value = value.trim();
     let with_scheme = if value.contains("://") { value.to_owned() } else { format!("http://{value}") };
     match with_scheme.parse::<Uri>() {
-        Ok(uri) if matches!(uri.scheme_str(), Some("http" | "https")) && uri.host().is_some_and(|h| !h.is_empty()) => {
+        Ok(uri) if matches!(uri.scheme_str(), Some("http" | "https")) && has_host_and_port(&uri) => {
             Ok(Some(with_scheme))
         }
         Ok(uri) if uri.scheme_str().is_some_and(|s| s.starts_with("socks")) => {
@@ -71,6 +71,14 @@ fn proxy(environment: &Environment, names: &[&'static str]) -> Result<Option<Str
         _ => Err(Failure::new(Kind::Settings, format!("{name} is not the URL of a proxy"))
             .remedy(format!("set {name} to http://HOST:PORT, with user:password@ before HOST where it wants them"))),
     }
+}
+
+/// `http::Uri` takes a port that is no number for none.
+fn has_host_and_port(uri: &Uri) -> bool {
+    let authority = uri.authority().map_or("", |authority| authority.as_str());
+    let place = authority.rsplit_once('@').map_or(authority, |(_, place)| place);
+    let after_host = place.rsplit_once(']').map_or(place, |(_, rest)| rest);
+    uri.host().is_some_and(|host| !host.is_empty()) && (uri.port_u16().is_some() || !after_host.contains(':'))
 }
 
 fn is_loopback(host: &str) -> bool {

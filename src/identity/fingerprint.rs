@@ -270,3 +270,6 @@ fn is_loopback(uri: &str) -> bool {
                 .is_ok_and(|address| address.is_loopback())
     })
 }
+
+#[cfg(test)]
+mod tests;

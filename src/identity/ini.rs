@@ -59,14 +59,17 @@ pub(super) struct Sections<'a> {
 /// Keys (in lower case) and values of one or more sections, in the order of the file.
 pub(super) type Properties<'a> = Vec<(Cow<'a, str>, Cow<'a, str>)>;
 
+/// Where a line begins, where it ends, and where the next one begins.
+type Span = (usize, usize, usize);
+
 /// What the lines so far mean for the next one.
-enum State<'a> {
+enum State {
     /// No section has begun.
     Start,
     /// A section has begun, and no property in it.
     Section,
     /// The last property's line; `nested` once it is known whether its value is empty.
-    Property { line: &'a str, nested: Option<bool> },
+    Property { line: Span, nested: Option<bool> },
 }
 
 /// The value of `key`: the last one counts.
@@ -82,27 +85,39 @@ impl<'a> Sections<'a> {
         // The section that is being read, and where its body begins.
         let mut open: Option<(Group, &str)> = None;
         let mut begin = 0;
-        let mut lines = Lines { text, at: 0 };
+        let bytes = text.as_bytes();
+        let comment_from = |at: usize| memchr::memchr2(b'#', b';', &bytes[at..]).map_or(bytes.len(), |n| at + n);
+        // No comment sign stands between the beginning of the line and here.
+        let mut comment = comment_from(0);
+        let mut start = 0;
         let mut number = 0;
-        loop {
-            let start = lines.at;
-            let Some(line) = lines.next() else { break };
+        while start < bytes.len() {
             number += 1;
             let refuse = |reason| Malformed { line: number, reason };
-            match line.as_bytes().first() {
-                None | Some(b'#' | b';') => {}
-                Some(b'[') => {
+            let (end, next) = match memchr::memchr(b'\n', &bytes[start..]) {
+                Some(length) => (start + length, start + length + 1),
+                None => (bytes.len(), bytes.len()),
+            };
+            match bytes[start] {
+                b'\n' | b'#' | b';' => {}
+                b'\r' if next - start == 2 => {}
+                b'[' => {
                     sections.close(open.take(), &text[begin..start]);
-                    open = section(header(line).map_err(refuse)?, kind);
-                    begin = lines.at;
+                    let line = line(text, (start, end, next));
+                    open = match plain_profile(line, kind) {
+                        Some(name) => Some((Group::Profile { prefixed: kind == Kind::Config }, name)),
+                        None => section(header(line).map_err(refuse)?, kind),
+                    };
+                    begin = next;
                     state = State::Section;
                 }
-                Some(b' ' | b'\t') => {
-                    if !line.trim_matches(BLANK).is_empty() {
-                        state.check_continuation(line).map_err(refuse)?;
+                b' ' | b'\t' => {
+                    let line = line(text, (start, end, next));
+                    if !trim(line).is_empty() {
+                        state.check_continuation(text, line).map_err(refuse)?;
                     }
                 }
-                Some(&first) => {
+                first => {
                     if matches!(state, State::Start) {
                         return Err(refuse(if text.starts_with('\u{feff}') && number == 1 {
                             "the file begins with a byte order mark; save it as UTF-8 without one"
@@ -110,15 +125,18 @@ impl<'a> Sections<'a> {
                             "a property before the first [section]"
                         }));
                     }
-                    // Nearly every line: a name, then `=`, and no comment sign before it.
-                    let sign = memchr::memchr3(b'=', b'#', b';', line.as_bytes());
-                    let plain = first != b'=' && sign.is_some_and(|at| line.as_bytes()[at] == b'=');
-                    if !plain {
-                        property(line).map_err(refuse)?;
+                    if comment < start {
+                        comment = comment_from(start);
                     }
-                    state = State::Property { line, nested: None };
+                    // Nearly every line: a name, then `=`, and no comment sign before it.
+                    let sign = memchr::memchr(b'=', &bytes[start..]).map_or(bytes.len(), |n| start + n);
+                    if first == b'=' || sign >= end || sign > comment {
+                        property(line(text, (start, end, next))).map_err(refuse)?;
+                    }
+                    state = State::Property { line: (start, end, next), nested: None };
                 }
             }
+            start = next;
         }
         sections.close(open, &text[begin..]);
         Ok(sections)
@@ -165,48 +183,48 @@ impl<'a> Sections<'a> {
     }
 }
 
-impl State<'_> {
-    fn check_continuation(&mut self, line: &str) -> Result<(), &'static str> {
+impl State {
+    fn check_continuation(&mut self, text: &str, continuation: &str) -> Result<(), &'static str> {
         match self {
             Self::Start => Err("an indented line before the first [section]"),
             Self::Section => Err("an indented line that continues no property"),
             Self::Property { line: of, nested } => {
-                let nested = *nested.get_or_insert_with(|| property(of).is_ok_and(|(_, value)| value.is_empty()));
-                if nested { property(line).map(|_| ()) } else { Ok(()) }
+                let nested =
+                    *nested.get_or_insert_with(|| property(line(text, *of)).is_ok_and(|(_, value)| value.is_empty()));
+                if nested { property(continuation).map(|_| ()) } else { Ok(()) }
             }
         }
     }
 }
 
-/// The lines of a text without their ends (`\n`, `\r\n`).
-struct Lines<'a> {
-    text: &'a str,
-    at: usize,
+/// A line without its end (`\n` or `\r\n`; a `\r` alone at the end of the file is part of the line).
+fn line(text: &str, (start, end, next): Span) -> &str {
+    let line = &text[start..end];
+    if next > end { line.strip_suffix('\r').unwrap_or(line) } else { line }
 }
 
-impl<'a> Iterator for Lines<'a> {
-    type Item = &'a str;
+/// The text without blanks at either end.
+fn trim(text: &str) -> &str {
+    let filled = |byte: &u8| !matches!(byte, b' ' | b'\t');
+    let bytes = text.as_bytes();
+    let start = bytes.iter().position(filled).unwrap_or(bytes.len());
+    let end = bytes.iter().rposition(filled).map_or(start, |last| last + 1);
+    &text[start..end]
+}
 
-    fn next(&mut self) -> Option<&'a str> {
-        let rest = &self.text[self.at..];
-        if rest.is_empty() {
-            return None;
-        }
-        let Some(end) = memchr::memchr(b'\n', rest.as_bytes()) else {
-            self.at = self.text.len();
-            return Some(rest);
-        };
-        self.at += end + 1;
-        let line = &rest[..end];
-        Some(line.strip_suffix('\r').unwrap_or(line))
-    }
+/// The name in a header as nearly all are: `[profile NAME]` or, in the credentials file, `[NAME]`, and no more.
+fn plain_profile(line: &str, kind: Kind) -> Option<&str> {
+    let opening = match kind {
+        Kind::Config => "[profile ",
+        Kind::Credentials => "[",
+    };
+    line.strip_prefix(opening)?.strip_suffix(']').filter(|name| is_identifier(name))
 }
 
 /// What stands between the brackets.
 fn header(line: &str) -> Result<&str, &'static str> {
     let end = memchr::memchr2(b'#', b';', line.as_bytes()).unwrap_or(line.len());
-    line[..end]
-        .trim_matches(BLANK)
+    trim(&line[..end])
         .strip_prefix('[')
         .and_then(|line| line.strip_suffix(']'))
         .ok_or("a section's name without its closing bracket")
@@ -214,7 +232,7 @@ fn header(line: &str) -> Result<&str, &'static str> {
 
 /// What a section's header means; `None` for one that counts for nothing.
 fn section(header: &str, kind: Kind) -> Option<(Group, &str)> {
-    let header = header.trim_matches(BLANK);
+    let header = trim(header);
     let split = header.split_once(BLANK).map(|(prefix, name)| (prefix.trim(), name.trim()));
     match (kind, split) {
         (Kind::Config, Some((prefix, name))) if is_identifier(name) => match prefix {
@@ -235,26 +253,40 @@ fn section(header: &str, kind: Kind) -> Option<(Group, &str)> {
 
 /// Names are ASCII letters and digits and a few signs; the empty one passes, as it does in the SDK.
 fn is_identifier(name: &str) -> bool {
-    name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-/.%@:+".contains(&byte))
+    const ALLOWED: [bool; 256] = {
+        let mut allowed = [false; 256];
+        let mut byte = 0;
+        while byte < 256 {
+            #[expect(clippy::cast_possible_truncation, reason = "the loop ends at 256")]
+            let character = byte as u8;
+            allowed[byte] = character.is_ascii_alphanumeric()
+                || matches!(character, b'_' | b'-' | b'/' | b'.' | b'%' | b'@' | b':' | b'+');
+            byte += 1;
+        }
+        allowed
+    };
+    name.bytes().all(|byte| ALLOWED[usize::from(byte)])
 }
 
 /// Name and value of a property's line.
 fn property(line: &str) -> Result<(&str, &str), &'static str> {
-    let (name, value) = without_comment(line).split_once('=').ok_or("a property without '='")?;
-    let name = name.trim_matches(BLANK);
+    let line = without_comment(line);
+    let sign = memchr::memchr(b'=', line.as_bytes()).ok_or("a property without '='")?;
+    let (name, value) = (&line[..sign], &line[sign + 1..]);
+    let name = trim(name);
     if name.is_empty() {
         return Err("a property without a name");
     }
-    Ok((name, value.trim_matches(BLANK)))
+    Ok((name, trim(value)))
 }
 
 /// The line up to a comment sign with white space before it.
 fn without_comment(line: &str) -> &str {
-    let line = line.trim_matches(BLANK);
+    let line = trim(line);
     let mut from = 0;
     while let Some(at) = memchr::memchr2(b'#', b';', &line.as_bytes()[from..]).map(|at| from + at) {
         if line[..at].chars().next_back().is_some_and(char::is_whitespace) {
-            return line[..at].trim_matches(BLANK);
+            return trim(&line[..at]);
         }
         from = at + 1;
     }
@@ -263,11 +295,11 @@ fn without_comment(line: &str) -> &str {
 
 /// Appends the properties in a section's body, which has been checked, to `into`.
 fn properties<'a>(body: &'a str, into: &mut Properties<'a>) {
-    for line in (Lines { text: body, at: 0 }) {
+    for line in body.lines() {
         match line.as_bytes().first() {
             None | Some(b'#' | b';') => {}
             Some(b' ' | b'\t') => {
-                let line = line.trim_matches(BLANK);
+                let line = trim(line);
                 if !line.is_empty()
                     && let Some((_, value)) = into.last_mut()
                 {
@@ -295,6 +327,9 @@ pub(super) fn nested<'v>(value: &'v str, key: &str) -> Option<&'v str> {
     value
         .split('\n')
         .filter_map(|line| line.split_once('='))
-        .rfind(|(name, _)| name.trim_matches(BLANK) == key)
-        .map(|(_, value)| value.trim_matches(BLANK))
+        .rfind(|(name, _)| trim(name) == key)
+        .map(|(_, value)| trim(value))
 }
+
+#[cfg(test)]
+mod tests;

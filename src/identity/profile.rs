@@ -43,7 +43,9 @@ pub(super) fn follow(world: &World<'_>, name: &str, named_by: Option<&str>) -> R
     let mut visited: Vec<String> = Vec::new();
     let mut name = name.to_owned();
     let base = loop {
-        let Some(profile) = world.files.profile(name.clone()) else {
+        let known = world.in_force.filter(|profile| profile.name == name);
+        let looked_up = if known.is_none() { world.files.profile(name.clone()) } else { None };
+        let Some(profile) = known.or(looked_up.as_ref()) else {
             return match (visited.last(), named_by) {
                 (Some(previous), _) => {
                     Err(world.files.no_such_profile(&name, format!("source_profile of profile {}", plain(previous))))
@@ -61,26 +63,26 @@ pub(super) fn follow(world: &World<'_>, name: &str, named_by: Option<&str>) -> R
             return Err(IdentityError::Loop(visited[at..].iter().map(|name| plain(name)).collect()));
         }
         if visited.len() == LONGEST_CHAIN {
-            return Err(world.invalid(&profile, format!("more than {LONGEST_CHAIN} profiles name one another")));
+            return Err(world.invalid(profile, format!("more than {LONGEST_CHAIN} profiles name one another")));
         }
         let first = visited.is_empty();
         visited.push(name);
-        if !first && let Ok(Some(keys)) = keys_of(world, &profile) {
+        if !first && let Ok(Some(keys)) = keys_of(world, profile) {
             break Base::Source(keys);
         }
-        let Some(step) = step(&profile) else {
-            break match base(world, &profile)? {
-                Base::Nothing(reason) if !first => return Err(world.invalid(&profile, reason)),
+        let Some(step) = step(profile) else {
+            break match base(world, profile)? {
+                Base::Nothing(reason) if !first => return Err(world.invalid(profile, reason)),
                 base => base,
             };
         };
         let next = match (profile.get("source_profile"), profile.get("credential_source")) {
             (Some(_), Some(_)) => {
-                return Err(world.invalid(&profile, "has both source_profile and credential_source".into()));
+                return Err(world.invalid(profile, "has both source_profile and credential_source".into()));
             }
             (None, None) => {
                 return Err(
-                    world.invalid(&profile, "has role_arn, but neither source_profile nor credential_source".into())
+                    world.invalid(profile, "has role_arn, but neither source_profile nor credential_source".into())
                 );
             }
             (Some(next), None) if next != profile.name => Some(next.to_owned()),
@@ -92,7 +94,7 @@ pub(super) fn follow(world: &World<'_>, name: &str, named_by: Option<&str>) -> R
         steps.push(step);
         match next {
             Some(next) => name = next,
-            None => break base(world, &profile)?,
+            None => break base(world, profile)?,
         }
     };
     Ok(match base {

@@ -35,31 +35,31 @@ pub(super) fn whole(path: &Path) -> io::Result<Option<Vec<u8>>> {
     if size > LIMIT {
         return Err(refused("it is larger than 1 MiB"));
     }
-    // One byte more than the file has: a single read then fills the buffer short and shows its end. A file
-    // of size 0 may be one of /proc.
-    let mut bytes = vec![0; if size == 0 { 256 } else { size + 1 }];
-    let mut filled = 0;
+    contents(&mut file, size).map(Some)
+}
+
+/// The rest of `file`, which says that it has `size` bytes; one of /proc says 0.
+#[cfg(unix)]
+fn contents(file: &mut File, size: usize) -> io::Result<Vec<u8>> {
+    // One byte more than the file has: a single read then leaves room, which shows the end.
+    let mut bytes = Vec::with_capacity(if size == 0 { 256 } else { size + 1 });
     loop {
-        match file.read(&mut bytes[filled..]) {
-            Ok(0) => break,
-            Ok(count) => {
-                filled += count;
-                if filled < bytes.len() {
-                    if filled == size {
-                        break;
-                    }
-                } else if filled > LIMIT {
-                    return Err(refused("it is larger than 1 MiB"));
-                } else {
-                    bytes.resize(filled * 2, 0);
-                }
-            }
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
+        match rustix::io::read(&*file, rustix::buffer::spare_capacity(&mut bytes)) {
+            Ok(0) => return Ok(bytes),
+            Ok(_) if bytes.len() == size => return Ok(bytes),
+            Ok(_) if bytes.len() > LIMIT => return Err(refused("it is larger than 1 MiB")),
+            Ok(_) if bytes.len() == bytes.capacity() => bytes.reserve(bytes.len()),
+            Ok(_) | Err(rustix::io::Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
         }
     }
-    bytes.truncate(filled);
-    Ok(Some(bytes))
+}
+
+#[cfg(not(unix))]
+fn contents(file: &mut File, size: usize) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::with_capacity(size + 1);
+    file.take(LIMIT as u64 + 1).read_to_end(&mut bytes)?;
+    if bytes.len() > LIMIT { Err(refused("it is larger than 1 MiB")) } else { Ok(bytes) }
 }
 
 fn refused(reason: &'static str) -> io::Error {

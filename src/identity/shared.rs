@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::ffi::OsStr;
 use std::path::{Component, Path, PathBuf};
 
-use zeroize::Zeroizing;
+use zeroize::Zeroize;
 
 use super::error::{IdentityError, NoSuchProfile, plain};
 use super::ini::{Group, Kind, Properties, Sections, get, nested};
@@ -21,7 +21,7 @@ pub(super) struct Texts {
 #[derive(Default)]
 struct Text {
     path: PathBuf,
-    content: Zeroizing<String>,
+    content: String,
 }
 
 /// The two files, taken apart.
@@ -77,16 +77,23 @@ impl Texts {
     }
 }
 
+impl Drop for Texts {
+    /// Wipes the keys. (The config file is long and seldom holds any.)
+    fn drop(&mut self) {
+        self.credentials.content.zeroize();
+    }
+}
+
 impl Text {
     fn read(variables: &Variables<'_>, variable: &str, default: &str) -> Result<Self, IdentityError> {
         let named = variables.os(variable);
         let Some(path) = expand_home(named.unwrap_or(OsStr::new(default)), variables.home()) else {
             // A default path without a home directory is no file at all.
-            return Ok(Self { path: default.into(), content: Zeroizing::default() });
+            return Ok(Self { path: default.into(), content: String::new() });
         };
         match read::whole(&path) {
             Ok(bytes) => match String::from_utf8(bytes.unwrap_or_default()) {
-                Ok(content) => Ok(Self { path, content: content.into() }),
+                Ok(content) => Ok(Self { path, content }),
                 Err(error) => {
                     let line = 1 + error.as_bytes()[..error.utf8_error().valid_up_to()]
                         .iter()

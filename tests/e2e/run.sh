@@ -42,7 +42,8 @@ if [ "${1-}" != --inside ]; then
     timeout --kill-after=10 900 \
         unshare --net --mount --propagation private --pid --fork --mount-proc --kill-child=SIGKILL \
         env -i PATH="$work/bin:/usr/local/sbin:/usr/sbin:/usr/bin:/sbin:/bin" HOME="$work/home" LANG=C.UTF-8 \
-        CI="${CI-}" E2E_WORK="$work" E2E_MOTO="$moto" TMPDIR="$work" \
+        CI="${CI-}" E2E_WORK="$work" E2E_MOTO="$moto" E2E_PICTURES="${E2E_PICTURES-}" \
+        TMPDIR="$work" \
         bash "$here/run.sh" --inside </dev/null
     exit
 fi
@@ -87,8 +88,12 @@ have() {
 . "$here/cases/docker.sh"
 # shellcheck source=tests/e2e/cases/container.sh
 . "$here/cases/container.sh"
+# shellcheck source=tests/e2e/cases/people.sh
+. "$here/cases/people.sh"
 # shellcheck source=tests/e2e/cases/kubelet.sh
 . "$here/cases/kubelet.sh"
+# shellcheck source=tests/e2e/cases/away.sh
+. "$here/cases/away.sh"
 # shellcheck source=tests/e2e/cases/failures.sh
 . "$here/cases/failures.sh"
 

@@ -55,6 +55,7 @@ impl Authority {
                 "*.amazonaws.com",
                 "*.eu-west-1.amazonaws.com",
                 "api.ecr.eu-west-1.amazonaws.com",
+                "123456789012.dkr.ecr.eu-west-1.amazonaws.com",
             ],
         };
         let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();

@@ -69,7 +69,7 @@ pub fn of<'a>(
             Source::Instance { endpoint } => instance::credentials(endpoint, aws).await,
             Source::Login { profile, .. } => Err(login(profile)),
             Source::Role { base, role_arn, session_name, external_id, duration_seconds } => {
-                let credentials = of(base, aws).await?;
+                let credentials = of(base, aws).await.map_err(named)?;
                 let (session_name, external_id) = (session_name.as_deref(), external_id.as_deref());
                 let duration_seconds = *duration_seconds;
                 let wanted = role::Wanted { role_arn, session_name, external_id, duration_seconds };
@@ -86,6 +86,12 @@ pub fn grace(source: &Source) -> Duration {
         Source::Role { base, .. } => grace(base),
         _ => Duration::ZERO,
     }
+}
+
+/// A source that a role names is there: that it is silent is a failure, not an absence.
+fn named(failure: Failure) -> Failure {
+    let kind = if failure.kind == Kind::NoCredentials { Kind::Credentials } else { failure.kind };
+    Failure { kind, ..failure }
 }
 
 /// Of the last source in the chain, that it is not there: what was tried before it, in order, belongs to the message.

@@ -122,10 +122,13 @@ pub enum BodyError {
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct Body {
-    #[serde(alias = "code")]
     code: Option<String>,
-    #[serde(alias = "message")]
     message: Option<String>,
+    /// The agents of ECS and EKS write these two in lower case, and some both.
+    #[serde(rename = "code")]
+    lower_code: Option<String>,
+    #[serde(rename = "message")]
+    lower_message: Option<String>,
     access_key_id: Option<Secret>,
     secret_access_key: Option<Secret>,
     #[serde(alias = "SessionToken")]
@@ -141,8 +144,9 @@ struct Body {
 /// A body that holds none.
 pub fn credentials(body: &[u8], provider: &'static str) -> Result<Credentials, BodyError> {
     let body: Body = serde_json::from_slice(body).map_err(|_| BodyError::NotJson)?;
-    if let Some(code) = body.code.filter(|code| code != "Success") {
-        return Err(BodyError::Said { code, message: body.message.unwrap_or_else(|| "no reason given".to_owned()) });
+    if let Some(code) = body.code.or(body.lower_code).filter(|code| code != "Success") {
+        let message = body.message.or(body.lower_message).unwrap_or_else(|| "no reason given".to_owned());
+        return Err(BodyError::Said { code, message });
     }
     let filled = |value: Option<Secret>| value.filter(|value| !value.expose().is_empty());
     let id = filled(body.access_key_id).ok_or(BodyError::Missing("AccessKeyId"))?;

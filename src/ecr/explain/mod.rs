@@ -111,8 +111,8 @@ pub fn late(limit: Duration, progress: &Progress) -> Failure {
 
 /// A limit as people say it.
 fn seconds(limit: Duration) -> String {
-    let seconds = limit.as_secs_f64();
-    if seconds.fract() == 0.0 { format!("{seconds:.0} s") } else { format!("{seconds:.1} s") }
+    let said = format!("{:.1}", limit.as_secs_f64());
+    format!("{} s", said.strip_suffix(".0").unwrap_or(&said))
 }
 
 /// The SDK's error, taken apart.

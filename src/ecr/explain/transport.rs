@@ -28,20 +28,23 @@ pub fn connector(asked: &Asked<'_>, error: &ConnectorError) -> Trouble {
             Failure::new(Kind::Settings, format!("{} cannot be asked: {}", asked.service, root(chain))).at(asked.host),
         );
     }
-    let reason = match find::<hyper::Error>(chain) {
-        Some(e) if e.is_parse() && e.to_string().contains("too large") => {
-            "the answer's headers are too large".to_owned()
+    let (class, reason) = match find::<hyper::Error>(chain) {
+        // hyper has no test for these two, and wraps the second in "operation was canceled".
+        Some(_) if root(chain).contains("too large") => {
+            (Class::Garbage, "the answer's headers are too large".to_owned())
         }
-        Some(e) if e.is_parse() => "the answer is not HTTP".to_owned(),
-        Some(e) if e.is_incomplete_message() => "the connection was closed before an answer came".to_owned(),
+        Some(e) if e.is_parse() || root(chain).contains("unexpected message") => {
+            (Class::Garbage, "the answer is not HTTP".to_owned())
+        }
+        Some(e) if e.is_incomplete_message() => {
+            (Class::Network, "the connection was closed before an answer came".to_owned())
+        }
         _ => match find::<io::Error>(chain) {
-            Some(e) if e.kind() == io::ErrorKind::ConnectionReset => "the connection was reset".to_owned(),
-            _ => root(chain),
+            Some(e) if e.kind() == io::ErrorKind::ConnectionReset => {
+                (Class::Network, "the connection was reset".to_owned())
+            }
+            _ => (Class::Network, root(chain)),
         },
-    };
-    let class = match find::<hyper::Error>(chain) {
-        Some(e) if e.is_parse() => Class::Garbage,
-        _ => Class::Network,
     };
     let what = format!("{} gave no answer: {reason}", asked.service);
     Trouble::new(class, Failure::new(Kind::Network, what).at(asked.host).remedy(remedy_between(class)))
@@ -166,6 +169,9 @@ pub fn stranger(asked: &Asked<'_>, status: u16, raw: &HttpResponse) -> Failure {
     let what = match place {
         Some(to) if (300..400).contains(&status) => {
             format!("{} answered HTTP {status}, a redirect to {to}, which is not followed", asked.service)
+        }
+        _ if status < 300 => {
+            format!("{} answered HTTP {status}, but the answer is not what the service answers", asked.service)
         }
         _ => format!("{} answered HTTP {status} without an AWS error", asked.service),
     };

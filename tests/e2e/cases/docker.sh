@@ -1,4 +1,4 @@
-# docker with a dockerd of its own: push, pull, login, logout, a classic build, and an AWS that is away.
+# docker with a dockerd of its own: push, pull, login, logout, classic builds.
 # shellcheck shell=bash
 
 if have docker && have dockerd && start_dockerd; then
@@ -45,11 +45,6 @@ if have docker && have dockerd && start_dockerd; then
     docker rmi "$image" >/dev/null 2>&1
     check "docker: a classic build with credsStore" env "${dated_aws[@]}" DOCKER_BUILDKIT=0 \
         docker build --pull -q "$context"
-
-    kill "$dated_id" && wait "$dated_id" 2>/dev/null
-    docker rmi "$image" >/dev/null 2>&1
-    check "docker: pulls from the cached token while AWS is away" \
-        env "${dated_aws[@]}" docker pull "$image"
 else
     [ "${CI-}" != true ] || fail "docker: dockerd runs"
 fi

@@ -1,0 +1,12 @@
+//! The way to ECR and back, against loopback servers that fail in every way.
+
+mod answers;
+mod call;
+mod deadline;
+mod faults;
+#[cfg(target_os = "linux")]
+mod namespace;
+mod proxy;
+mod refusals;
+mod server;
+mod tls;
