@@ -1,0 +1,75 @@
+#!/bin/bash
+# Instructions, system calls and memory of the warm path, held against their bounds. These repeat on any machine, so
+# CI fails past them; times are for benches/processes.sh.
+#
+#   benches/counts.sh      as root; needs gcc, strace, valgrind
+set -euo pipefail
+# shellcheck source=benches/world.sh
+. "$(dirname "$0")/world.sh"
+
+max_instructions=300000 max_calls=70 max_kib=2660
+
+aws plain
+home warm
+environment=(env -i HOME="$home" AWS_ENDPOINT_URL="$url" AWS_EC2_METADATA_DISABLED=true)
+"${environment[@]}" "$ours" get <"$world/registry" >/dev/null
+
+failed=0
+# bound WHAT VALUE LIMIT
+bound() {
+    if [ "$2" -le "$3" ]; then
+        printf 'ok      %-52s %8s (at most %s)\n' "$1" "$2" "$3"
+    else
+        printf 'FAILED  %-52s %8s (at most %s)\n' "$1" "$2" "$3"
+        failed=$((failed + 1))
+    fi
+}
+
+# instructions STDIN ARGUMENT...: user instructions of one run.
+instructions() {
+    local input=$1
+    shift
+    "${environment[@]}" valgrind --tool=callgrind --callgrind-out-file=/dev/null "$ours" "$@" \
+        <"$input" 2>&1 >/dev/null | sed -n 's/.*Collected : //p'
+}
+
+# calls STDIN ARGUMENT...: writes each system call of one run to $world/trace.
+calls() {
+    local input=$1
+    shift
+    "${environment[@]}" strace -f -o "$world/trace" "$ours" "$@" <"$input" >/dev/null || true
+    sed -i '/+++ exited\|--- SIG/d' "$world/trace"
+}
+
+calls "$world/registry" get
+bound 'warm get: system calls' "$(wc -l <"$world/trace")" $max_calls
+bound 'warm get: threads, children and sockets' "$(grep -cE ' (clone3?|v?fork|socket)\(' "$world/trace" || true)" 0
+ten=$(instructions "$world/registry" get)
+bound 'warm get: user instructions' "$ten" $max_instructions
+calls "$world/kubelet" kubelet
+bound 'kubelet, cached: system calls' "$(wc -l <"$world/trace")" $max_calls
+bound 'kubelet, cached: user instructions' "$(instructions "$world/kubelet" kubelet)" $max_instructions
+calls "$world/foreign" get
+bound 'get of a foreign name: files of AWS or the cache' "$(grep -cE '\.aws/|ecr-login/[0-9a-f]{16}' "$world/trace" || true)" 0
+
+gcc -O2 -o "$world/interleave" benches/interleave.c
+memory=$("$world/interleave" 20 warm "$world/registry" \
+    "HOME=$home AWS_ENDPOINT_URL=$url AWS_EC2_METADATA_DISABLED=true $ours get" | tail -n 1 |
+    sed -n 's/.* \([0-9.]*\) MiB.*/\1/p')
+bound 'warm get: peak memory in KiB' "$(awk -v mib="$memory" 'BEGIN { printf "%d", mib * 1024 }')" $max_kib
+
+# The same with 10 and with nearly 1,000 cached registries.
+fill() {
+    for n in $(seq "$1" "$2"); do
+        printf '3%011d.dkr.ecr.%s.amazonaws.com' "$n" "$region" | "${environment[@]}" "$ours" get >/dev/null
+    done
+}
+fill 1 9
+ten=$(instructions "$world/registry" get)
+fill 10 990
+many=$(instructions "$world/registry" get)
+echo "        warm get with 10 cached registries: $ten instructions, with 991: $many"
+difference=$((many > ten ? many - ten : ten - many))
+bound 'difference between 10 and 991 registries, per mille' $((difference * 1000 / ten)) 20
+
+[ "$failed" = 0 ] || { echo "$failed past their bounds"; exit 1; }

@@ -1,0 +1,80 @@
+# What the measurements run in: sourced by counts.sh and processes.sh.
+# shellcheck shell=bash
+#
+# A network namespace in which loopback is all there is, a mount namespace in which the name of ECR's API leads to
+# loopback, and a home as a busy developer has it: a settings file with 20 registries, an AWS config with 50 profiles,
+# and a role that speaks.
+
+if [ -z "${ECR_LOGIN_BENCH_INSIDE-}" ]; then
+    exec unshare --net --mount --propagation private -- env ECR_LOGIN_BENCH_INSIDE=1 bash "$0" "$@"
+fi
+ip link set lo up
+cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit
+
+world=$(mktemp -d)
+started=()
+leave() {
+    for pid in "${started[@]}"; do kill "$pid" 2>/dev/null || true; done
+    rm -rf -- "$world"
+}
+trap leave EXIT
+
+region=eu-west-1
+registry=123456789012.dkr.ecr.$region.amazonaws.com
+api=api.ecr.$region.amazonaws.com
+printf '127.0.0.1 localhost %s sts.%s.amazonaws.com\n' "$api" "$region" >"$world/hosts"
+mount --bind "$world/hosts" /etc/hosts
+printf '%s' "$registry" >"$world/registry"
+printf 'registry.example.com' >"$world/foreign"
+printf '{"ServerURL":"%s","Username":"AWS","Secret":"x"}' "$registry" >"$world/store"
+printf '{"kind":"CredentialProviderRequest","apiVersion":"credentialprovider.kubelet.k8s.io/v1","image":"%s/app"}' \
+    "$registry" >"$world/kubelet"
+
+ours=$(scripts/build-release.sh 2>/dev/null)
+cp "$ours" "$world/docker-credential-ecr-login"
+ours=$world/docker-credential-ecr-login
+
+# What cargo builds for the measurements is dynamic and needs no link-time optimisation.
+cargo build --quiet --locked --example loopback_aws --config 'profile.dev.opt-level=2' \
+    --target-dir "${CARGO_TARGET_DIR:-target}/benches"
+loopback_aws=${CARGO_TARGET_DIR:-target}/benches/debug/examples/loopback_aws
+
+# aws NAME ARGUMENT...: starts a loopback AWS; its URL is then in $url.
+aws() {
+    local name=$1
+    shift
+    mkfifo "$world/$name.end"
+    # The read end keeps it alive until we go; opened for both so that nobody waits for anybody.
+    exec {keep}<>"$world/$name.end"
+    "$loopback_aws" "$@" <"$world/$name.end" >"$world/$name.out" {keep}>&- &
+    started+=($!)
+    for _ in $(seq 100); do
+        url=$(head -n 1 "$world/$name.out")
+        [ -z "$url" ] || return 0
+        sleep 0.1
+    done
+    echo "the loopback AWS did not start" >&2
+    return 1
+}
+
+# home NAME: a home with settings and profiles; its path is then in $home.
+home() {
+    home=$world/$1
+    mkdir -p "$home/.config/ecr-login" "$home/.aws"
+    {
+        echo 'timeout = 10'
+        for n in $(seq 19); do
+            printf '\n[[registry]]\nmatch = "2100000000%02d.dkr.ecr.*.amazonaws.com"\nprofile = "team-%s"\n' "$n" "$n"
+        done
+        printf '\n[[registry]]\nmatch = "*.dkr.ecr.%s.amazonaws.com"\nprofile = "role"\n' "$region"
+    } >"$home/.config/ecr-login/config.toml"
+    {
+        for n in $(seq 48); do
+            printf '[profile team-%s]\nregion = eu-west-1\noutput = json\n' "$n"
+            printf 'role_arn = arn:aws:iam::2100000000%02d:role/developer\nsource_profile = base\n\n' "$n"
+        done
+        printf '[profile role]\nrole_arn = arn:aws:iam::123456789012:role/ecr-pull\nsource_profile = base\n\n'
+        printf '[profile base]\nregion = eu-west-1\n'
+    } >"$home/.aws/config"
+    printf '[base]\naws_access_key_id = AKIABENCHMARK\naws_secret_access_key = benchmark\n' >"$home/.aws/credentials"
+}
