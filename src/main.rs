@@ -1,6 +1,8 @@
 //! The edge: argv, and the exit code.
 
-mod stdout_at_start;
+#![cfg_attr(all(target_os = "linux", target_env = "gnu"), no_main)]
+
+mod start;
 
 use std::ffi::{OsStr, OsString};
 use std::path::Path;
@@ -10,7 +12,12 @@ use ecr_login::environment::Environment;
 use ecr_login::protocol::{docker, kubelet, output};
 use ecr_login::{broker, cli, hardening, log};
 
+#[cfg(not(all(target_os = "linux", target_env = "gnu")))]
 fn main() -> ExitCode {
+    run(start::Started { stdout_was_closed: false })
+}
+
+fn run(started: start::Started) -> ExitCode {
     if let Err(refused) = hardening::harden() {
         output::complain(docker::PROGRAM, &refused.to_string());
         return ExitCode::FAILURE;
@@ -21,7 +28,7 @@ fn main() -> ExitCode {
     let environment = Environment::of_process();
     let is_plugin = is_plugin(&name);
     let program = if is_plugin { kubelet::PLUGIN } else { docker::PROGRAM };
-    if stdout_at_start::was_closed() && answers(&arguments) {
+    if started.stdout_was_closed && answers(&arguments) {
         output::complain(program, "stdout is closed: an answer could not be delivered");
         return ExitCode::FAILURE;
     }
@@ -31,11 +38,11 @@ fn main() -> ExitCode {
     if is_plugin {
         return kubelet::run(environment);
     }
-    run(&arguments, environment)
+    dispatch(&arguments, environment)
 }
 
 /// The protocol's actions first: nothing that people type may cost them anything.
-fn run(arguments: &[OsString], environment: Environment) -> ExitCode {
+fn dispatch(arguments: &[OsString], environment: Environment) -> ExitCode {
     let action = arguments.first().map(OsString::as_os_str);
     match (action.and_then(OsStr::to_str), &arguments[arguments.len().min(1)..]) {
         (Some("kubelet"), _) => kubelet::run(environment),
