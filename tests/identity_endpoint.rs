@@ -47,6 +47,9 @@ const FIPS: &[(&str, &[(&str, &str)])] = &[
     ("use_fips_endpoint = true\nuse_dualstack_endpoint = true\n", &[]),
 ];
 
+/// The profile's lines, the variables, and whether `AWS_PROFILE` names the profile.
+type Case = (String, Vec<(&'static str, &'static str)>, bool);
+
 /// What stands for the SDK's host where it fails before it asks.
 const NOBODY: &str = "nobody";
 
@@ -73,7 +76,7 @@ fn ask(config: &str, variables: &[(&str, &str)], named: bool) -> (String, String
 
 #[test]
 fn each_setting_and_each_pair_of_settings_leads_where_the_sdk_would_go() {
-    let mut cases: Vec<(String, Vec<(&str, &str)>, bool)> = vec![(String::new(), Vec::new(), false)];
+    let mut cases: Vec<Case> = vec![(String::new(), Vec::new(), false)];
     for (at, (config, variables)) in SETTINGS.iter().enumerate() {
         cases.push(((*config).to_owned(), variables.to_vec(), false));
         for (other_config, other_variables) in &SETTINGS[at + 1..] {
