@@ -11,6 +11,7 @@ use crate::failure::{Failure, Kind};
 use crate::settings::{Settings, Target};
 
 pub mod arguments;
+mod clear;
 mod completions;
 mod doctor;
 pub mod file;
@@ -18,6 +19,7 @@ mod man;
 pub mod output;
 mod password;
 pub mod setup;
+mod status;
 mod warm;
 
 use arguments::{Arguments, Command, Setup};
@@ -66,11 +68,8 @@ pub fn run(args: &[OsString], environment: Environment) -> ExitCode {
         Command::Setup(Setup::Docker(wanted)) => setup::docker(&wanted, &environment),
         Command::Setup(Setup::Podman(wanted)) => setup::podman(&wanted, &environment),
         Command::Setup(Setup::Kubelet(wanted)) => setup::kubelet::run(&wanted, &environment),
-        _ => {
-            let _ = environment;
-            output::error("not yet\n");
-            ExitCode::FAILURE
-        }
+        Command::Clear(wanted) => clear::run(&wanted, &environment),
+        Command::Status(wanted) => status::run(wanted, &environment),
     }
 }
 

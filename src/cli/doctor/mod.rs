@@ -9,11 +9,15 @@ use std::path::PathBuf;
 use std::process::{Command, ExitCode};
 use std::time::Duration;
 
+use time::OffsetDateTime;
+
 use super::arguments::{Doctor, PROGRAM};
 use super::output::{self, Paint, Progress};
 use super::setup::places;
+use crate::cache::Cache;
 use crate::child::{self, Bounds, Stderr};
 use crate::deadline::Deadline;
+use crate::ecr::Token;
 use crate::ecr::examine::{self, Outcome, Part};
 use crate::environment::Environment;
 use crate::failure::{Failure, Kind};
@@ -30,6 +34,7 @@ const VERSION_TIME: Duration = Duration::from_secs(3);
 /// Runs the command.
 pub fn run(wanted: &Doctor, environment: &Environment) -> ExitCode {
     let name = wanted.registry.clone().or_else(|| clients::served(environment).into_iter().next());
+    let name = name.or_else(|| Cache::open(environment)?.registries().into_iter().next());
     let report = examine(name.as_deref(), environment);
     let text = if wanted.format.json {
         let mut text = serde_json::to_string_pretty(&report).unwrap_or_default();
@@ -87,7 +92,11 @@ fn examine(name: Option<&str>, environment: &Environment) -> Report {
     };
     steps.push(source(&identity));
     match limit(environment, Some(&settings), LIMIT) {
-        Ok(limit) => steps.extend(pull(environment, &identity, &target, limit, &progress)),
+        Ok(limit) => {
+            steps.extend(pull(environment, &identity, &target, limit, &progress));
+            let reachable = steps.last().is_some_and(|step| step.state == State::Ok);
+            steps.extend(cached(environment, &identity, &target, limit, reachable));
+        }
         Err(failure) => steps.push(Step::failed("settings", failure)),
     }
     Report::new(Some(asked), steps)
@@ -210,6 +219,59 @@ fn pull(
             }
         })
         .collect()
+}
+
+/// What is cached for this identity, whether the cache can be trusted, and whether the registry takes what is in it.
+fn cached(
+    environment: &Environment,
+    identity: &Identity,
+    target: &Target,
+    limit: Duration,
+    reachable: bool,
+) -> Vec<Step> {
+    const NAME: &str = "cache";
+    let host = target.registry.host();
+    let now = OffsetDateTime::now_utc().unix_timestamp();
+    if !target.speaker.cache {
+        return vec![Step::note(
+            NAME,
+            "turned off for this registry: each pull asks ECR",
+            "take cache = false out of the settings",
+        )];
+    }
+    let Some(cache) = Cache::open(environment) else {
+        return vec![Step::note(
+            NAME,
+            "there is none: each pull asks ECR",
+            "unset AWS_ECR_DISABLE_CACHE, or give it a place with AWS_ECR_CACHE_DIR",
+        )];
+    };
+    let place = cache.path().map(|path| path.display().to_string()).unwrap_or_default();
+    let entry = identity.fingerprint(now).and_then(|fingerprint| cache.read(fingerprint, host));
+    if let Some(warning) = cache.warnings().into_iter().next() {
+        return vec![Step::note(
+            NAME,
+            warning,
+            "take it away or give it back to its owner; until then each pull asks ECR",
+        )];
+    }
+    let Some(entry) = entry.filter(|entry| entry.times.lives(now.saturating_mul(1000))) else {
+        return vec![Step::ok(NAME, format!("{place}: no token yet for this identity, the next pull keeps one"))];
+    };
+    let found = format!("{place}: a token until {}", examine::moment(entry.times.expires_at));
+    if !reachable {
+        return vec![Step::ok(NAME, found)];
+    }
+    let token = Token { username: entry.username, password: entry.password, expires_at: Some(entry.times.expires_at) };
+    match examine::accepts(environment, identity, &target.registry, limit, &token) {
+        Ok(_) => vec![Step::ok(NAME, format!("{found}, and the registry takes it"))],
+        Err(failure) if failure.kind == Kind::Credentials => vec![Step::wrong(
+            NAME,
+            format!("{found}, but the registry refuses it"),
+            format!("run: {PROGRAM} clear {host}"),
+        )],
+        Err(failure) => vec![Step { state: State::Note, ..Step::failed(NAME, failure) }],
+    }
 }
 
 /// A pull does not need STS: a network without a way to it is a note, keys that STS refuses are not.

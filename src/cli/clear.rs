@@ -1,0 +1,55 @@
+//! `clear`: forgets cached tokens, so that the next pull asks ECR anew.
+
+use std::process::ExitCode;
+
+use super::arguments::{Clear, PROGRAM};
+use super::output;
+use crate::cache::Cache;
+use crate::environment::Environment;
+use crate::settings::Settings;
+
+/// Runs the command.
+pub fn run(wanted: &Clear, environment: &Environment) -> ExitCode {
+    match forget(wanted.registry.as_deref(), environment) {
+        Ok(said) => output::deliver(&format!("{said}\n")),
+        Err(reason) => {
+            output::error(&format!("{PROGRAM}: clear: {reason}\n"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn forget(name: Option<&str>, environment: &Environment) -> Result<String, String> {
+    // A broken settings file must not keep anybody from forgetting; only aliases are in it.
+    let settings = Settings::load(environment).unwrap_or_default();
+    let host = match name {
+        None => None,
+        Some(name) => Some(
+            super::target(&settings, name).map_err(|failure| format!("{name}: {failure}"))?.registry.host().to_owned(),
+        ),
+    };
+    let Some(cache) = Cache::open(environment) else {
+        return Ok("There is no cache, so there is nothing to forget.".to_owned());
+    };
+    let forgotten = match &host {
+        Some(host) => cache.erase(host),
+        None => cache.clear(),
+    };
+    if let Some(warning) = cache.warnings().into_iter().next() {
+        return Err(warning);
+    }
+    let left = cache.registries();
+    let stays = match &host {
+        Some(host) => left.contains(host),
+        None => !left.is_empty(),
+    };
+    if stays {
+        let place = cache.path().map(|path| path.display().to_string()).unwrap_or_default();
+        return Err(format!("not all of it could be removed; see who owns {place}"));
+    }
+    let whose = host.map_or_else(|| "all registries".to_owned(), |host| format!("{host} and what shares its token"));
+    Ok(match forgotten {
+        true => format!("Forgot the tokens of {whose}; the next pull fetches a new one."),
+        false => "No token was cached.".to_owned(),
+    })
+}
