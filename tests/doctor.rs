@@ -11,13 +11,17 @@ use support::{Certificate, FakeAws, Fault, Helper, Outcome, REGISTRY, Service, b
 
 /// A proxy on loopback that leads every CONNECT to one server, as a proxy of a company does to the outside.
 fn proxy_to(server: &FakeAws) -> String {
-    let target = server.host();
+    proxy(vec![server.host()])
+}
+
+/// The same, and the n-th tunnel leads to the n-th server; the last one goes on for ever.
+fn proxy(mut targets: Vec<String>) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     thread::spawn(move || {
         for client in listener.incoming() {
             let Ok(client) = client else { return };
-            let target = target.clone();
+            let target = if targets.len() > 1 { targets.remove(0) } else { targets[0].clone() };
             thread::spawn(move || tunnel(client, &target));
         }
     });
@@ -277,4 +281,23 @@ fn a_service_that_never_answers_holds_nothing_up() {
 #[test]
 fn a_foreign_name_is_said_to_be_one() {
     doctor(&Helper::new(), "ghcr.io").is("registry", "wrong", "not the name of an Amazon ECR registry");
+}
+
+#[test]
+fn the_cached_token_is_shown_to_the_registry_too() {
+    let aws = FakeAws::over_tls(Certificate::Good);
+    let helper = healthy(&aws);
+    doctor(&helper, REGISTRY).is("cache", "ok", "no token yet");
+    assert_eq!(helper.run(["warm", REGISTRY], "").code, Some(0));
+    doctor(&helper, REGISTRY).is("cache", "ok", "and the registry takes it");
+    // A registry that takes the new token and not the one that is kept.
+    let stranger = FakeAws::over_tls(Certificate::Good);
+    let bundle = helper.write("both.pem", format!("{}{}", aws.authority().pem(), stranger.authority().pem()));
+    let helper = helper.env("AWS_CA_BUNDLE", bundle);
+    let helper = helper.env("HTTPS_PROXY", proxy(vec![aws.host(), stranger.host()]));
+    let report = doctor(&helper, REGISTRY);
+    report.is("registry", "ok", "takes the token");
+    report.is("cache", "wrong", &format!("clear {REGISTRY}"));
+    let helper = helper.env("AWS_ECR_DISABLE_CACHE", "1");
+    doctor(&helper, REGISTRY).is("cache", "note", "each pull asks ECR");
 }
