@@ -203,8 +203,7 @@ mod stdout_that_takes_nothing {
 
     fn shell(helper: &Helper, script: &str, stdin: &str) -> support::Outcome {
         let mut command = helper.command([""; 0]);
-        let environment: Vec<_> =
-            command.get_envs().filter_map(|(k, v)| Some((k.to_owned(), v?.to_owned()))).collect();
+        let environment: Vec<_> = command.get_envs().filter_map(|(k, v)| Some((k.to_owned(), v?.to_owned()))).collect();
         command = std::process::Command::new("/bin/sh");
         command.args(["-c", &format!("\"$0\" {script}")]).arg(support::binary());
         command.env_clear().envs(environment);
