@@ -52,6 +52,13 @@ pub struct ServiceAccount {
     pub role_arn: String,
 }
 
+impl ServiceAccount {
+    /// Whether the token is a JWT that names its principal, as every token of Kubernetes does.
+    pub fn has_claims(&self) -> bool {
+        jwt::claims(self.token.expose()).is_some()
+    }
+}
+
 /// One source of credentials, with everything that its provider needs.
 #[derive(Clone, Debug)]
 pub enum Source {

@@ -20,7 +20,7 @@ pub enum ServiceAccountError {
         role: String,
     },
     /// Not a JSON web token.
-    #[error("the service account token is no JSON web token")]
+    #[error("the service account token is no JSON web token with issuer, subject and audience")]
     Token,
 }
 
@@ -39,10 +39,9 @@ pub fn of(request: &Request, environment: &Environment) -> Result<Option<Service
     if !is_role_arn(&role) {
         return Err(ServiceAccountError::Role { place, role: role.chars().take(200).collect() });
     }
-    if !is_token(token) {
-        return Err(ServiceAccountError::Token);
-    }
-    Ok(Some(ServiceAccount { token: token.clone(), role_arn: role }))
+    let account = ServiceAccount { token: token.clone(), role_arn: role };
+    // Claims are read from the token's second part alone; blanks and padding have no place in any of the three.
+    if has_form_of_token(token) && account.has_claims() { Ok(Some(account)) } else { Err(ServiceAccountError::Token) }
 }
 
 /// `arn:PARTITION:iam::ACCOUNT:role/PATH`; the name's characters are those of IAM's API (`CreateRole`).
@@ -63,8 +62,8 @@ fn is_role_arn(text: &str) -> bool {
         && path.chars().all(name)
 }
 
-/// Three parts in base64url, as RFC 7515 (section 3.1) has them; what they say is read further in.
-fn is_token(token: &Secret) -> bool {
+/// Three parts in base64url, as RFC 7515 (section 3.1) has them.
+fn has_form_of_token(token: &Secret) -> bool {
     let part =
         |text: &str| !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'));
     let parts: Vec<&str> = token.expose().split('.').collect();
@@ -78,6 +77,9 @@ mod tests {
 
     const ROLE: &str = "arn:aws:iam::123456789012:role/team/ecr-pull";
     const OTHER: &str = "arn:aws-cn:iam::210987654321:role/of-the-node-pool";
+
+    /// `{"iss":"i","sub":"s","aud":"a"}`
+    const TOKEN: &str = "e30.eyJpc3MiOiJpIiwic3ViIjoicyIsImF1ZCI6ImEifQ.c2ln";
 
     fn request(token: Option<&str>, role: Option<&str>) -> Request {
         Request {
@@ -97,15 +99,15 @@ mod tests {
         for (annotation, variable, role) in
             [(Some(ROLE), Some(OTHER), ROLE), (Some(ROLE), None, ROLE), (None, Some(OTHER), OTHER)]
         {
-            let account = of(&request(Some("a.b.c"), annotation), &environment(variable)).unwrap().unwrap();
-            assert_eq!((account.role_arn.as_str(), account.token.expose()), (role, "a.b.c"));
+            let account = of(&request(Some(TOKEN), annotation), &environment(variable)).unwrap().unwrap();
+            assert_eq!((account.role_arn.as_str(), account.token.expose()), (role, TOKEN));
         }
     }
 
     #[test]
     fn without_token_or_role_the_node_speaks() {
         assert!(of(&request(None, Some(ROLE)), &environment(Some(OTHER))).unwrap().is_none());
-        assert!(of(&request(Some("a.b.c"), None), &environment(None)).unwrap().is_none());
+        assert!(of(&request(Some(TOKEN), None), &environment(None)).unwrap().is_none());
     }
 
     #[test]
@@ -122,16 +124,30 @@ mod tests {
             "arn:aws:iam::123456789012:role/x\n",
             "arn:evil:iam::123456789012:role/x",
         ] {
-            let error = of(&request(Some("a.b.c"), Some(role)), &environment(Some(OTHER))).unwrap_err().to_string();
+            let error = of(&request(Some(TOKEN), Some(role)), &environment(Some(OTHER))).unwrap_err().to_string();
             assert!(error.contains(ROLE_ANNOTATION) && !error.contains('\n'), "{error}");
-            let error = of(&request(Some("a.b.c"), None), &environment(Some(role))).unwrap_err().to_string();
+            let error = of(&request(Some(TOKEN), None), &environment(Some(role))).unwrap_err().to_string();
             assert!(error.contains(ROLE_VARIABLE), "{error}");
         }
     }
 
     #[test]
     fn what_is_no_token_is_an_error_that_does_not_quote_it() {
-        for token in ["x", "a.b", "a.b.c.d", "a..c", ".b.c", "a.b.", "a.b c.d", "a.b.c\n", "a.b=.c", "a.\u{e9}.c"] {
+        let claims = TOKEN.split('.').nth(1).unwrap();
+        for token in [
+            "x",
+            "a.b",
+            "a.b.c",
+            "e30.e30.c2ln",
+            &format!("e30.{claims}"),
+            &format!("e30.{claims}.c2ln.x"),
+            &format!("e30.{claims}."),
+            &format!(".{claims}.c2ln"),
+            &format!("{TOKEN}\n"),
+            &format!(" {TOKEN}"),
+            &format!("e30.{claims}==.c2ln"),
+            &format!("e30.{claims}.\u{e9}"),
+        ] {
             let error = of(&request(Some(token), Some(ROLE)), &environment(None)).unwrap_err();
             assert_eq!(error, ServiceAccountError::Token, "{token}");
         }
