@@ -8,7 +8,6 @@
 //! - A failure: exit code 1, one line on stderr, nothing on stdout. The kubelet logs the line and pulls
 //!   anonymously.
 
-use std::io::Write as _;
 use std::process::ExitCode;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -21,8 +20,9 @@ mod service_account;
 
 pub use request::ROLE_ANNOTATION;
 use request::Request;
+pub use response::cache_duration;
 
-use super::stdin;
+use super::{output, stdin};
 use crate::broker::{self, Call, Patience, Question, Wish};
 use crate::deadline::Deadline;
 use crate::environment::Environment;
@@ -37,7 +37,7 @@ pub const PLUGIN: &str = "ecr-credential-provider";
 const LONGEST_REQUEST: usize = 1024 * 1024;
 
 /// Throttling at boot is ridden out for so long.
-const LIMIT: Duration = Duration::from_secs(45);
+pub const LIMIT: Duration = Duration::from_secs(45);
 
 /// The kubelet kills a plugin after 60 s, and with it the reason: no limit of the user's goes beyond this.
 const LONGEST_LIMIT: Duration = Duration::from_secs(55);
@@ -47,34 +47,35 @@ const PUBLIC_LIMIT: Duration = Duration::from_secs(3);
 
 /// Answers one request. Whatever arguments the kubelet's configuration gives are of no interest.
 pub fn run(environment: Environment) -> ExitCode {
-    match answer(environment) {
-        Ok((bytes, warnings)) => {
-            for warning in &warnings {
-                complain(warning);
-            }
-            let mut stdout = std::io::stdout().lock();
-            match stdout.write_all(&bytes).and_then(|()| stdout.flush()) {
-                Ok(()) => ExitCode::SUCCESS,
-                Err(error) => {
-                    complain(&format!("the answer could not be delivered: {error}"));
-                    ExitCode::FAILURE
-                }
-            }
-        }
+    match settle(environment) {
+        Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            complain(&failure.to_string());
+            output::complain(PLUGIN, &failure.to_string());
             ExitCode::FAILURE
         }
     }
 }
 
-/// The response's bytes, and lines for stderr.
-type Delivery = (Zeroizing<Vec<u8>>, Vec<String>);
-
-fn answer(environment: Environment) -> Result<Delivery, Failure> {
+fn settle(environment: Environment) -> Result<(), Failure> {
     let settings = Settings::load(&environment);
     let limit = settings::limit(&environment, settings.as_ref().ok(), LIMIT)?;
     let deadline = Deadline::within(limit.min(LONGEST_LIMIT));
+    let (bytes, warnings) = answer(environment, settings, deadline)?;
+    for warning in &warnings {
+        output::complain(PLUGIN, warning);
+    }
+    output::deliver(&bytes, deadline)
+        .map_err(|error| Failure::new(Kind::Other, format!("the answer could not be delivered: {error}")))
+}
+
+/// The response's bytes, and lines for stderr.
+type Delivery = (Zeroizing<Vec<u8>>, Vec<String>);
+
+fn answer(
+    environment: Environment,
+    settings: Result<Settings, SettingsError>,
+    deadline: Deadline,
+) -> Result<Delivery, Failure> {
     let input = stdin::read(LONGEST_REQUEST, deadline).map_err(|error| Failure::new(Kind::Other, error.to_string()))?;
     let request = Request::parse(&input).map_err(|error| Failure::new(Kind::Other, error.to_string()))?;
     drop(input);
@@ -137,10 +138,4 @@ fn spread(registry: &str) -> u32 {
     hash.update(&boot);
     hash.update(registry.as_bytes());
     hash.finalize()
-}
-
-/// One line on stderr. Where nobody listens there is nobody to tell.
-fn complain(line: &str) {
-    let line: String = line.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-    let _ = writeln!(std::io::stderr().lock(), "{PLUGIN}: {line}");
 }

@@ -1,0 +1,115 @@
+//! `warm` fetches before anybody needs it; `password` prints what tools without helpers want.
+
+mod support;
+
+use support::{FakeAws, Fault, Helper, REGISTRY, Service, Token};
+
+const OTHER: &str = "210987654321.dkr.ecr.eu-west-1.amazonaws.com";
+const FAR: &str = "123456789012.dkr.ecr.us-east-1.amazonaws.com";
+
+fn helper(aws: &FakeAws) -> Helper {
+    Helper::new().aws(aws).keys("AKIANODE")
+}
+
+#[test]
+fn what_warm_fetched_serves_docker_and_the_kubelet_without_a_call() {
+    let aws = FakeAws::start();
+    let helper = helper(&aws);
+    let outcome = helper.run(["warm", REGISTRY, OTHER, FAR], "");
+    assert_eq!((outcome.code, outcome.stderr.as_str()), (Some(0), ""), "{outcome:?}");
+    let mut lines: Vec<&str> = outcome.stdout.lines().collect();
+    lines.sort_unstable();
+    assert_eq!(lines.len(), 3);
+    for (line, registry) in lines.iter().zip([REGISTRY, FAR, OTHER]) {
+        assert!(line.starts_with(&format!("{registry}: warm until 20")), "{line}");
+    }
+    assert_eq!(aws.calls(Service::Ecr), 2, "one for each region");
+    for registry in [REGISTRY, OTHER, FAR] {
+        helper.get(registry).token();
+        let request = format!(
+            "{{\"kind\":\"CredentialProviderRequest\",\"apiVersion\":\"credentialprovider.kubelet.k8s.io/v1\",\
+             \"image\":\"{registry}/app\"}}"
+        );
+        assert_eq!(helper.run(["kubelet"], request).code, Some(0));
+    }
+    assert_eq!(helper.run(["warm", REGISTRY], "").code, Some(0));
+    assert_eq!(aws.calls(Service::Ecr), 2, "what is fresh is not fetched again");
+}
+
+#[test]
+fn warm_fails_if_any_failed_and_says_one_line_for_each() {
+    let aws = FakeAws::start();
+    let outcome = helper(&aws).run(["warm", "gcr.io", REGISTRY], "");
+    assert_eq!(outcome.code, Some(1));
+    assert!(outcome.line().starts_with("gcr.io: "), "{outcome:?}");
+    assert!(outcome.stdout.starts_with(REGISTRY), "{outcome:?}");
+}
+
+#[test]
+fn warm_rides_out_throttling() {
+    let aws = FakeAws::start();
+    aws.fail_times(Service::Ecr, 4, Fault::throttled());
+    let outcome = helper(&aws).run(["warm", REGISTRY], "");
+    assert_eq!((outcome.code, aws.calls(Service::Ecr)), (Some(0), 5), "{outcome:?}");
+}
+
+#[test]
+fn warm_gives_up_at_its_timeout() {
+    let aws = FakeAws::start();
+    aws.fail(Service::Ecr, Fault::Hang);
+    let outcome = helper(&aws).run(["warm", "--timeout", "2", REGISTRY, FAR], "");
+    assert_eq!(
+        (outcome.code, outcome.stdout.as_str(), outcome.stderr.lines().count()),
+        (Some(1), "", 2),
+        "{outcome:?}"
+    );
+    assert!(outcome.duration.as_secs() < 30);
+}
+
+#[test]
+fn warm_fetches_in_the_foreground_what_is_in_its_second_half() {
+    let aws = FakeAws::start();
+    let helper = helper(&aws);
+    aws.token_life(12);
+    assert_eq!(helper.run(["warm", REGISTRY], "").code, Some(0));
+    aws.token_life(43_200);
+    std::thread::sleep(std::time::Duration::from_secs(8));
+    let serial = aws.calls(Service::Ecr);
+    let outcome = helper.run(["warm", REGISTRY], "");
+    assert_eq!((outcome.code, outcome.stderr.as_str()), (Some(0), ""), "{outcome:?}");
+    assert_eq!(aws.calls(Service::Ecr), serial + 1, "when it ends, the fetch is over");
+}
+
+#[test]
+fn warm_without_registries_is_a_wrong_use() {
+    let outcome = Helper::new().run(["warm"], "");
+    assert_eq!(outcome.code, Some(2), "{outcome:?}");
+}
+
+#[test]
+fn password_prints_the_bare_password() {
+    let aws = FakeAws::start();
+    let helper = helper(&aws);
+    let mut printed = Vec::new();
+    for action in ["password", "get-login-password"] {
+        let outcome = helper.run([action, REGISTRY], "");
+        assert_eq!((outcome.code, outcome.stderr.as_str()), (Some(0), ""), "{outcome:?}");
+        let password = outcome.stdout.strip_suffix('\n').unwrap().to_owned();
+        assert_eq!(Token::of_password(&password).key, "AKIANODE");
+        printed.push(password);
+    }
+    assert_eq!((printed[0] == printed[1], aws.calls(Service::Ecr)), (true, 1), "from the cache");
+    let outcome = helper.get(REGISTRY);
+    assert_eq!(outcome.answer().secret, printed[0]);
+}
+
+#[test]
+fn password_says_why_there_is_none() {
+    let aws = FakeAws::start();
+    aws.fail(Service::Ecr, Fault::access_denied());
+    for (registry, reason) in [(REGISTRY, "AccessDenied"), ("gcr.io", "not a registry of Amazon ECR")] {
+        let outcome = helper(&aws).run(["password", registry], "");
+        assert_eq!((outcome.code, outcome.stdout.as_str()), (Some(1), ""), "{outcome:?}");
+        assert!(outcome.line().contains(reason) && outcome.line().contains(registry), "{outcome:?}");
+    }
+}
