@@ -28,6 +28,15 @@ fn ecr_public_is_asked_in_us_east_1() {
 }
 
 #[test]
+fn without_credentials_nothing_is_asked_and_ecr_public_is_silent() {
+    let server = http(|_, _| token());
+    let call = || Call::to(&server.url()).without_keys().with("AWS_EC2_METADATA_DISABLED", "true");
+    call().registry(PUBLIC).finds_nothing();
+    call().fails(&["AWS_ACCESS_KEY_ID", "AWS_EC2_METADATA_DISABLED"]);
+    assert_eq!(server.seen.connections(), 0);
+}
+
+#[test]
 fn fips_with_an_endpoint_of_ones_own_asks_that_endpoint() {
     let server = http(|_, _| token());
     assert_eq!(Call::to(&server.url()).with("AWS_USE_FIPS_ENDPOINT", "true").password(), "the-password");

@@ -1,5 +1,7 @@
-//! One fetch, as the broker makes it, and what it said.
+//! One call for a token, by the real binary or as the broker makes it, and what it said.
 
+use std::io::Write;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use ecr_login::broker::Patience;
@@ -47,6 +49,12 @@ impl Call {
         self
     }
 
+    /// Nobody's keys: whatever source the variables name instead.
+    pub fn without_keys(mut self) -> Self {
+        self.variables.retain(|(key, _)| !key.contains("_KEY") && key != "AWS_EC2_METADATA_DISABLED");
+        self
+    }
+
     pub fn within(mut self, limit: Duration) -> Self {
         self.limit = limit;
         self
@@ -57,6 +65,52 @@ impl Call {
         self
     }
 
+    /// Runs the binary's `get`; stdout and stderr.
+    fn get(&self) -> (String, String) {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_docker-credential-ecr-login"));
+        let limit = self.limit.as_secs_f64().to_string();
+        command.arg("get").env_clear().envs(self.variables.iter().map(|(k, v)| (k, v)));
+        command.env("AWS_ECR_DISABLE_CACHE", "1").env("ECR_LOGIN_TIMEOUT", limit);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        child.stdin.take().unwrap().write_all(self.registry.as_bytes()).unwrap();
+        let output = child.wait_with_output().unwrap();
+        (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap())
+    }
+
+    /// The password, which must have come; nothing is said besides.
+    pub fn password(&self) -> String {
+        let (stdout, stderr) = self.get();
+        assert_eq!(stderr, "");
+        let answer: serde_json::Value = serde_json::from_str(&stdout).unwrap();
+        assert_eq!(answer["Username"], "AWS");
+        answer["Secret"].as_str().unwrap().to_owned()
+    }
+
+    /// The failure, whose line on stderr must hold these words, be one line and hold no secret.
+    pub fn fails(&self, words: &[&str]) -> String {
+        let (stdout, stderr) = self.get();
+        assert_eq!(stdout, "credentials not found in native keychain\n", "{stderr}");
+        let line = stderr.strip_suffix('\n').unwrap_or_default();
+        let start = format!("docker-credential-ecr-login: {}: ", self.registry);
+        assert!(line.starts_with(&start), "{line}");
+        check(line, words);
+        line.to_owned()
+    }
+
+    /// Nothing is there, and nothing is said of it.
+    pub fn finds_nothing(&self) {
+        assert_eq!(self.get(), ("credentials not found in native keychain\n".to_owned(), String::new()));
+    }
+
+    /// As [`Call::fails`], and how long it took.
+    pub fn fails_after(&self, words: &[&str]) -> Duration {
+        let start = Instant::now();
+        self.fails(words);
+        start.elapsed()
+    }
+
+    /// The fetch in this process, for what the broker is told beside the words.
     pub fn fetch(&self) -> Result<Token, Failure> {
         let environment = Environment::of(self.variables.clone());
         let registry = Registry::parse(self.registry).unwrap();
@@ -65,30 +119,21 @@ impl Call {
         ecr::fetch(&environment, &identity, &registry, Deadline::within(self.limit), self.patience)
     }
 
-    /// The password, which must have come.
-    pub fn password(&self) -> String {
-        self.fetch().unwrap_or_else(|failure| panic!("{failure}")).password.expose().to_owned()
-    }
-
-    /// The failure, whose line must hold these words, be one line and hold no secret.
-    pub fn fails(&self, words: &[&str]) -> Failure {
+    /// The failure of the fetch in this process.
+    pub fn failure(&self, words: &[&str]) -> Failure {
         let failure = self.fetch().expect_err("a failure");
-        let line = failure.to_string();
-        for word in words {
-            assert!(line.contains(word), "{word:?} is not in: {line}");
-        }
-        assert!(!line.contains(char::is_control), "{line:?}");
-        assert!(line.len() < 700, "{line}");
-        for secret in ["wJalr", "AKIAIOSF", "hunter2"] {
-            assert!(!line.contains(secret), "{line}");
-        }
+        check(&failure.to_string(), words);
         failure
     }
+}
 
-    /// The same, and how long it took.
-    pub fn fails_after(&self, words: &[&str]) -> Duration {
-        let start = Instant::now();
-        self.fails(words);
-        start.elapsed()
+fn check(line: &str, words: &[&str]) {
+    for word in words {
+        assert!(line.contains(word), "{word:?} is not in: {line}");
+    }
+    assert!(!line.contains(char::is_control), "{line:?}");
+    assert!(line.len() < 700, "{line}");
+    for secret in ["wJalr", "AKIAIOSF", "hunter2"] {
+        assert!(!line.contains(secret), "{line}");
     }
 }

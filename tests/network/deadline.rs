@@ -92,6 +92,6 @@ fn ecr_public_has_three_seconds_all_told() {
 #[test]
 fn nothing_is_asked_after_the_deadline() {
     let server = http(|_, _| token());
-    let failure = Call::to(&server.url()).within(Duration::ZERO).fails(&["ECR did not answer within 0 s"]);
+    let failure = Call::to(&server.url()).within(Duration::ZERO).failure(&["ECR did not answer within 0 s"]);
     assert_eq!((failure.kind, server.seen.requests().len()), (Kind::Network, 0));
 }

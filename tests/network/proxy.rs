@@ -109,6 +109,23 @@ fn loopback_is_never_asked_through_a_proxy() {
 }
 
 #[test]
+fn instance_metadata_is_never_asked_through_a_proxy() {
+    let credentials = r#"{"Code":"Success","AccessKeyId":"ASIAEXAMPLE","SecretAccessKey":"s","Token":"t",
+                          "Type":"AWS-HMAC","LastUpdated":"2020-01-01T00:00:00Z","Expiration":"2090-01-01T00:00:00Z"}"#;
+    let imds = crate::server::http(move |_, request| match request.split_whitespace().nth(1) {
+        Some("/latest/api/token") => answer("200 OK", "x-aws-ec2-metadata-token-ttl-seconds: 21600\r\n", "t"),
+        Some(path) if path.trim_end_matches('/').ends_with("security-credentials") => answer("200 OK", "", "role"),
+        Some(path) if path.ends_with("/role") => answer("200 OK", "", credentials),
+        _ => answer("404 Not Found", "", ""),
+    });
+    let (ecr, proxy) = (crate::server::http(|_, _| token()), proxy(None));
+    let call = Call::to(&ecr.url()).without_keys().with("ALL_PROXY", &proxy.url());
+    assert_eq!(call.with("AWS_EC2_METADATA_SERVICE_ENDPOINT", &by_name(&imds)).password(), "the-password");
+    assert_eq!(proxy.seen.connections(), 0);
+    assert_eq!(imds.seen.connections(), 1, "the connection is used again");
+}
+
+#[test]
 fn hosts_of_no_proxy_are_asked_directly() {
     let (server, proxy) = (crate::server::http(|_, _| token()), proxy(None));
     let port = server.address.port();
@@ -159,7 +176,7 @@ fn a_proxy_that_is_not_there_hangs_up_or_is_none_is_said() {
 fn a_value_that_is_no_proxy_is_an_error_that_names_the_variable_alone() {
     for value in ["http://user:hunter2@", "://hunter2", "ftp://user:hunter2@h:1", "http://user:hunter2@h:port"] {
         let failure =
-            Call::to("https://ecr.test").with("HTTPS_PROXY", value).fails(&["HTTPS_PROXY is not the URL of a proxy"]);
+            Call::to("https://ecr.test").with("HTTPS_PROXY", value).failure(&["HTTPS_PROXY is not the URL of a proxy"]);
         assert_eq!(failure.kind, Kind::Settings);
     }
     Call::to("https://ecr.test").with("ALL_PROXY", "socks5://user:hunter2@h:1").fails(&["ALL_PROXY", "SOCKS"]);

@@ -103,7 +103,7 @@ fn the_first_setting_counts_alone() {
 fn a_certificate_that_nobody_vouches_for_is_refused_and_the_remedy_is_the_bundle() {
     let server = ecr(Authority::new().server("127.0.0.1", NOW));
     let words = ["signed by nobody that we trust", "AWS_CA_BUNDLE"];
-    assert_eq!(https(&server).fails(&words).kind, Kind::Network);
+    assert_eq!(https(&server).failure(&words).kind, Kind::Network);
     assert_eq!(server.seen.connections(), 1, "not tried again");
     assert_eq!(server.seen.requests().len(), 0);
 }
@@ -136,7 +136,7 @@ fn a_bundle_that_is_missing_empty_or_rubbish_is_named() {
         [(&missing, "cannot read the CA bundle"), (&empty, "no certificate"), (&rubbish, "no certificate")]
     {
         for name in ["AWS_CA_BUNDLE", "SSL_CERT_FILE"] {
-            let failure = https(&server).with(name, path).fails(&[reason, path, name, "unset it"]);
+            let failure = https(&server).with(name, path).failure(&[reason, path, name, "unset it"]);
             assert_eq!(failure.kind, Kind::Settings);
         }
     }
