@@ -6,10 +6,11 @@ use std::path::{Path, PathBuf};
 /// The most of `/etc/passwd` that is read, in bytes.
 const PASSWD_LIMIT: u64 = 1 << 20;
 
-/// The effective user.
+/// The effective user, asked of the system once: we never change it.
 #[cfg(unix)]
 pub fn effective() -> u32 {
-    rustix::process::geteuid().as_raw()
+    static USER: std::sync::OnceLock<u32> = std::sync::OnceLock::new();
+    *USER.get_or_init(|| rustix::process::geteuid().as_raw())
 }
 
 /// Whether `path` is an absolute path of a directory that the effective user owns.

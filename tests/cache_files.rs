@@ -112,7 +112,7 @@ fn a_file_of_any_shape_is_a_miss_that_mends_itself() {
         shapes.push(Wrong { what: "of another owner", make, warns: true, mends: true });
     } else {
         println!("skipped: a file of another owner, as only root can make one");
-        shapes.push(quiet("mode 000", |path| std::fs::set_permissions(path, Permissions::from_mode(0)).unwrap()));
+        shapes.push(quiet("mode 000", |path| std::fs::set_permissions(path, Permissions::from_mode(0o000)).unwrap()));
     }
     for Wrong { what, make, warns, mends } in shapes {
         let (aws, helper, entry) = with_entry();

@@ -1,0 +1,67 @@
+//! A warm `get` starts nothing: no socket, no thread, no child, and it lists no directory.
+
+#![cfg(target_os = "linux")]
+
+mod on_disk;
+mod support;
+
+use std::collections::BTreeMap;
+use std::process::{Command, Stdio};
+
+use support::{FakeAws, Helper, REGISTRY, Running, Service, binary};
+
+/// Runs a `get` under strace; `None` where there is no strace. Each line is one system call.
+fn traced(helper: &Helper) -> Option<Vec<String>> {
+    let has_strace = Command::new("strace").arg("-V").stdout(Stdio::null()).status().is_ok_and(|s| s.success());
+    if !has_strace {
+        println!("skipped: there is no strace");
+        assert!(std::env::var_os("CI").is_none(), "CI has it");
+        return None;
+    }
+    let log = helper.home().join("strace.log");
+    let mut command = Command::new("strace");
+    command.args(["-f", "-qq", "-o"]).arg(&log).arg(binary()).arg("get").env_clear();
+    let ours = helper.command(Vec::<String>::new());
+    command.envs(ours.get_envs().filter_map(|(key, value)| Some((key, value?)))).current_dir(helper.home());
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    Running::start(command, REGISTRY.as_bytes()).wait().token();
+    let text = std::fs::read_to_string(log).unwrap();
+    // `PID call(...) = result`
+    Some(text.lines().filter_map(|line| Some(line.split_once(char::is_whitespace)?.1.trim().to_owned())).collect())
+}
+
+#[test]
+fn a_warm_get_has_no_socket_no_thread_no_child_and_a_handful_of_calls_in_the_cache() {
+    let aws = FakeAws::start();
+    let helper = Helper::new().aws(&aws).keys("AKIAEXAMPLE");
+    helper.get(REGISTRY).token();
+    let Some(calls) = traced(&helper) else { return };
+    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    for call in &calls {
+        *counts.entry(call.split('(').next().unwrap_or_default()).or_default() += 1;
+    }
+    println!("{} system calls: {counts:?}", calls.len());
+    let never = ["socket", "connect", "clone", "clone3", "fork", "vfork", "getdents64", "flock", "rename", "renameat"];
+    for never in never.into_iter().chain(["unlink", "unlinkat", "mkdir", "mkdirat", "fsync", "epoll_create1"]) {
+        assert_eq!(counts.get(never), None, "{never}: {calls:#?}");
+    }
+    let in_cache = calls.iter().filter(|call| call.contains("ecr-login\"") || call.contains(REGISTRY)).count();
+    assert!(in_cache <= 3, "open the directory, open the entry, write the answer: {calls:#?}");
+    assert_eq!(aws.calls(Service::Ecr), 1);
+}
+
+#[test]
+fn a_warm_get_makes_the_same_calls_with_a_thousand_entries() {
+    let aws = FakeAws::start();
+    let helper = Helper::new().aws(&aws).keys("AKIAEXAMPLE");
+    helper.get(REGISTRY).token();
+    let Some(with_one) = traced(&helper) else { return };
+    let name = on_disk::names(&helper.cache()).into_iter().find(|name| name.ends_with(REGISTRY)).unwrap();
+    for number in 0..1_000_u64 {
+        let host = format!("{}.dkr.ecr.eu-west-1.amazonaws.com", 100_000_000_000 + number);
+        let from = helper.cache().join(&name);
+        std::fs::copy(from, helper.cache().join(name.replace(REGISTRY, &host))).unwrap();
+    }
+    let with_all = traced(&helper).unwrap();
+    assert_eq!(with_one.len(), with_all.len());
+}
