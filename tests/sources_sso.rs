@@ -80,7 +80,7 @@ fn a_session_s_login_serves_and_the_portal_is_asked_once_for_three_pulls() {
 }
 
 #[test]
-fn a_legacy_login_serves() {
+fn a_legacy_login_serves_three_pulls_with_one_call() {
     let aws = FakeAws::start();
     let helper = Helper::new().aws(&aws).env("AWS_PROFILE", "old").aws_config(&format!(
         "[profile old]\nsso_start_url = {START_URL}\nsso_region = us-west-2\nsso_account_id = 123456789012\nsso_role_name = Old\n"
@@ -246,4 +246,28 @@ fn refuses_to_refresh(aws: &FakeAws, helper: &Helper) {
     assert!(line.contains("the refreshed login cannot be written beside"), "{line}");
     assert!(line.contains("make the directory writable"), "{line}");
     assert_eq!(aws.calls(Service::SsoOidc), 0);
+}
+
+#[test]
+fn killed_at_any_moment_of_a_refresh_the_login_is_the_old_one_or_the_new_one() {
+    for step in 0..12 {
+        let aws = FakeAws::start();
+        aws.fail(Service::SsoOidc, Fault::Late(Duration::from_millis(20)));
+        let old = login(-60);
+        let helper = helper(&aws, Some(&old), 1);
+        let mut running = helper.start(["get"], REGISTRY);
+        std::thread::sleep(Duration::from_millis(5 * step));
+        running.kill();
+        running.wait();
+        let now = cached(&helper);
+        assert!(now == old || now["accessToken"].as_str().unwrap().starts_with("fake-access-"), "{now}");
+        // At most what it was writing is left beside it, readable for nobody else.
+        for entry in std::fs::read_dir(session_file(&helper).parent().unwrap()).unwrap() {
+            let entry = entry.unwrap();
+            if entry.path() != session_file(&helper) {
+                assert_eq!(entry.path(), session_file(&helper).with_extension("json.ecr-login.tmp"));
+                assert_eq!(entry.metadata().unwrap().permissions().mode() & 0o777, 0o600);
+            }
+        }
+    }
 }
