@@ -100,7 +100,7 @@ impl<'a> Sections<'a> {
             };
             match bytes[start] {
                 b'\n' | b'#' | b';' => {}
-                b'\r' if next - start == 2 => {}
+                b'\r' if end == start + 1 && next > end => {}
                 b'[' => {
                     sections.close(open.take(), &text[begin..start]);
                     let line = line(text, (start, end, next));
