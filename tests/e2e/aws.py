@@ -1,5 +1,8 @@
 """The AWS of the end-to-end run: moto, served on loopback.
 
+moto answers a refused call in XML whatever the service; here ECR's refusals have the form and the names that ECR gives
+them, which is JSON.
+
     aws.py serve PORT        moto as it is; it dates every ECR token's end to 2015, so none is ever cached
     aws.py serve-dated PORT  the same, but an ECR token ends 12 hours after it was issued, as AWS's do
     aws.py enforce PORT      from now on PORT's moto checks keys and policies; prints the keys of a user
@@ -11,8 +14,26 @@ import sys
 from datetime import datetime, timedelta, timezone
 
 
+def refuse_as_ecr_does():
+    from moto.core.exceptions import HTTPException, JsonRESTError
+    from moto.ecr.responses import ECRResponse
+
+    names = {"InvalidClientTokenId": "UnrecognizedClientException", "AccessDenied": "AccessDeniedException"}
+    authorize = ECRResponse._authenticate_and_authorize_normal_action
+
+    def authorize_or_refuse(self, resource="*"):
+        try:
+            authorize(self, resource)
+        except HTTPException as refusal:
+            raise JsonRESTError(names.get(refusal.error_type, refusal.error_type), refusal.message) from None
+
+    ECRResponse._authenticate_and_authorize_normal_action = authorize_or_refuse
+
+
 def serve(port, dated):
     from moto.server import main
+
+    refuse_as_ecr_does()
 
     if dated:
         import moto.ecr.responses

@@ -67,12 +67,21 @@ show_service_logs() {
     done
 }
 
-# certificate NAME ADDRESS: a self-signed certificate, its own authority, where every client looks for it.
+# authority: the certificate authority of this run.
+authority() {
+    openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj "/CN=e2e authority" \
+        -keyout "$work/ca.key" -out "$work/ca.crt" 2>"$log/openssl.log"
+}
+
+# certificate NAME: a certificate of the authority's, which every client looks for under /etc/docker/certs.d.
 certificate() {
-    openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj "/CN=$1" \
-        -addext "subjectAltName=DNS:$1" -keyout "$work/$1.key" -out "$work/$1.crt" 2>"$log/openssl.log" || return 1
+    openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj "/CN=$1" \
+        -keyout "$work/$1.key" -out "$work/$1.csr" 2>>"$log/openssl.log" &&
+        printf 'subjectAltName=DNS:%s\nextendedKeyUsage=serverAuth\n' "$1" >"$work/$1.ext" &&
+        openssl x509 -req -in "$work/$1.csr" -CA "$work/ca.crt" -CAkey "$work/ca.key" -CAcreateserial -days 2 \
+            -extfile "$work/$1.ext" -out "$work/$1.crt" 2>>"$log/openssl.log" || return 1
     mkdir -p "/etc/docker/certs.d/$1"
-    cp "$work/$1.crt" "/etc/docker/certs.d/$1/ca.crt"
+    cp "$work/ca.crt" "/etc/docker/certs.d/$1/ca.crt"
 }
 
 # start_registry NAME ADDRESS [AUTH]
@@ -89,12 +98,13 @@ END
 
 # The ECR registry wants the password that moto hands out; the foreign one wants none.
 start_registries() {
+    authority || return 1
     htpasswd -Bbn AWS "$account-auth-token" >"$work/htpasswd" 2>>"$log/openssl.log" || return 1
     start_registry "$registry" "$registry_address" \
         "auth: {htpasswd: {realm: e2e, path: $work/htpasswd}}" || return 1
     start_registry "$foreign" "$foreign_address" || return 1
-    wait_for "the registry" curl -s --cacert "$work/$registry.crt" "https://$registry/v2/" &&
-        wait_for "the foreign registry" curl -sf --cacert "$work/$foreign.crt" "https://$foreign/v2/"
+    wait_for "the registry" curl -s --cacert "$work/ca.crt" "https://$registry/v2/" &&
+        wait_for "the foreign registry" curl -sf --cacert "$work/ca.crt" "https://$foreign/v2/"
 }
 
 start_aws() {

@@ -8,7 +8,7 @@ kept() {
 
 new_home
 set_up_docker
-person=(env "${dated_aws[@]}" AWS_CA_BUNDLE="$work/$registry.crt" docker-credential-ecr-login)
+person=(env "${dated_aws[@]}" AWS_CA_BUNDLE="$work/ca.crt" docker-credential-ecr-login)
 
 check "warm: fetches a token" "${person[@]}" warm "$registry"
 check_says "status: shows the token" "$registry" "${person[@]}" status

@@ -2,7 +2,7 @@
 # shellcheck shell=bash
 
 status_of() {
-    curl -s -o /dev/null -w '%{http_code}' --cacert "$work/$registry.crt" "$@" "https://$registry/v2/"
+    curl -s -o /dev/null -w '%{http_code}' --cacert "$work/ca.crt" "$@" "https://$registry/v2/"
 }
 
 same "the registry refuses who is not logged in" 401 "$(status_of)"
