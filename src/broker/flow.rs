@@ -301,3 +301,6 @@ fn answer(entry: Option<Entry>, warnings: Vec<String>) -> Result<Answer, Failure
 fn uncached(token: Token) -> Answer {
     Answer { username: token.username, password: token.password, expires_at: token.expires_at, warnings: Vec::new() }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,271 @@
+//! The flow in a world that a test plays: its clock jumps, its identities change, its ECR fails.
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use proptest::prelude::*;
+use tempfile::TempDir;
+
+use super::*;
+use crate::environment::Environment;
+use crate::failure::Kind;
+use crate::secret::Secret;
+
+/// Far enough ahead that no entry has ended by the clock of the machine.
+const START: Millis = 4_000_000_000_000;
+const LIFE: i64 = 12 * 3_600;
+
+struct Played {
+    directory: TempDir,
+    now: Cell<Millis>,
+    who: Cell<u8>,
+    /// Who it is once ECR has answered.
+    then: Cell<Option<u8>>,
+    down: Cell<bool>,
+    calls: Cell<usize>,
+    started: Cell<usize>,
+    /// Serial, identity and end of each token.
+    issued: RefCell<Vec<(u8, i64)>>,
+}
+
+impl Played {
+    fn new() -> Self {
+        Self {
+            directory: tempfile::tempdir().unwrap(),
+            now: Cell::new(START),
+            who: Cell::new(1),
+            then: Cell::new(None),
+            down: Cell::new(false),
+            calls: Cell::new(0),
+            started: Cell::new(0),
+            issued: RefCell::default(),
+        }
+    }
+
+    fn cache(&self) -> Cache {
+        Cache::open(&Environment::of([("AWS_ECR_CACHE_DIR", self.directory.path())])).unwrap()
+    }
+
+    fn ask(&self, host: &str, wish: Wish, background: bool) -> Result<Answer, Failure> {
+        let cache = self.cache();
+        let deadline = Deadline::within(Duration::from_secs(5));
+        Flow { world: self, cache: Some(&cache), host, deadline, background }.answer(wish)
+    }
+
+    fn get(&self, host: &str) -> Result<usize, Failure> {
+        self.ask(host, Wish::Cached, true).map(|answer| answer.password.expose().parse().unwrap())
+    }
+}
+
+impl World for &Played {
+    type Who = u8;
+
+    fn now(&self) -> Millis {
+        self.now.get()
+    }
+
+    fn find(&self) -> Result<u8, Failure> {
+        Ok(self.who.get())
+    }
+
+    fn fingerprint(&self, who: &u8) -> Option<Fingerprint> {
+        (*who > 0).then_some(Fingerprint([*who; 32]))
+    }
+
+    fn label(&self, who: &u8) -> String {
+        format!("number {who}")
+    }
+
+    fn fetch(&self, who: &u8, _: Deadline) -> Result<Token, Failure> {
+        self.calls.set(self.calls.get() + 1);
+        if let Some(then) = self.then.take() {
+            self.who.set(then);
+        }
+        if self.down.get() {
+            return Err(Failure::new(Kind::Network, "down"));
+        }
+        let expires_at = self.now.get().div_euclid(1_000) + LIFE;
+        let mut issued = self.issued.borrow_mut();
+        issued.push((*who, expires_at));
+        let password = Secret::new((issued.len() - 1).to_string());
+        Ok(Token { username: "AWS".into(), password, expires_at: Some(expires_at) })
+    }
+
+    fn start_refresh(&self) -> bool {
+        self.started.set(self.started.get() + 1);
+        true
+    }
+
+    fn spread(&self, _: &Fingerprint) -> u32 {
+        0
+    }
+}
+
+#[test]
+fn a_source_that_changed_during_the_fetch_leaves_nothing_in_the_cache() {
+    let world = Played::new();
+    world.then.set(Some(2));
+    assert_eq!(world.get("a").unwrap(), 0, "it was asked for by who we were");
+    assert!(world.cache().entries().is_empty());
+    assert_eq!(world.get("a").unwrap(), 1);
+    assert_eq!(world.issued.borrow()[1].0, 2);
+    assert_eq!(world.cache().entries().len(), 1);
+}
+
+#[test]
+fn who_cannot_be_told_apart_is_never_cached() {
+    let world = Played::new();
+    world.who.set(0);
+    assert_eq!((world.get("a").unwrap(), world.get("a").unwrap()), (0, 1));
+    assert!(world.cache().entries().is_empty() && world.cache().path().is_some_and(|path| !path.exists()));
+}
+
+#[test]
+fn a_token_erased_while_a_copy_of_it_is_written_does_not_come_back() {
+    let world = Played::new();
+    world.get("a").unwrap();
+    let cache = world.cache();
+    let before = cache.erasures();
+    let entry = cache.read(&Fingerprint([1; 32]), "a").unwrap();
+    assert!(world.cache().erase("a"));
+    cache.write(&Entry { registry: "b".into(), ..entry }, before);
+    assert!(cache.entries().is_empty());
+    assert_eq!(world.get("b").unwrap(), 1);
+}
+
+#[test]
+fn a_waiter_takes_what_the_one_that_asks_brings() {
+    let world = Played::new();
+    let fingerprint = Fingerprint([1; 32]);
+    let cache = world.cache();
+    let slot = cache.slot(&fingerprint);
+    let Claim::Held(held) = slot.claim() else { panic!("nobody else is here") };
+    std::thread::scope(|scope| {
+        let (directory, now) = (world.directory.path(), world.now.get());
+        let waiter = scope.spawn(move || {
+            let waiting = Played { now: Cell::new(now), ..Played::new() };
+            let cache = Cache::open(&Environment::of([("AWS_ECR_CACHE_DIR", directory)])).unwrap();
+            let deadline = Deadline::within(Duration::from_secs(60));
+            let flow = Flow { world: &waiting, cache: Some(&cache), host: "b", deadline, background: true };
+            (flow.answer(Wish::Cached).unwrap().password, waiting.calls.get())
+        });
+        std::thread::sleep(Duration::from_millis(100));
+        let times = Times::of_new(now, now / 1_000 + LIFE, 0).unwrap();
+        let (label, username, password) = (String::new(), "AWS".to_owned(), Secret::new("theirs".into()));
+        let entry = Entry { registry: "a".into(), fingerprint, label, times, username, password };
+        cache.write(&entry, cache.erasures());
+        drop(held);
+        let (password, calls) = waiter.join().unwrap();
+        assert_eq!((password.expose(), calls), ("theirs", 0));
+    });
+}
+
+#[test]
+fn fifty_gets_in_the_second_half_start_one_refresh() {
+    let world = Played::new();
+    world.get("a").unwrap();
+    world.now.set(START + LIFE * 700);
+    for _ in 0..50 {
+        assert_eq!(world.get("a").unwrap(), 0);
+    }
+    assert_eq!((world.started.get(), world.calls.get()), (1, 1));
+    // The process that was started does its work.
+    world.ask("a", Wish::Refresh, true).unwrap();
+    assert_eq!((world.get("a").unwrap(), world.calls.get()), (1, 2));
+}
+
+#[derive(Clone, Debug)]
+enum Move {
+    Get(u8, bool),
+    Refresh(u8),
+    Fresh(u8),
+    Erase(u8),
+    Clear,
+    Become(u8),
+    Down(bool),
+    Clock(i64),
+    Spoil,
+}
+
+fn moves() -> impl Strategy<Value = Vec<Move>> {
+    let one = prop_oneof![
+        6 => (0..3_u8, any::<bool>()).prop_map(|(host, background)| Move::Get(host, background)),
+        1 => (0..3_u8).prop_map(Move::Refresh),
+        1 => (0..3_u8).prop_map(Move::Fresh),
+        1 => (0..3_u8).prop_map(Move::Erase),
+        1 => Just(Move::Clear),
+        1 => (1..4_u8).prop_map(Move::Become),
+        1 => any::<bool>().prop_map(Move::Down),
+        3 => prop_oneof![0..5_000_i64, 0..LIFE * 1_000, -LIFE * 500..0].prop_map(Move::Clock),
+        1 => Just(Move::Spoil),
+    ];
+    prop::collection::vec(one, 1..40)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
+    #[test]
+    fn no_sequence_serves_a_dead_forgotten_or_foreign_token_or_fails_without_need(moves in moves()) {
+        const HOSTS: [&str; 3] = ["a", "b", "c"];
+        let world = Played::new();
+        let mut forgotten = BTreeSet::new();
+        for step in moves {
+            let who = world.who.get();
+            match step {
+                Move::Get(host, background) => {
+                    let calls = world.calls.get();
+                    let answer = world.ask(HOSTS[usize::from(host)], Wish::Cached, background);
+                    prop_assert!(world.calls.get() <= calls + 1);
+                    match answer {
+                        Ok(answer) => {
+                            let serial: usize = answer.password.expose().parse().unwrap();
+                            let (whose, end) = world.issued.borrow()[serial];
+                            prop_assert_eq!(whose, who);
+                            prop_assert!(end * 1_000 > world.now.get(), "dead");
+                            prop_assert!(!forgotten.contains(&serial), "forgotten");
+                        }
+                        Err(_) => {
+                            let cache = world.cache();
+                            let lives = |entry: &Entry| entry.times.lives(world.now.get());
+                            let of_us = |entry: &Entry| entry.fingerprint == Fingerprint([who; 32]);
+                            prop_assert!(!cache.entries().iter().any(|e| lives(e) && of_us(e)), "refused");
+                        }
+                    }
+                }
+                Move::Refresh(host) => drop(world.ask(HOSTS[usize::from(host)], Wish::Refresh, true)),
+                Move::Fresh(host) => {
+                    if let Ok(answer) = world.ask(HOSTS[usize::from(host)], Wish::Fresh, true) {
+                        prop_assert_eq!(answer.password.expose(), (world.issued.borrow().len() - 1).to_string());
+                    }
+                }
+                Move::Erase(host) => {
+                    let of = |entry: &&Entry| entry.registry == HOSTS[usize::from(host)];
+                    let entries = world.cache().entries();
+                    let whose: Vec<Fingerprint> = entries.iter().filter(of).map(|entry| entry.fingerprint).collect();
+                    let gone = entries.iter().filter(|entry| whose.contains(&entry.fingerprint));
+                    forgotten.extend(gone.map(|entry| entry.password.expose().parse::<usize>().unwrap()));
+                    world.cache().erase(HOSTS[usize::from(host)]);
+                    prop_assert!(!world.cache().entries().iter().any(|entry| whose.contains(&entry.fingerprint)));
+                }
+                Move::Clear => {
+                    forgotten.extend(0..world.issued.borrow().len());
+                    world.cache().clear();
+                }
+                Move::Become(other) => world.who.set(other),
+                Move::Down(down) => world.down.set(down),
+                Move::Clock(by) => world.now.set(world.now.get() + by),
+                Move::Spoil => {
+                    if let Some(found) = std::fs::read_dir(world.directory.path().join("ecr-login"))
+                        .into_iter()
+                        .flatten()
+                        .filter_map(Result::ok)
+                        .find(|found| !found.file_name().to_string_lossy().starts_with("lock-"))
+                    {
+                        std::fs::write(found.path(), "null").unwrap();
+                    }
+                }
+            }
+        }
+    }
+}
