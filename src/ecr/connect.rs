@@ -14,7 +14,9 @@ use http::{HeaderValue, Method, Request, Uri, header};
 use http_body_util::Empty;
 use hyper::body::Bytes;
 use hyper::rt::{Read, ReadBufCursor, Write};
+use hyper_util::client::legacy::connect::proxy::SocksV5;
 use hyper_util::client::legacy::connect::{Connected, Connection, HttpConnector};
+use hyper_util::client::proxy::matcher::Intercept;
 use hyper_util::rt::TokioIo;
 use rustls::pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -23,7 +25,7 @@ use tower_service::Service;
 use super::dns::{self, Resolver};
 use super::fault::Fault;
 use super::progress::{Phase, Progress};
-use super::proxy::Proxies;
+use super::proxy::{Proxies, is_socks5};
 use super::tls;
 
 /// Makes connections for hyper-util's client.
@@ -76,6 +78,11 @@ impl Inner {
             return Ok(Conn { io: TokioIo::new(io), proxied: false });
         };
         let mut io = self.tcp(route.uri()).await?;
+        if is_socks5(route.uri()) {
+            io = self.socks(io, uri, &route).await?;
+            let io = if secure { self.tls(io, uri).await? } else { io };
+            return Ok(Conn { io: TokioIo::new(io), proxied: false });
+        }
         if route.uri().scheme_str() == Some("https") {
             io = self.tls(io, route.uri()).await?;
         }
@@ -105,6 +112,19 @@ impl Inner {
         match connector.connect(name, io).await {
             Ok(io) => Ok(Box::new(io)),
             Err(source) => Err(Fault::Tls { host, source }),
+        }
+    }
+
+    async fn socks(&self, io: Stream, uri: &Uri, route: &Intercept) -> Result<Stream, Fault> {
+        let proxy = host_of(route.uri());
+        self.progress.at(Phase::Proxy, &proxy);
+        let mut handshake = SocksV5::new(route.uri().clone(), Established(Some(TokioIo::new(io))));
+        if let Some((user, password)) = route.raw_auth() {
+            handshake = handshake.with_auth(user.to_owned(), password.to_owned());
+        }
+        match handshake.call(uri.clone()).await {
+            Ok(io) => Ok(io.into_inner()),
+            Err(error) => Err(Fault::Socks { proxy, reason: error.to_string() }),
         }
     }
 
@@ -186,6 +206,23 @@ impl Service<Uri> for Connector {
     fn call(&mut self, uri: Uri) -> Self::Future {
         let inner = self.0.clone();
         Box::pin(async move { inner.connect(uri).await })
+    }
+}
+
+/// A connection that is there already, where hyper-util's SOCKS handshake wants to make one.
+struct Established(Option<TokioIo<Stream>>);
+
+impl Service<Uri> for Established {
+    type Response = TokioIo<Stream>;
+    type Error = io::Error;
+    type Future = std::future::Ready<io::Result<TokioIo<Stream>>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, _: Uri) -> Self::Future {
+        std::future::ready(self.0.take().ok_or_else(|| io::ErrorKind::NotConnected.into()))
     }
 }
 

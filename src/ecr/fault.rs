@@ -61,6 +61,14 @@ pub enum Fault {
         /// hyper's reason.
         source: hyper::Error,
     },
+    /// The SOCKS proxy did not open the way.
+    #[error("the proxy {proxy} did not open the way: {reason}")]
+    Socks {
+        /// Host and port of the proxy.
+        proxy: String,
+        /// hyper-util's words; its type is not public.
+        reason: String,
+    },
     /// The certificates that servers are checked against cannot be loaded.
     #[error(transparent)]
     Trust(#[from] Trust),

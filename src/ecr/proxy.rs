@@ -64,13 +64,20 @@ fn proxy(environment: &Environment, names: &[&'static str]) -> Result<Option<Str
         Ok(uri) if matches!(uri.scheme_str(), Some("http" | "https")) && has_host_and_port(&uri) => {
             Ok(Some(with_scheme))
         }
-        Ok(uri) if uri.scheme_str().is_some_and(|s| s.starts_with("socks")) => {
-            Err(Failure::new(Kind::Settings, format!("{name} names a SOCKS proxy, which is not supported"))
-                .remedy(format!("set {name} to an http:// or https:// proxy, or HTTPS_PROXY beside it")))
+        Ok(uri) if is_socks5(&uri) && has_host_and_port(&uri) => {
+            // The port that IANA has for SOCKS; hyper's connector would take 80.
+            let port = if uri.port_u16().is_some() { "" } else { ":1080" };
+            Ok(uri.authority().map(|authority| format!("socks5h://{authority}{port}")))
         }
-        _ => Err(Failure::new(Kind::Settings, format!("{name} is not the URL of a proxy"))
-            .remedy(format!("set {name} to http://HOST:PORT, with user:password@ before HOST where it wants them"))),
+        _ => Err(Failure::new(Kind::Settings, format!("{name} is not the URL of a proxy")).remedy(format!(
+            "set {name} to http://HOST:PORT (or https, socks5), with user:password@ before HOST where it wants them"
+        ))),
     }
+}
+
+/// SOCKS 5 (RFC 1928). With either scheme the proxy resolves the name, as in Go.
+pub fn is_socks5(uri: &Uri) -> bool {
+    matches!(uri.scheme_str(), Some("socks5" | "socks5h"))
 }
 
 /// `http::Uri` takes a port that is no number for none.

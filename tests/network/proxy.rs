@@ -179,7 +179,7 @@ fn a_value_that_is_no_proxy_is_an_error_that_names_the_variable_alone() {
             Call::to("https://ecr.test").with("HTTPS_PROXY", value).failure(&["HTTPS_PROXY is not the URL of a proxy"]);
         assert_eq!(failure.kind, Kind::Settings);
     }
-    Call::to("https://ecr.test").with("ALL_PROXY", "socks5://user:hunter2@h:1").fails(&["ALL_PROXY", "SOCKS"]);
+    Call::to("https://ecr.test").with("ALL_PROXY", "socks4://user:hunter2@h:1").fails(&["ALL_PROXY is not the URL"]);
 }
 
 #[test]
@@ -200,4 +200,44 @@ fn a_proxy_may_be_reached_over_tls_itself() {
     let url = format!("https://proxy.localhost:{}", proxy.address.port());
     let call = Call::to("https://ecr.test").with("AWS_CA_BUNDLE", ca.path().to_str().unwrap());
     assert_eq!(call.with("HTTPS_PROXY", &url).password(), "the-password");
+}
+
+/// A SOCKS 5 proxy (RFC 1928, RFC 1929) that wants user and password, and answers the connection with `reply`.
+fn socks(reply: u8, target: Arc<ServerConfig>) -> Server {
+    raw("127.0.0.1:0", move |mut stream, seen| {
+        use std::io::Read;
+        let mut bytes = [0; 3];
+        stream.read_exact(&mut bytes).unwrap();
+        assert_eq!(bytes, [5, 1, 2]);
+        stream.write_all(&[5, 2]).unwrap();
+        let mut login = [0; 14];
+        stream.read_exact(&mut login).unwrap();
+        let welcome = &login == b"\x01\x04user\x07hunter2";
+        stream.write_all(&[1, u8::from(!welcome)]).unwrap();
+        let mut request = [0; 15];
+        if stream.read_exact(&mut request).is_err() {
+            return;
+        }
+        assert_eq!(&request, b"\x05\x01\x00\x03\x08ecr.test\x01\xbb");
+        stream.write_all(&[5, reply, 0, 1, 0, 0, 0, 0, 0, 0]).unwrap();
+        if reply == 0 {
+            inside(tls(&target, stream), seen);
+        }
+    })
+}
+
+#[test]
+fn a_socks_proxy_resolves_the_name_and_opens_the_way_or_says_why_not() {
+    let authority = Authority::new();
+    let ca = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(ca.path(), &authority.pem).unwrap();
+    let call = |proxy: &Server, login: &str| {
+        let call = Call::to("https://ecr.test").with("AWS_CA_BUNDLE", ca.path().to_str().unwrap());
+        call.with("ALL_PROXY", &format!("socks5://{login}@{}", proxy.address))
+    };
+    let open = socks(0, authority.server("ecr.test", NOW));
+    assert_eq!(call(&open, "user:hunter2").password(), "the-password");
+    call(&open, "user:hunter3").fails(&["the proxy", "did not open the way", "credentials not accepted"]);
+    let closed = socks(2, authority.server("ecr.test", NOW));
+    call(&closed, "user:hunter2").fails(&["did not open the way", &closed.address.to_string()]);
 }

@@ -89,6 +89,10 @@ fn of_fault(asked: &Asked<'_>, fault: &Fault) -> Trouble {
             let remedy = "check that HTTPS_PROXY names a proxy, with http:// before it";
             Trouble::new(Class::Network, failure(fault.to_string()).remedy(remedy))
         }
+        Fault::Socks { .. } => {
+            let remedy = "check the proxy's URL, its user and password, and whether it may reach the host";
+            Trouble::new(Class::Setup, failure(fault.to_string()).remedy(remedy))
+        }
         Fault::Trust(trust) => {
             let remedy = "correct the path, or unset it to use the system's certificates";
             Trouble::new(Class::Setup, Failure::new(Kind::Settings, trust.to_string()).remedy(remedy))
