@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use super::fault::Fault;
-use super::issued::{Keys, Token, now, subject};
+use super::issued::{Keys, Token, http_date, now, subject};
 use super::server::{Request, Respond, Response, Server};
 use super::services::{ecr_token, keys_document, oidc_token, sso_role, sts_caller, sts_role};
 use super::tls::{Authority, Certificate};
@@ -36,6 +36,9 @@ pub struct Call {
     pub request: Request,
 }
 
+/// How far from AWS's clock a request may be signed, in seconds.
+const SIGNATURE_LIFE: u64 = 300;
+
 /// The name of the role that IMDS has.
 pub const INSTANCE_ROLE: &str = "node-role";
 
@@ -57,6 +60,7 @@ struct State {
     revoked: HashSet<String>,
     container_authorization: Option<String>,
     bucket: Option<Bucket>,
+    clock: i64,
 }
 
 /// The token bucket by which ECR limits calls.
@@ -98,6 +102,7 @@ impl FakeAws {
             revoked: HashSet::new(),
             container_authorization: None,
             bucket: None,
+            clock: 0,
         }));
         let handler = {
             let state = Arc::clone(&state);
@@ -185,6 +190,11 @@ impl FakeAws {
         self.state().revoked.insert(token.to_owned());
     }
 
+    /// AWS's clock is ahead of ours by so many seconds, and ours is to blame.
+    pub fn clock(&self, seconds: i64) {
+        self.state().clock = seconds;
+    }
+
     /// ECR throttles: so many calls a second, and bursts of so many.
     pub fn limit(&self, rate: f64, burst: f64) {
         self.state().bucket = Some(Bucket { rate, burst, left: burst, at: Instant::now() });
@@ -201,10 +211,12 @@ impl State {
             *times -= 1;
             Some(fault.clone())
         });
+        let date = http_date(now().saturating_add_signed(self.clock));
         match fault {
             Some(fault) => fault.apply(service, || self.right(service, request)),
             None => Respond::With(self.right(service, request)),
         }
+        .header("date", &date)
     }
 
     fn right(&mut self, service: Service, request: &Request) -> Response {
@@ -236,6 +248,11 @@ impl State {
         let Some(id) = request.access_key() else {
             return Err(service.error(403, "MissingAuthenticationTokenException", "Request is missing a signature"));
         };
+        let now_there = now().saturating_add_signed(self.clock);
+        if request.signed_at().is_some_and(|at| at.abs_diff(now_there) > SIGNATURE_LIFE) {
+            let message = "Signature expired: is now earlier than allowed (5 min.)";
+            return Err(service.error(400, "InvalidSignatureException", message));
+        }
         if !id.starts_with(Keys::PREFIX) {
             return Ok((id.to_owned(), id.to_owned()));
         }

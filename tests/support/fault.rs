@@ -93,13 +93,6 @@ impl Fault {
         Self::error(403, "InvalidSignatureException", message)
     }
 
-    /// The client's clock is off.
-    pub fn clock_skew() -> Self {
-        let message = "Signature expired: 20200101T000000Z is now earlier than 20200101T001000Z (20200101T001500Z - 5 \
-                       min.)";
-        Self::error(403, "InvalidSignatureException", message)
-    }
-
     /// Bytes that are nothing at all, with status 200.
     pub fn garbage() -> Self {
         let body = vec![0xff, 0x00, 0x1b, b'[', b'3', b'1', b'm', 0xc3, 0x28, b'{', b'"'];

@@ -95,6 +95,12 @@ pub(super) fn rfc3339(seconds: u64) -> String {
     time::OffsetDateTime::from_unix_timestamp(i64::try_from(seconds).unwrap()).unwrap().format(&Rfc3339).unwrap()
 }
 
+/// As in `Sat, 31 Jan 2026 12:00:00 GMT`.
+pub(super) fn http_date(seconds: u64) -> String {
+    use aws_smithy_types::{DateTime, date_time::Format};
+    DateTime::from_secs(i64::try_from(seconds).unwrap()).fmt(Format::HttpDate).unwrap()
+}
+
 /// The `sub` claim of a JWT; `opaque` for anything else.
 pub(super) fn subject(token: &str) -> String {
     let claims = token.split('.').nth(1).map(|part| part.replace('-', "+").replace('_', "/"));

@@ -62,6 +62,13 @@ impl Request {
         self.part("Credential")?.split('/').nth(3)
     }
 
+    /// When it was signed (`x-amz-date`), in seconds since the Unix epoch.
+    pub fn signed_at(&self) -> Option<u64> {
+        let format = time::macros::format_description!("[year][month][day]T[hour][minute][second]Z");
+        let at = time::PrimitiveDateTime::parse(self.header("x-amz-date")?, format).ok()?;
+        u64::try_from(at.assume_utc().unix_timestamp()).ok()
+    }
+
     pub fn user_agent(&self) -> &str {
         self.header("user-agent").unwrap_or("")
     }
@@ -122,6 +129,20 @@ pub enum Respond {
     HugeBody,
     /// These bytes and the end.
     Raw(Vec<u8>),
+}
+
+impl Respond {
+    /// With one header more, where it has headers.
+    #[must_use]
+    pub fn header(mut self, name: &str, value: &str) -> Self {
+        match &mut self {
+            Self::With(response) | Self::Late(_, response) | Self::ByteASecond(response) | Self::Cut(response) => {
+                response.headers.push((name.to_owned(), value.to_owned()));
+            }
+            _ => {}
+        }
+        self
+    }
 }
 
 type Handler = dyn Fn(&Request) -> Respond + Send + Sync;

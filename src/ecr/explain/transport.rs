@@ -43,6 +43,10 @@ pub fn connector(asked: &Asked<'_>, error: &ConnectorError) -> Trouble {
             Some(e) if e.kind() == io::ErrorKind::ConnectionReset => {
                 (Class::Network, "the connection was reset".to_owned())
             }
+            // TLS without a goodbye.
+            Some(e) if e.kind() == io::ErrorKind::UnexpectedEof => {
+                (Class::Network, "the connection was closed before an answer came".to_owned())
+            }
             _ => (Class::Network, root(chain)),
         },
     };
