@@ -271,7 +271,7 @@ fn descendants(pid: rustix::process::Pid) -> Vec<rustix::process::Pid> {
     found
 }
 
-#[cfg(all(test, unix))]
+#[cfg(all(test, target_os = "linux"))]
 mod tests {
     use super::*;
 

@@ -1,6 +1,6 @@
 //! `credential_process`: what a user of one sees, when it works and in each way that it fails.
 
-#![cfg(unix)]
+#![cfg(target_os = "linux")]
 
 mod support;
 
