@@ -117,11 +117,14 @@ fn no_secret_is_ever_written() {
     let config = "[profile keys]\naws_access_key_id = AKIAFILE\naws_secret_access_key = MARKED-FILE-SECRET\n\
         [profile role]\nsource_profile = keys\nrole_arn = arn:aws:iam::123456789012:role/r\nexternal_id = MARKED-EXTERNAL\n\
         [profile process]\ncredential_process = sh -c \"echo MARKED-STDERR >&2; echo '{\\\"Version\\\":1,\\\"AccessKeyId\\\":\\\"AKIAPROCESS\\\",\\\"SecretAccessKey\\\":\\\"MARKED-PROCESS\\\",\\\"SessionToken\\\":\\\"MARKED-SESSION\\\"}'\" MARKED-COMMAND-LINE\n\
-        [profile fails]\ncredential_process = sh -c \"exit 3\" MARKED-COMMAND-LINE\n";
+        [profile fails]\ncredential_process = sh -c \"exit 3\" MARKED-COMMAND-LINE\n\
+        [profile sso]\nsso_start_url = https://start.example.com\nsso_region = us-west-2\nsso_account_id = 123456789012\nsso_role_name = R\n";
     let helper = helper.aws_config(config);
     let with = |variables: &[(&str, &str)]| {
         let mut fresh = Helper::new().aws(&aws).aws_config(config);
         fresh.write("token", "MARKED-WEB-IDENTITY");
+        let login = "{\"startUrl\":\"https://start.example.com\",\"region\":\"us-west-2\",\"accessToken\":\"MARKED-ACCESS\",\"expiresAt\":\"2099-01-01T00:00:00Z\"}";
+        fresh.write(&format!(".aws/sso/cache/{}.json", sha1("https://start.example.com")), login);
         for (name, value) in variables {
             fresh = fresh.env(name, *value);
         }
@@ -136,7 +139,8 @@ fn no_secret_is_ever_written() {
         ("AWS_ROLE_ARN", "arn:aws:iam::123456789012:role/web"),
     ];
     let container_uri = format!("{}/credentials?id=MARKED-QUERY", aws.url());
-    let sources: [&[(&str, &str)]; 8] = [
+    let imds = aws.url();
+    let sources: [&[(&str, &str)]; 10] = [
         &[
             ("AWS_ACCESS_KEY_ID", "AKIAENV"),
             ("AWS_SECRET_ACCESS_KEY", "MARKED-ENV-SECRET"),
@@ -152,6 +156,8 @@ fn no_secret_is_ever_written() {
             ("AWS_CONTAINER_AUTHORIZATION_TOKEN", "MARKED-CONTAINER"),
         ],
         &[("AWS_PROFILE", "keys"), ("AWS_ENDPOINT_URL", &url)],
+        &[("AWS_PROFILE", "sso")],
+        &[("AWS_EC2_METADATA_SERVICE_ENDPOINT", &imds), ("AWS_EC2_METADATA_DISABLED", "false")],
     ];
     let mut logged = 0;
     for variables in sources {
@@ -187,12 +193,19 @@ fn search_files(helper: &Helper) -> usize {
     let mut found = 0;
     for name in ["log", "log.old"] {
         if let Ok(text) = fs::read_to_string(Path::new(helper.home()).join(name)) {
-            let token = ["MARKED", "QVdTO", "\"token\"", "authorizationToken", "Basic ", "Credential=AKIA"];
-            for secret in token {
+            // The last ones are words that stand around secrets in what the SDK prints.
+            let around = ["\"token\"", "authorizationToken", "authorization_token", "Basic ", "Credential=", "Bearer"];
+            for secret in ["MARKED", "QVdTO"].into_iter().chain(around) {
                 assert!(!text.contains(secret), "{secret} in the log: {text}");
             }
             found += text.len();
         }
     }
     found
+}
+
+/// As `sha1sum` has it: how the AWS CLI names the file of an SSO login.
+fn sha1(text: &str) -> String {
+    let digest = ring::digest::digest(&ring::digest::SHA1_FOR_LEGACY_USE_ONLY, text.as_bytes());
+    digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -132,3 +132,25 @@ fn clear_of_a_name_that_is_not_ecr_is_refused() {
     assert_eq!(outcome.code, Some(1));
     assert!(outcome.line().contains("ghcr.io"), "{outcome:?}");
 }
+
+/// util-linux's script(1) gives the command a terminal; where it is missing there is nothing to show.
+#[cfg(target_os = "linux")]
+#[test]
+fn colours_are_for_a_terminal_and_no_color_turns_them_off() {
+    let aws = FakeAws::start();
+    let helper = Helper::new().aws(&aws).keys("AKIACOLOUR").env("TERM", "xterm");
+    warm(&helper, &[REGISTRY]);
+    let line = format!("{} status", support::binary().display());
+    let shown = |helper: Helper| {
+        let helper = helper.program("/usr/bin/script");
+        let outcome = helper.run(["-qec", line.as_str(), "/dev/null"], "");
+        (outcome.stdout, helper.program(support::binary()))
+    };
+    if !std::path::Path::new("/usr/bin/script").exists() {
+        return;
+    }
+    let (text, helper) = shown(helper);
+    assert!(text.contains(REGISTRY) && text.contains("\u{1b}[1m"), "{text:?}");
+    let (text, _) = shown(helper.env("NO_COLOR", "1"));
+    assert!(text.contains(REGISTRY) && !text.contains('\u{1b}'), "{text:?}");
+}

@@ -210,3 +210,38 @@ fn content(path: &Path) -> Result<Option<Vec<u8>>, FileError> {
     }
     Ok(Some(content))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_somebody_else_wrote_meanwhile_is_left_alone() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("config.json");
+        fs::write(&path, "{}").unwrap();
+        let original = Original::read(&path).unwrap();
+        fs::write(&path, "{\"auths\":{}}").unwrap();
+        assert!(matches!(original.replace(b"ours"), Err(FileError::Changed { .. })));
+        assert_eq!(fs::read_to_string(&path).unwrap(), "{\"auths\":{}}");
+        fs::remove_file(&path).unwrap();
+        assert!(matches!(original.replace(b"ours"), Err(FileError::Changed { .. })));
+        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 0, "no temporary file is left");
+    }
+
+    #[test]
+    fn what_stands_in_the_way_of_the_temporary_file_is_no_way_out() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("config.json");
+        let victim = directory.path().join("victim");
+        fs::write(&victim, "precious").unwrap();
+        let temporary = directory.path().join(format!(".config.json.{}.tmp", std::process::id()));
+        #[cfg(unix)]
+        std::os::unix::fs::symlink(&victim, &temporary).unwrap();
+        #[cfg(not(unix))]
+        fs::write(&temporary, "").unwrap();
+        Original::read(&path).unwrap().replace(b"ours").unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), "ours");
+        assert_eq!(fs::read_to_string(&victim).unwrap(), "precious");
+    }
+}

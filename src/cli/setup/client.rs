@@ -164,9 +164,7 @@ fn undo(job: &Job<'_>) -> Result<String, SetupError> {
     let (original, document) = read(job)?;
     let registries = job.common.registry.iter().map(|name| host(job, name)).collect::<Result<Vec<_>, _>>()?;
     let undone = backup::undo(&original, &document, &registries)?;
-    let settings = Original::read(&settings_file::path(job.environment)?)?;
-    let settings_text = settings_file::without(&settings, &registries, registries.is_empty())?;
-    let settings = settings.content.as_deref().is_some_and(|old| old != settings_text.as_bytes()).then_some(settings);
+    let settings = undo_settings(job, &registries);
     let path = original.path.display();
     let after = match &undone {
         backup::Undone::Nothing => None,
@@ -174,11 +172,18 @@ fn undo(job: &Job<'_>) -> Result<String, SetupError> {
         backup::Undone::NoFile => Some(Document::empty()),
         backup::Undone::Edited(document) => Some(document.clone()),
     };
-    let settings = settings.map(|file| (file, settings_text));
+    let (settings, left) = match settings {
+        Ok(settings) => (settings, None),
+        Err(error) => (None, Some(error)),
+    };
     if job.common.dry_run {
         return Ok(preview(&original, &document, after.as_ref(), settings.as_ref()));
     }
     let mut report = String::new();
+    // What is wrong with our own file must not keep anybody from getting theirs back.
+    if let Some(error) = left {
+        let _ = writeln!(report, "our settings file is left as it is: {error}");
+    }
     let copy = backup::path(&original.path);
     match undone {
         backup::Undone::Nothing => {
@@ -206,6 +211,14 @@ fn undo(job: &Job<'_>) -> Result<String, SetupError> {
         let _ = writeln!(report, "{}: what setup put in is out", file.path.display());
     }
     Ok(report)
+}
+
+/// Our settings file and its text without what `setup` put in; `None` where there is nothing of it.
+fn undo_settings(job: &Job<'_>, registries: &[String]) -> Result<Option<(Original, String)>, SetupError> {
+    let file = Original::read(&settings_file::path(job.environment)?)?;
+    let text = settings_file::without(&file, registries, registries.is_empty())?;
+    let changed = file.content.as_deref().is_some_and(|old| old != text.as_bytes());
+    Ok(changed.then_some((file, text)))
 }
 
 fn read(job: &Job<'_>) -> Result<(Original, Document), SetupError> {

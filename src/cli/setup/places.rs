@@ -7,10 +7,15 @@ use std::path::PathBuf;
 
 use crate::environment::Environment;
 
+/// `HOME`, else the passwd entry's, as both clients have it.
+fn home(environment: &Environment) -> Option<PathBuf> {
+    environment.home().or_else(crate::user::passwd_home)
+}
+
 /// The file that docker reads.
 pub fn docker(environment: &Environment) -> Option<PathBuf> {
     let directory = environment.var_os("DOCKER_CONFIG").map(PathBuf::from);
-    Some(directory.or_else(|| Some(environment.home()?.join(".docker")))?.join("config.json"))
+    Some(directory.or_else(|| Some(home(environment)?.join(".docker")))?.join("config.json"))
 }
 
 /// The files that podman, buildah and skopeo read, in their order; docker's own is the last.
@@ -35,7 +40,7 @@ pub fn podman_kept(environment: &Environment) -> Option<PathBuf> {
         return Some(PathBuf::from(named));
     }
     let named = environment.var_os("XDG_CONFIG_HOME").map(PathBuf::from);
-    let directory = named.or_else(|| Some(environment.home()?.join(".config")))?;
+    let directory = named.or_else(|| Some(home(environment)?.join(".config")))?;
     Some(directory.join("containers").join("auth.json"))
 }
 
