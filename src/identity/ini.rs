@@ -41,7 +41,7 @@ pub(super) enum Group {
     Misspelled,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 struct Section<'a> {
     group: Group,
     name: &'a str,
@@ -54,6 +54,13 @@ pub(super) struct Sections<'a> {
     list: Vec<Section<'a>>,
     /// There is a `[profile default]`, so `[default]` counts for nothing.
     default_is_prefixed: bool,
+}
+
+impl std::fmt::Debug for Section<'_> {
+    /// Without the body: it may hold keys.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{:?} {}", self.group, self.name)
+    }
 }
 
 /// Keys (in lower case) and values of one or more sections, in the order of the file.

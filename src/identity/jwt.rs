@@ -9,7 +9,6 @@ use serde::de::{self, Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor}
 use serde_json::Value;
 
 /// The claims of a token that name a principal, and when the token ends.
-#[derive(Debug)]
 pub(super) struct Claims {
     /// `iss`.
     pub issuer: String,

@@ -236,10 +236,15 @@ fn keys_of(world: &World<'_>, profile: &Profile<'_>) -> Result<Option<Source>, I
     let secret = profile.get("aws_secret_access_key");
     let session_token = profile.get("aws_session_token");
     let owned = |value: &str| Secret::new(value.to_owned());
+    let half = |missing: &str| IdentityError::InvalidProfile {
+        profile: plain(&profile.name),
+        path: world.files.path_of_keys(&profile.name).to_owned(),
+        reason: format!("has no {missing}"),
+    };
     match (id, secret) {
         (None, None) if session_token.is_none() => Ok(None),
-        (None, _) => Err(world.invalid(profile, "has no aws_access_key_id".into())),
-        (_, None) => Err(world.invalid(profile, "has no aws_secret_access_key".into())),
+        (None, _) => Err(half("aws_access_key_id")),
+        (_, None) => Err(half("aws_secret_access_key")),
         (Some(id), Some(secret)) => {
             Ok(Some(Source::Keys { id: owned(id), secret: owned(secret), session_token: session_token.map(owned) }))
         }

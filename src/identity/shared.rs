@@ -25,7 +25,6 @@ struct Text {
 }
 
 /// The two files, taken apart.
-#[derive(Debug)]
 pub(super) struct SharedFiles<'a> {
     config: Sections<'a>,
     credentials: Sections<'a>,
@@ -36,7 +35,6 @@ pub(super) struct SharedFiles<'a> {
 }
 
 /// A profile, or an `sso-session` section: its properties, the credentials file's after the config file's.
-#[derive(Debug)]
 pub(super) struct Profile<'a> {
     /// Its name, without `profile`.
     pub name: Cow<'a, str>,
@@ -133,6 +131,15 @@ impl<'a> SharedFiles<'a> {
         let configured = self.config.profile(&name, &mut properties);
         let known = self.credentials.profile(&name, &mut properties);
         (configured || known).then_some(Profile { name, properties })
+    }
+
+    /// The file in which the static keys of the profile `name` are to be mended.
+    pub(super) fn path_of_keys(&self, name: &str) -> &'a Path {
+        if self.credentials.profile_names().any(|known| known == name) {
+            self.credentials_path
+        } else {
+            self.config_path
+        }
     }
 
     /// The section `[sso-session name]`.

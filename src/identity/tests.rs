@@ -206,6 +206,16 @@ fn a_file_that_is_a_directory_or_not_utf8_is_an_error_that_names_it() {
 }
 
 #[test]
+fn half_a_pair_of_keys_in_a_file_is_an_error_that_names_the_file_it_is_in() {
+    let half = "[default]\naws_access_key_id = AKIA\n";
+    for (home, file) in [(Home::new(half, ""), "config"), (Home::new("", half), "credentials")] {
+        let path = home.path().join(".aws").join(file);
+        let expected = format!("profile default in {}: has no aws_secret_access_key", path.display());
+        assert_eq!(home.error(), expected);
+    }
+}
+
+#[test]
 fn roles_are_chained_from_the_profile_in_force_down_to_keys() {
     let home = Home::new(
         "[profile a]\nrole_arn = arn:aws:iam::1:role/a\nsource_profile = b\nexternal_id = e\nrole_session_name = s\n\
