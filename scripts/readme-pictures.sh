@@ -6,7 +6,8 @@ cd "$(dirname "$0")/.."
 
 pictures=$(mktemp -d)
 trap 'rm -rf -- "$pictures"' EXIT
-E2E_PICTURES=$pictures tests/e2e/run.sh "$@" | tail -n 1
+# Another case may fail for reasons of its own; what counts here is that the pictures were made.
+E2E_PICTURES=$pictures tests/e2e/run.sh "$@" | tail -n 1 || true
 
 for name in status doctor; do
     [ -s "$pictures/$name" ] || { echo "readme-pictures: no picture of $name was made" >&2; exit 1; }

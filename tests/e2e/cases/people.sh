@@ -1,9 +1,9 @@
 # What people type: doctor walks the whole way to the registry and back, status shows what is kept.
 # shellcheck shell=bash
 
-# kept NAME: keeps the last check's output for scripts/readme-pictures.sh.
+# kept NAME: keeps the last check's output for scripts/readme-pictures.sh, with a person's paths for this run's.
 kept() {
-    [ -z "${E2E_PICTURES-}" ] || sed -e "s|$HOME|~|g" -e "s|$work|/tmp|g" "$log/out" >"$E2E_PICTURES/$1"
+    [ -z "${E2E_PICTURES-}" ] || sed -e "s|$HOME|~|g" -e "s|$work/cache-dated|~/.cache|g" -e "s|$work/bin|/usr/local/bin|g" "$log/out" >"$E2E_PICTURES/$1"
 }
 
 new_home
