@@ -20,6 +20,8 @@ const WRAPPED_TOKEN: &str = "QVdTOmEtdG9rZW4tbWFkZS1ieS10aGUtZGVtbw==";
 const TOKEN: &str = "a-token-made-by-the-demo";
 /// ECR's tokens live for 12 hours.
 const LIFE: Duration = Duration::from_secs(12 * 60 * 60);
+/// A warm call is so short that one run says more of the machine's other work than of the helper.
+const WARM_RUNS: usize = 9;
 
 fn main() -> ExitCode {
     let Some(helper) = std::env::args_os().nth(1).map(PathBuf::from) else {
@@ -48,9 +50,15 @@ fn show(helper: &Path, home: &Path) -> Result<(), Wrong> {
         cold.ms()
     );
 
-    let warm = get(helper, home, &ecr)?;
-    warm.must_be(warm.answered() && warm.calls == 0, "the same token without a call")?;
-    println!("  warm     {:>7.1} ms   no call; answered from the cache", warm.ms());
+    let mut times = Vec::new();
+    for _ in 0..WARM_RUNS {
+        let warm = get(helper, home, &ecr)?;
+        warm.must_be(warm.answered() && warm.calls == 0, "the same token without a call")?;
+        times.push(warm.ms());
+    }
+    times.sort_by(f64::total_cmp);
+    let median = times.get(times.len() / 2).copied().unwrap_or_default();
+    println!("  warm     {median:>7.1} ms   no call; answered from the cache (median of {WARM_RUNS})");
 
     ecr.refuses.store(true, Ordering::SeqCst);
     let failing = get(helper, &home.join("somebody-else"), &ecr)?;
