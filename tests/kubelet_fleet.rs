@@ -5,41 +5,30 @@ mod kubelet;
 #[path = "../examples/fleet/simulation.rs"]
 mod simulation;
 mod support;
+#[path = "../examples/fleet/table.rs"]
+mod table;
 
 use std::time::{Duration, Instant};
 
 use kubelet::{Plugin, V1};
 use simulation::{Fleet, Plugin as Policy, run};
 use support::{FakeAws, REGISTRY, Service};
+use table::fleet;
 
 const HOUR: i64 = 3_600_000;
-
-const FLEET: Fleet = Fleet {
-    nodes: 1_000,
-    images: 30,
-    parallel: true,
-    boot: 1_000,
-    life: 48 * HOUR,
-    pull_every: 60_000,
-    token: 12 * 3600,
-    latency: 50,
-    warm: None,
-    rate: 20.0,
-    burst: 200.0,
-};
 
 #[test]
 fn a_thousand_nodes_boot_together_and_no_pull_fails_then_or_later() {
     for seed in 1..=5 {
-        let result = run(Policy::Ours, FLEET, seed);
+        let result = run(Policy::Ours, fleet(1_000), seed);
         assert_eq!((result.served, result.failed_at_boot, result.failed_later), (1_000, 0, 0), "{result:?}");
     }
 }
 
 #[test]
 fn ten_thousand_nodes_that_warm_first_boot_as_fast_as_the_bucket_allows() {
-    let fleet = Fleet { nodes: 10_000, warm: Some(600_000), life: HOUR, ..FLEET };
-    let result = run(Policy::Ours, fleet, 1);
+    let warmed = Fleet { warm: Some(600_000), life: HOUR, ..fleet(10_000) };
+    let result = run(Policy::Ours, warmed, 1);
     assert_eq!((result.served, result.failed_at_boot), (10_000, 0), "{result:?}");
     // (10,000 - 200) / 20 a second.
     assert!(result.last < 500_000, "{result:?}");
@@ -47,8 +36,8 @@ fn ten_thousand_nodes_that_warm_first_boot_as_fast_as_the_bucket_allows() {
 
 #[test]
 fn refreshes_do_not_come_in_a_wave() {
-    let result = run(Policy::Ours, FLEET, 1);
-    let peer = run(Policy::Peer, Fleet { parallel: false, ..FLEET }, 1);
+    let result = run(Policy::Ours, fleet(1_000), 1);
+    let peer = run(Policy::Peer, Fleet { parallel: false, ..fleet(1_000) }, 1);
     assert!(result.peaks.len() > 4, "{result:?}");
     for (refresh, peak) in result.peaks.iter().enumerate().skip(1) {
         assert!(*peak <= 10, "refresh {refresh}: {peak} calls in a second of 20 that the bucket allows");
@@ -77,16 +66,15 @@ fn three_hundred_real_processes_agree_with_the_simulation() {
     }
     let calls = aws.calls(Service::Ecr) as f64;
 
-    let fleet = Fleet {
-        nodes: NODES,
+    let scaled = Fleet {
         images: 1,
         boot: i64::try_from(boot.as_millis()).unwrap(),
         life: HOUR,
         rate: RATE,
         burst: BURST,
-        ..FLEET
+        ..fleet(NODES)
     };
-    let simulated = run(Policy::Ours, fleet, 1);
+    let simulated = run(Policy::Ours, scaled, 1);
     assert_eq!((simulated.served, simulated.failed_at_boot), (NODES, 0));
     let expected = Duration::from_millis(simulated.last.unsigned_abs());
     let said = format!("{calls} calls in {last:?}, simulated: {simulated:?}, started within {boot:?}");
@@ -94,4 +82,20 @@ fn three_hundred_real_processes_agree_with_the_simulation() {
     // A loaded machine is slower, never faster: the bucket is the same.
     assert!(last > expected.mul_f64(0.8) && last < expected.mul_f64(1.3) + Duration::from_secs(5), "{said}");
     assert!(calls > simulated.calls as f64 * 0.6 && calls < simulated.calls as f64 * 1.5, "{said}");
+}
+
+#[test]
+fn the_table_of_the_documents_is_what_the_simulation_prints() {
+    let document = include_str!("../docs/kubernetes.md");
+    assert!(document.contains(table::HEAD));
+    for nodes in table::SIZES {
+        // The largest fleet takes a minute without optimisation; the example makes its rows.
+        if nodes > 1_000 {
+            continue;
+        }
+        for (row, as_promised) in table::rows(nodes) {
+            assert!(as_promised, "{row}");
+            assert!(document.contains(&row), "docs/kubernetes.md lacks {row}");
+        }
+    }
 }
