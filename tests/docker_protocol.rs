@@ -308,3 +308,26 @@ fn a_crash_leaves_no_core_and_nobody_may_look_in() {
         eprintln!("this system dumps no cores at all: the test above shows nothing here");
     }
 }
+
+/// Only root can make a file that runs with another user's rights.
+#[cfg(target_os = "linux")]
+#[test]
+fn with_rights_that_the_caller_lacks_it_refuses() {
+    use std::os::unix::fs::{PermissionsExt, chown};
+    if !rustix::process::geteuid().is_root() {
+        eprintln!("skipped: only root can set up a setuid file of another user");
+        return;
+    }
+    const NOBODY: u32 = 65534;
+    let helper = Helper::new();
+    let program = helper.home().join("docker-credential-ecr-login");
+    std::fs::copy(support::binary(), &program).unwrap();
+    std::fs::set_permissions(helper.home(), std::fs::Permissions::from_mode(0o755)).unwrap();
+    for (user, group, mode) in [(Some(NOBODY), None, 0o4755), (None, Some(NOBODY), 0o2755)] {
+        chown(&program, user.or(Some(0)), group.or(Some(0))).unwrap();
+        std::fs::set_permissions(&program, std::fs::Permissions::from_mode(mode)).unwrap();
+        let outcome = Helper::new().program(&program).get(REGISTRY);
+        assert_eq!((outcome.code, outcome.stdout.as_str()), (Some(1), ""), "{outcome:?}");
+        assert!(outcome.line().contains("refuses to run with rights that its caller lacks"), "{outcome:?}");
+    }
+}
