@@ -36,6 +36,15 @@ fn stderr_says_what_happened_at_the_level_asked_for() {
 }
 
 #[test]
+fn a_hit_is_told_from_a_miss() {
+    let aws = FakeAws::start();
+    let helper = Helper::new().aws(&aws).keys("AKIALOG").env("ECR_LOGIN_LOG", "info");
+    let (miss, hit) = (helper.get(REGISTRY).stderr, helper.get(REGISTRY).stderr);
+    assert!(miss.contains("outcome=Miss") && miss.contains("ECR gave a token"), "{miss}");
+    assert!(hit.contains("outcome=Serve") && !hit.contains("ECR gave a token"), "{hit}");
+}
+
+#[test]
 fn a_failure_is_a_warning() {
     let aws = FakeAws::start();
     aws.fail(Service::Ecr, Fault::NoData);

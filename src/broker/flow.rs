@@ -71,7 +71,15 @@ impl<W: World> Flow<'_, W> {
     fn cached(&self, asker: &Asker<'_, W::Who>) -> Result<Step<W::Who>, Failure> {
         let own = asker.cache.read(&asker.fingerprint, self.host);
         let now = self.world.now();
-        match own.as_ref().map_or(Verdict::Miss, |own| own.times.judge(now)) {
+        let verdict = own.as_ref().map_or(Verdict::Miss, |own| own.times.judge(now));
+        tracing::info!(
+            registry = self.host,
+            identity = own.as_ref().map_or("", |own| own.label.as_str()),
+            seconds_left = own.as_ref().map_or(0, |own| own.times.expires_at.saturating_sub(now / 1000)),
+            outcome = ?verdict,
+            "looked into the cache"
+        );
+        match verdict {
             Verdict::Serve => Ok(Step::Done(answer(own, Vec::new())?)),
             Verdict::Miss => self.flight(asker, None, self.deadline),
             Verdict::ServeAndRefresh | Verdict::WaitForFresh(_) => self.ageing(asker, own, now),
