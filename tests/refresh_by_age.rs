@@ -215,3 +215,36 @@ fn on_disk_now() -> i64 {
     use std::time::{SystemTime, UNIX_EPOCH};
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs() as i64
 }
+
+#[test]
+fn a_service_accounts_token_is_refreshed_in_the_foreground() {
+    let aws = FakeAws::start();
+    let helper = Helper::new().aws(&aws).env("AWS_REGION", "eu-west-1");
+    let part = |claims: &str| {
+        let text = aws_smithy_types::base64::encode(claims);
+        text.trim_end_matches('=').replace('+', "-").replace('/', "_")
+    };
+    let claims = format!(
+        r#"{{"iss":"https://oidc.example","aud":["sts.amazonaws.com"],"sub":"system:serviceaccount:a:b","exp":{},
+        "kubernetes.io":{{"namespace":"a","serviceaccount":{{"name":"b","uid":"1-2-3"}}}}}}"#,
+        on_disk_now() + 100 * HOUR
+    );
+    let token = format!("{}.{}.c2ln", part(r#"{"alg":"RS256"}"#), part(&claims));
+    let request = format!(
+        r#"{{"apiVersion":"credentialprovider.kubelet.k8s.io/v1","kind":"CredentialProviderRequest",
+        "image":"{REGISTRY}/app:1","serviceAccountToken":"{token}",
+        "serviceAccountAnnotations":{{"eks.amazonaws.com/ecr-role-arn":"arn:aws:iam::123456789012:role/pull"}}}}"#
+    );
+    let password = || {
+        let answer = helper.run(["kubelet"], &request);
+        assert_eq!((answer.code, answer.stderr.as_str()), (Some(0), ""), "{answer:?}");
+        let response: serde_json::Value = serde_json::from_str(&answer.stdout).unwrap();
+        support::Token::of_password(response["auth"][REGISTRY]["password"].as_str().unwrap())
+    };
+    let first = password();
+    assert_eq!((password(), aws.calls(Service::Ecr)), (first.clone(), 1));
+    age(&helper, 8 * HOUR);
+    assert!(password().serial > first.serial, "this very call has the new one");
+    assert!(refreshing(&helper).is_none());
+    assert_eq!((aws.calls(Service::Ecr), aws.calls(Service::Sts)), (2, 2));
+}
