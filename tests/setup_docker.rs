@@ -536,3 +536,28 @@ fn docker_config_and_file_name_another_place() {
     assert!(Path::new(&home.path("here.json")).exists());
     assert!(!home.config().exists());
 }
+
+#[test]
+fn a_profile_speaks_for_registries_that_are_named_never_for_all_that_are_found() {
+    let home = Home::with(b"{}");
+    for arguments in
+        [&["--profile", "prod"][..], &["--store", "--profile", "prod"], &["--store", "--registry", REGISTRY]]
+    {
+        let output = home.run(arguments);
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}");
+    }
+    assert_eq!(home.read(), "{}");
+    assert!(!home.settings().exists());
+}
+
+#[test]
+fn a_broken_settings_file_does_not_keep_the_clients_file_from_being_given_back() {
+    let home = Home::with(b"{\"auths\":{}}");
+    home.done(&["--registry", REGISTRY]);
+    fs::create_dir_all(home.path(".config/ecr-login")).unwrap();
+    fs::write(home.settings(), "broken").unwrap();
+    let said = home.done(&["--undo"]);
+    assert!(said.contains("left as it is"), "{said}");
+    assert_eq!(home.read(), "{\"auths\":{}}");
+    assert_eq!(fs::read_to_string(home.settings()).unwrap(), "broken");
+}

@@ -73,7 +73,7 @@ pub struct SetupDocker {
     #[command(flatten)]
     pub common: SetupCommon,
     /// Become docker's store for every registry; the store of before goes on serving those that are not ECR
-    #[arg(long, conflicts_with = "registry")]
+    #[arg(long, conflicts_with_all = ["registry", "profile", "role_arn"])]
     pub store: bool,
 }
 
@@ -96,10 +96,10 @@ pub struct SetupCommon {
     #[arg(long, value_name = "FILE")]
     pub file: Option<PathBuf>,
     /// Let this AWS profile speak for the registries (written to our own settings file)
-    #[arg(long, value_name = "PROFILE", conflicts_with = "undo")]
+    #[arg(long, value_name = "PROFILE", requires = "registry", conflicts_with = "undo")]
     pub profile: Option<String>,
     /// Let this IAM role speak for the registries (written to our own settings file)
-    #[arg(long, value_name = "ARN", conflicts_with = "undo")]
+    #[arg(long, value_name = "ARN", requires = "registry", conflicts_with = "undo")]
     pub role_arn: Option<String>,
     /// Take old logins to ECR out of the file's auths
     #[arg(long, conflicts_with = "undo")]
