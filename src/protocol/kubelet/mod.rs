@@ -18,8 +18,8 @@ mod request;
 mod response;
 mod service_account;
 
-pub use request::ROLE_ANNOTATION;
-use request::Request;
+pub use request::Request;
+pub use request::{ROLE_ANNOTATION, RequestError, Version};
 pub use response::cache_duration;
 
 use super::{output, stdin};
