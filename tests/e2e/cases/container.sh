@@ -6,7 +6,8 @@ if have buildah && have runc; then
     check "container: builds from scratch" buildah bud -q -f "$top/packaging/Containerfile" -t ecr-login "$work/bin"
     container=$(buildah from ecr-login)
     answer=$(echo "$registry" | timeout 60 buildah run --runtime runc --network host --isolation oci \
-        --env AWS_ACCESS_KEY_ID --env AWS_SECRET_ACCESS_KEY --env AWS_ENDPOINT_URL --env AWS_EC2_METADATA_DISABLED \
+        --env "AWS_ACCESS_KEY_ID=$AWS_ACCESS_KEY_ID" --env "AWS_SECRET_ACCESS_KEY=$AWS_SECRET_ACCESS_KEY" \
+        --env "AWS_ENDPOINT_URL=$AWS_ENDPOINT_URL" --env AWS_EC2_METADATA_DISABLED=true \
         "$container" /docker-credential-ecr-login get 2>"$log/out")
     same "container: get answers in an image that holds nothing else" "$account-auth-token" \
         "$(sed -n 's/.*"Secret":"\([^"]*\)".*/\1/p' <<<"$answer")"
