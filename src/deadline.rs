@@ -2,6 +2,9 @@
 
 use std::time::{Duration, Instant};
 
+/// The longest limit: a day. What is added to it always is a moment that the clock can tell.
+const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
+
 /// The moment at which the whole call must have answered.
 #[derive(Clone, Copy, Debug)]
 pub struct Deadline {
@@ -10,10 +13,10 @@ pub struct Deadline {
 }
 
 impl Deadline {
-    /// A deadline `limit` from now.
+    /// A deadline `limit` from now, or a day from now if that is earlier.
     pub fn within(limit: Duration) -> Self {
         let start = Instant::now();
-        Self { start, end: start + limit }
+        Self { start, end: start + limit.min(LONGEST) }
     }
 
     /// What is left; zero once the deadline has passed.
@@ -33,11 +36,11 @@ impl Deadline {
 
     /// The same deadline, or one `limit` from now if that is earlier.
     pub fn at_most(&self, limit: Duration) -> Self {
-        Self { start: self.start, end: self.end.min(Instant::now() + limit) }
+        Self { start: self.start, end: self.end.min(Instant::now() + limit.min(LONGEST)) }
     }
 
-    /// The same deadline, `by` later.
+    /// The same deadline, `by` later, a day at most.
     pub fn extended(&self, by: Duration) -> Self {
-        Self { start: self.start, end: self.end + by }
+        Self { start: self.start, end: self.end + by.min(LONGEST) }
     }
 }

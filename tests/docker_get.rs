@@ -114,6 +114,16 @@ fn a_limit_that_is_no_positive_number_is_named() {
 }
 
 #[test]
+fn a_limit_longer_than_any_clock_can_tell_is_a_limit() {
+    let aws = FakeAws::start();
+    for text in ["1e10", "9.3e18", "1e19"] {
+        let helper = Helper::new().aws(&aws).keys("AKIATEST").env("ECR_LOGIN_TIMEOUT", text);
+        helper.get(REGISTRY).token();
+        helper.get("docker.io").assert_not_found();
+    }
+}
+
+#[test]
 fn strict_puts_the_reason_where_clients_stop() {
     let aws = FakeAws::start();
     aws.fail(Service::Ecr, Fault::access_denied());
