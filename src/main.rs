@@ -25,6 +25,9 @@ fn run(started: start::Started) -> ExitCode {
     let mut arguments = std::env::args_os();
     let name = arguments.next().unwrap_or_default();
     let arguments: Vec<OsString> = arguments.collect();
+    if arguments.first().is_some_and(|action| action == broker::REFRESH_ACTION) {
+        start::close_inherited_files();
+    }
     let environment = Environment::of_process();
     let is_plugin = is_plugin(&name);
     let program = if is_plugin { kubelet::PLUGIN } else { docker::PROGRAM };

@@ -19,8 +19,16 @@ pub struct Started {
 }
 
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
+pub use c_main::close_inherited_files;
+
+/// Elsewhere the files that a caller leaves open for its children stay as they are.
+#[cfg(not(all(target_os = "linux", target_env = "gnu")))]
+pub fn close_inherited_files() {}
+
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
 mod c_main {
-    // The one place of the program with `unsafe`: the name `main` must be exported for C, and `signal` is a C function.
+    // The one place of the program with `unsafe`: the name `main` must be exported for C, and `signal` and `syscall`
+    // are C functions.
     #![allow(unsafe_code)]
 
     use std::fs::OpenOptions;
@@ -45,6 +53,15 @@ mod c_main {
         let delivered = std::io::stdout().flush().is_ok();
         let number = (0..=u8::MAX).find(|number| ExitCode::from(*number) == code).unwrap_or(1);
         i32::from(if delivered { number } else { number.max(1) })
+    }
+
+    /// Closes every file above the standard streams, for a process that outlives its caller: somebody may wait for
+    /// the end of a pipe. To be called before a file of our own is open. A kernel that is too old to know how (before
+    /// Linux 5.9) leaves them open.
+    pub fn close_inherited_files() {
+        const FIRST: libc::c_uint = 3;
+        // SAFETY: nothing in this process owns a descriptor above stderr's yet, and no other thread exists.
+        unsafe { libc::syscall(libc::SYS_close_range, FIRST, libc::c_uint::MAX, 0 as libc::c_uint) };
     }
 
     /// Opens the null device in the place of each standard stream that we were started without, and says whether

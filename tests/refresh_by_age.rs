@@ -5,11 +5,12 @@
 mod on_disk;
 mod support;
 
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use ecr_login::broker::policy::Times;
 use on_disk::{HOUR, age, change, entries, eventually, names};
-use support::{FakeAws, Fault, Helper, REGISTRY, Service};
+use support::{FakeAws, Fault, Helper, REGISTRY, Running, Service};
 
 const OTHER: &str = "210987654321.dkr.ecr.eu-west-1.amazonaws.com";
 
@@ -52,8 +53,14 @@ fn in_the_second_half_nobody_waits_for_the_refresh_which_leads_its_own_session_a
     let helper = helper.env("ECR_LOGIN_TIMEOUT", "4");
     age(&helper, 8 * HOUR);
     aws.fail(Service::Ecr, Fault::Hang);
-    // The pipes of this `get` close with it: the other process has none of them.
-    assert_eq!(helper.get(REGISTRY).token().serial, serial);
+    // The pipes of this `get` close with it: the other process has none of them. Nor has it a file of a caller that
+    // leaves its own open for whom it starts, as shells do.
+    let get = helper.command(["get"]);
+    let mut shell = Command::new("/bin/sh");
+    shell.args(["-c", "exec \"$0\" get 7</etc/passwd"]).arg(get.get_program());
+    shell.env_clear().envs(get.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    shell.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    assert_eq!(Running::start(shell, REGISTRY.as_bytes()).wait().token().serial, serial);
     eventually("the refresh asks", || aws.calls(Service::Ecr) >= 2);
     let Some(process) = refreshing(&helper) else { panic!("no process that refreshes") };
     let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap();
@@ -62,6 +69,10 @@ fn in_the_second_half_nobody_waits_for_the_refresh_which_leads_its_own_session_a
     for stream in 0..3 {
         let to = std::fs::read_link(format!("/proc/{process}/fd/{stream}")).unwrap();
         assert_eq!(to.to_str(), Some("/dev/null"), "stream {stream}");
+    }
+    for file in std::fs::read_dir(format!("/proc/{process}/fd")).unwrap() {
+        let to = std::fs::read_link(file.unwrap().path()).unwrap_or_default();
+        assert_ne!(to.to_str(), Some("/etc/passwd"), "a file of the caller's");
     }
     eventually("the deadline ends it", || refreshing(&helper).is_none());
 }
