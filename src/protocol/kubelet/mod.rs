@@ -58,9 +58,9 @@ pub fn run(environment: Environment) -> ExitCode {
 
 fn settle(environment: Environment) -> Result<(), Failure> {
     let settings = Settings::load(&environment);
-    let limit = settings::limit(&environment, settings.as_ref().ok(), LIMIT)?;
-    let deadline = Deadline::within(limit.min(LONGEST_LIMIT));
-    let (bytes, warnings) = answer(environment, settings, deadline)?;
+    let limit = settings::limit(&environment, settings.as_ref().ok(), LIMIT);
+    let deadline = Deadline::within(limit.as_ref().map_or(LIMIT, |limit| (*limit).min(LONGEST_LIMIT)));
+    let (bytes, warnings) = answer(environment, settings, limit.err(), deadline)?;
     for warning in &warnings {
         output::complain(PLUGIN, warning);
     }
@@ -71,9 +71,11 @@ fn settle(environment: Environment) -> Result<(), Failure> {
 /// The response's bytes, and lines for stderr.
 type Delivery = (Zeroizing<Vec<u8>>, Vec<String>);
 
+/// `wrong_limit` fails the images that are ECR's, and no others.
 fn answer(
     environment: Environment,
     settings: Result<Settings, SettingsError>,
+    wrong_limit: Option<Failure>,
     deadline: Deadline,
 ) -> Result<Delivery, Failure> {
     let input = stdin::read(LONGEST_REQUEST, deadline).map_err(|error| Failure::new(Kind::Other, error.to_string()))?;
@@ -87,6 +89,9 @@ fn answer(
     let Some(target) = settings.target(registry).filter(|target| !target.speaker.anonymous) else {
         return nothing(&request, Vec::new());
     };
+    if let Some(failure) = wrong_limit {
+        return Err(failure);
+    }
     let named = |failure: Failure| Failure { what: format!("{registry}: {}", failure.what), ..failure };
     let service_account = service_account::of(&request, &environment)
         .map_err(|error| named(Failure::new(Kind::Credentials, error.to_string())))?;
