@@ -158,7 +158,9 @@ fn a_directory_that_others_could_have_written_is_not_used_and_not_changed() {
         helper.get(REGISTRY).token_with_warning();
         assert_eq!(aws.calls(Service::Ecr), before + 1);
         assert_eq!(helper.run(["erase"], REGISTRY).code, Some(0));
-        assert_eq!(helper.run(["list"], "unused").stdout.trim(), "{}");
+        let list = helper.run(["list"], "unused");
+        assert_eq!((list.code, list.stdout.trim()), (Some(0), "{}"));
+        assert!(list.line().contains(why), "{list:?}");
     }
     let (aws, helper, _) = with_entry();
     for wrong in [0o777, 0o770, 0o702, 0o1777] {

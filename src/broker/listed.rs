@@ -9,9 +9,9 @@ use crate::identity::{Fingerprint, Identity, Wanted};
 use crate::registry::Service;
 use crate::settings::Speaker;
 
-/// The hosts, in order. Neither the network nor a child process is asked.
-pub fn listed(call: &Call) -> Vec<String> {
-    let Some(cache) = Cache::open(&call.environment) else { return Vec::new() };
+/// The hosts, in order, and what of the cache was not trusted. Neither the network nor a child process is asked.
+pub fn listed(call: &Call) -> (Vec<String>, Vec<String>) {
+    let Some(cache) = Cache::open(&call.environment) else { return (Vec::new(), Vec::new()) };
     let since = SystemTime::now().duration_since(UNIX_EPOCH);
     let now = since.map_or(0, |since| Millis::try_from(since.as_millis()).unwrap_or(Millis::MAX));
     // Registries with the same speaker, service and API have the same identity: its files are read once.
@@ -35,5 +35,5 @@ pub fn listed(call: &Call) -> Vec<String> {
         };
         fingerprint.and_then(|of| cache.read(&of, host)).is_some_and(|entry| entry.times.lives(now))
     });
-    hosts
+    (hosts, cache.warnings())
 }

@@ -20,8 +20,9 @@ pub fn list(situation: Situation) -> Reply {
                 Err(error) => lines.push(format!("{}: {error}", Action::List.name())),
             }
         }
-        let ours = broker::listed(&situation.call).into_iter();
-        names.extend(ours.map(|host| (format!("https://{host}"), Value::from("AWS"))));
+        let (ours, warnings) = broker::listed(&situation.call);
+        lines.extend(warnings);
+        names.extend(ours.into_iter().map(|host| (format!("https://{host}"), Value::from("AWS"))));
     }
     let text = format!("{}\n", Value::Object(names));
     lines.into_iter().fold(Reply::of(text), |reply, line| reply.with(Some(line)))
