@@ -179,6 +179,21 @@ fn erase_forgets_the_token_under_every_name_and_identity() {
 }
 
 #[test]
+fn a_token_on_its_way_when_erase_ran_is_not_kept() {
+    let aws = FakeAws::start();
+    let helper = helper(&aws);
+    helper.get(&registry(0)).token();
+    assert_eq!(helper.run(["erase"], registry(0)).code, Some(0));
+    aws.fail(Service::Ecr, Fault::late(1_500));
+    let slow = helper.start(["get"], registry(1));
+    eventually("it asks", || aws.calls(Service::Ecr) == 2);
+    assert_eq!(helper.run(["erase"], registry(1)).code, Some(0));
+    slow.wait().token();
+    helper.get(&registry(1)).token();
+    assert_eq!(aws.calls(Service::Ecr), 3, "asked before erase ran");
+}
+
+#[test]
 fn a_one_shot_refresh_ignores_the_cache_and_replaces_the_entry() {
     let aws = FakeAws::start();
     let helper = helper(&aws);

@@ -167,18 +167,19 @@ impl Cache {
     }
 
     /// Says before and after each round of removals that something was erased, until there is nothing left: a
-    /// copy that another process makes meanwhile is either seen here, or its writer sees what was said.
+    /// copy that another process makes meanwhile is either seen here, or its writer sees what was said. It is said
+    /// also where there is nothing to remove: a token may be on its way.
     fn forget(&self, doomed: impl Fn(&Directory) -> Vec<String>) -> bool {
         const ROUNDS: usize = 16;
         let Some(directory) = self.directory() else { return false };
         let mut any = false;
+        say_erased(directory);
         for _ in 0..ROUNDS {
             sweep::notes_and_remains(directory);
             let doomed = doomed(directory);
             if doomed.is_empty() {
                 break;
             }
-            say_erased(directory);
             any |= doomed.iter().filter(|name| directory.remove(name)).count() > 0;
             say_erased(directory);
         }
