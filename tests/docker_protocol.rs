@@ -141,6 +141,7 @@ fn a_store_that_is_no_login_gets_the_protocols_strings() {
         ("null", "no credentials server URL\n"),
         ("[]", "no credentials server URL\n"),
         ("{}", "no credentials server URL\n"),
+        (r#"["docker.io","AWS","marked-secret"]"#, "no credentials server URL\n"),
         (r#"{"ServerURL":"","Username":"AWS","Secret":"marked-secret"}"#, "no credentials server URL\n"),
         (r#"{"ServerURL":null,"Username":"AWS","Secret":"marked-secret"}"#, "no credentials server URL\n"),
         (r#"{"ServerURL":"docker.io","Secret":"marked-secret"}"#, "no credentials username\n"),
@@ -269,6 +270,23 @@ mod stdin_that_does_not_end {
             assert!((outcome.stdout + &outcome.stderr).contains("stdin did not end within 0.5 s"), "{action}");
         }
     }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_reason_that_nobody_reads_holds_nobody_up() {
+    use std::io::Write;
+
+    let (reader, mut writer) = std::io::pipe().unwrap();
+    rustix::io::ioctl_fionbio(&writer, true).unwrap();
+    while writer.write(&[b'x'; 4096]).is_ok() {}
+    rustix::io::ioctl_fionbio(&writer, false).unwrap();
+    let helper = Helper::new();
+    let mut command = helper.command(["get"]);
+    command.stderr(writer);
+    let outcome = Running::start(command, REGISTRY.as_bytes()).wait();
+    drop(reader);
+    assert_eq!((outcome.code, outcome.stdout.as_str()), (Some(1), NOT_FOUND));
 }
 
 #[test]

@@ -33,6 +33,10 @@ pub fn store(situation: Situation) -> Reply {
         Input::TooLong => return Reply::error("the credentials on stdin are longer than 64 KiB"),
         Input::Failed(error) => return Reply::error(&error.to_string()),
     };
+    if bytes.trim_ascii_start().first() == Some(&b'[') {
+        // serde would take an array for a struct whose fields come in order.
+        return Reply::error(NO_SERVER_URL).with(Some("stdin is not the JSON of a login (a list)".to_owned()));
+    }
     let login: Login = match serde_json::from_slice(&bytes) {
         Ok(login) => login,
         // The parser's own words could quote the secret.
