@@ -94,9 +94,13 @@ impl Roots {
 
 fn add_file(store: &mut RootCertStore, by: &'static str, path: &Path) -> Result<(), Trust> {
     let unreadable = |reason: String| Trust::Unreadable { by, path: path.to_owned(), reason };
-    let size = std::fs::metadata(path).map_err(|e| unreadable(e.to_string()))?.len();
-    if size > LARGEST_BUNDLE {
-        return Err(unreadable(format!("{size} bytes are too many")));
+    let found = std::fs::metadata(path).map_err(|e| unreadable(e.to_string()))?;
+    if !found.is_file() {
+        // A FIFO would hold us up beyond every deadline, and some devices have no end.
+        return Err(unreadable("it is not a regular file".to_owned()));
+    }
+    if found.len() > LARGEST_BUNDLE {
+        return Err(unreadable(format!("{} bytes are too many", found.len())));
     }
     let pem = std::fs::read(path).map_err(|e| unreadable(e.to_string()))?;
     match add_pem(store, &pem) {

@@ -140,6 +140,13 @@ fn a_bundle_that_is_missing_empty_or_rubbish_is_named() {
             assert_eq!(failure.kind, Kind::Settings);
         }
     }
+    let fifo = directory.path().join("fifo");
+    rustix::fs::mkfifoat(rustix::fs::CWD, &fifo, rustix::fs::Mode::from_raw_mode(0o600)).unwrap();
+    for endless in [fifo.to_str().unwrap(), "/dev/zero"] {
+        for variable in ["AWS_CA_BUNDLE", "SSL_CERT_FILE"] {
+            https(&server).with(variable, endless).fails(&["cannot read the CA bundle", endless, "not a regular file"]);
+        }
+    }
     https(&server).with("SSL_CERT_DIR", &missing).fails(&["cannot read the CA bundle", &missing, "SSL_CERT_DIR"]);
 }
 
