@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use on_disk::{HOUR, age, cache, entries, is_root, names};
-use support::{FakeAws, Helper, Outcome, REGISTRY, Running, Service, binary};
+use support::{FakeAws, Fault, Helper, Outcome, REGISTRY, Running, Service, binary};
 
 fn with_entry() -> (FakeAws, Helper, PathBuf) {
     let aws = FakeAws::start();
@@ -245,6 +245,23 @@ fn expired_entries_go_when_something_is_written() {
     helper.get("123456789012.dkr.ecr.us-east-1.amazonaws.com").token();
     assert!(!entry.exists());
     assert_eq!((entries(&helper).len(), aws.calls(Service::Ecr)), (1, 2));
+}
+
+#[test]
+fn old_notes_of_failures_go_though_every_fetch_fails() {
+    let (aws, helper, _) = with_entry();
+    aws.fail(Service::Ecr, Fault::access_denied());
+    let notes = |helper: &Helper| names(&helper.cache()).iter().filter(|name| name.ends_with(".failed")).count();
+    for number in 0..3 {
+        helper.get(&format!("123456789012.dkr.ecr.eu-central-{number}.amazonaws.com")).failure();
+    }
+    assert_eq!(notes(&helper), 3);
+    for name in names(&helper.cache()).iter().filter(|name| name.ends_with(".failed")) {
+        let note = std::fs::File::options().append(true).open(helper.cache().join(name)).unwrap();
+        note.set_modified(std::time::SystemTime::now() - std::time::Duration::from_secs(3_600)).unwrap();
+    }
+    helper.get("123456789012.dkr.ecr.eu-central-9.amazonaws.com").failure();
+    assert_eq!(notes(&helper), 1);
 }
 
 #[test]

@@ -214,6 +214,7 @@ impl Cache {
     /// Leaves word of a failure.
     pub fn write_note(&self, fingerprint: &Fingerprint, note: &Note) {
         if let (Some(directory), Some(bytes)) = (self.writable(), format::write_note(note)) {
+            sweep::old_notes(directory, seconds_now());
             // Without a note the next one asks again: no worse than without a cache.
             let _ = replace::replace(directory, &names::note(fingerprint), &bytes, None);
         }

@@ -23,11 +23,8 @@ pub fn sweep(directory: &Directory, now: i64) {
             } else {
                 live.push((state.modified_at, name));
             }
-        } else if name.ends_with(names::NOTE) || name.ends_with(names::REFRESHING) {
-            let old = directory.state(&name).is_some_and(|state| now.saturating_sub(state.modified_at) > FORGOTTEN);
-            if old {
-                directory.remove(&name);
-            }
+        } else {
+            forget(directory, &name, now);
         }
     }
     if live.len() >= MOST {
@@ -35,6 +32,21 @@ pub fn sweep(directory: &Directory, now: i64) {
         for (_, name) in live.iter().take(live.len() + 1 - MOST) {
             directory.remove(name);
         }
+    }
+}
+
+/// Removes old notes alone: where nothing succeeds, identities that come and go must not fill the disk.
+pub fn old_notes(directory: &Directory, now: i64) {
+    for name in directory.names() {
+        forget(directory, &name, now);
+    }
+}
+
+/// Removes a note or mark that says nothing any more.
+fn forget(directory: &Directory, name: &str, now: i64) {
+    let passing = name.ends_with(names::NOTE) || name.ends_with(names::REFRESHING);
+    if passing && directory.state(name).is_some_and(|state| now.saturating_sub(state.modified_at) > FORGOTTEN) {
+        directory.remove(name);
     }
 }
 
