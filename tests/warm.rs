@@ -81,6 +81,28 @@ fn warm_fetches_in_the_foreground_what_is_in_its_second_half() {
 }
 
 #[test]
+fn warm_fails_where_nothing_can_be_kept() {
+    let aws = FakeAws::start();
+    let off = helper(&aws).env("AWS_ECR_DISABLE_CACHE", "1");
+    let nowhere = helper(&aws).env("AWS_ECR_CACHE_DIR", "/dev/null");
+    let expected = [("AWS_ECR_DISABLE_CACHE", off), ("/dev/null/ecr-login", nowhere)];
+    for (reason, helper) in &expected {
+        let outcome = helper.run(["warm", REGISTRY], "");
+        assert_eq!((outcome.code, outcome.stdout.as_str()), (Some(1), ""), "{outcome:?}");
+        assert!(outcome.line().contains("not kept") && outcome.line().contains(reason), "{outcome:?}");
+    }
+}
+
+#[test]
+fn warm_says_of_a_token_that_our_clock_calls_dead_that_it_is_not_kept() {
+    let aws = FakeAws::start();
+    aws.token_life(-10_000);
+    let outcome = helper(&aws).run(["warm", REGISTRY], "");
+    assert_eq!((outcome.code, outcome.stderr.as_str()), (Some(0), ""), "{outcome:?}");
+    assert!(outcome.stdout.contains("not kept") && !outcome.stdout.contains("warm until"), "{outcome:?}");
+}
+
+#[test]
 fn warm_without_registries_is_a_wrong_use() {
     let outcome = Helper::new().run(["warm"], "");
     assert_eq!(outcome.code, Some(2), "{outcome:?}");

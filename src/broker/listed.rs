@@ -7,13 +7,21 @@ use super::policy::Millis;
 use crate::cache::Cache;
 use crate::identity::{Fingerprint, Identity, Wanted};
 use crate::registry::Service;
-use crate::settings::Speaker;
+use crate::settings::{Speaker, Target};
+
+/// Whether the cache has a token of `target`, for who we are now: what a `get` would be served.
+pub fn keeps(call: &Call, target: &Target) -> bool {
+    let Some(cache) = Cache::open(&call.environment) else { return false };
+    let now = now();
+    let who = Identity::find(&call.environment, Wanted::Speaker(&target.speaker), &target.registry).ok();
+    who.and_then(|who| cache.read(who.fingerprint(now.div_euclid(1_000))?, target.registry.host()))
+        .is_some_and(|entry| entry.times.lives(now))
+}
 
 /// The hosts, in order, and what of the cache was not trusted. Neither the network nor a child process is asked.
 pub fn listed(call: &Call) -> (Vec<String>, Vec<String>) {
     let Some(cache) = Cache::open(&call.environment) else { return (Vec::new(), Vec::new()) };
-    let since = SystemTime::now().duration_since(UNIX_EPOCH);
-    let now = since.map_or(0, |since| Millis::try_from(since.as_millis()).unwrap_or(Millis::MAX));
+    let now = now();
     // Registries with the same speaker, service and API have the same identity: its files are read once.
     let mut known: Vec<((Speaker, Service, String), Option<Fingerprint>)> = Vec::new();
     let mut hosts = cache.registries();
@@ -36,4 +44,9 @@ pub fn listed(call: &Call) -> (Vec<String>, Vec<String>) {
         fingerprint.and_then(|of| cache.read(&of, host)).is_some_and(|entry| entry.times.lives(now))
     });
     (hosts, cache.warnings())
+}
+
+fn now() -> Millis {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    since.map_or(0, |since| Millis::try_from(since.as_millis()).unwrap_or(Millis::MAX))
 }

@@ -16,7 +16,7 @@ use crate::secret::Secret;
 use crate::settings::{Settings, Target};
 
 use self::flow::Flow;
-pub use self::listed::listed;
+pub use self::listed::{keeps, listed};
 pub use self::refresh::ACTION as REFRESH_ACTION;
 pub use self::refresh::run as run_refresh;
 use self::world::Live;

@@ -9,7 +9,9 @@ use time::format_description::well_known::Rfc3339;
 
 use super::arguments::Warm;
 use super::output;
+use crate::broker::policy::Times;
 use crate::broker::{self, Answer, Call, Patience, Question, Wish};
+use crate::cache::Cache;
 use crate::deadline::Deadline;
 use crate::environment::Environment;
 use crate::failure::{Failure, Kind};
@@ -75,13 +77,45 @@ fn ask(call: &Call, name: &str) -> Result<Option<Answer>, Failure> {
         return Err(Failure::new(Kind::Settings, what));
     }
     let question = Question { target: &target, service_account: None, wish: Wish::Cached, patience: Patience::Node };
-    broker::token(call, &question).map(Some)
+    let answer = broker::token(call, &question)?;
+    if is_believable(&answer) && !broker::keeps(call, &target) {
+        return Err(not_kept(call, &answer));
+    }
+    Ok(Some(answer))
+}
+
+/// Whether our clock takes the token for one that lives, so that the cache should have it.
+fn is_believable(answer: &Answer) -> bool {
+    let now = OffsetDateTime::now_utc().unix_timestamp();
+    answer.expires_at.is_some_and(|end| Times::of_new(now.saturating_mul(1_000), end, 0).is_some())
+}
+
+/// ECR gave a token, and the next `get` will ask again: nothing is warm.
+fn not_kept(call: &Call, answer: &Answer) -> Failure {
+    let reason = match (Cache::open(&call.environment), answer.warnings.first()) {
+        (_, Some(warning)) => warning.clone(),
+        (None, _) if call.environment.var_os("AWS_ECR_DISABLE_CACHE").is_some() => {
+            "AWS_ECR_DISABLE_CACHE turns the cache off".to_owned()
+        }
+        (cache, _) => match cache.as_ref().and_then(Cache::path) {
+            Some(path) => format!("the cache in {} could not be written", path.display()),
+            None => "there is no directory for a cache".to_owned(),
+        },
+    };
+    let failure = Failure::new(Kind::Other, format!("ECR gave a token, which is not kept: {reason}"));
+    if call.environment.var_os("AWS_ECR_DISABLE_CACHE").is_some() {
+        return failure.remedy("unset it");
+    }
+    failure.remedy("name a directory of yours that can be written in AWS_ECR_CACHE_DIR")
 }
 
 fn state(answer: Option<&Answer>) -> String {
     let Some(answer) = answer else { return "anonymous by the settings, nothing to fetch".to_owned() };
     let end = answer.expires_at.and_then(|end| OffsetDateTime::from_unix_timestamp(end).ok());
     match end.and_then(|end| end.format(&Rfc3339).ok()) {
+        Some(end) if !is_believable(answer) => {
+            format!("a token until {end}, not kept: by this machine's clock that cannot be")
+        }
         Some(end) => format!("warm until {end}"),
         None => "a token, but ECR did not say until when".to_owned(),
     }
