@@ -112,6 +112,12 @@ fn a_delegate_that_is_slow_is_killed_at_the_deadline() {
 }
 
 #[test]
+fn a_delegate_that_a_signal_ends_has_not_answered() {
+    let helper = with("printf half; kill -9 $$");
+    assert_absent(&helper.get("docker.io"), "ended without an answer: signal: 9");
+}
+
+#[test]
 fn we_are_not_our_own_delegate() {
     let outcome = Helper::new().settings("delegate = \"ecr-login\"\n").get("docker.io");
     assert_absent(&outcome, "is this helper itself");

@@ -7,7 +7,7 @@
 use std::ffi::OsStr;
 use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, ExitStatus};
 
 use serde_json::{Map, Value};
 
@@ -43,6 +43,14 @@ pub enum DelegateError {
         #[source]
         cause: ChildError,
     },
+    /// A signal ended it, and the protocol has no answer for that.
+    #[error("the delegate {name} ended without an answer: {status}")]
+    Ended {
+        /// Its file's name.
+        name: String,
+        /// By which signal.
+        status: ExitStatus,
+    },
     /// Its `list` is not the protocol's.
     #[error("the delegate {name} failed to list: {reason}")]
     NoList {
@@ -55,14 +63,11 @@ pub enum DelegateError {
 
 /// Hands the action on, and its answer back.
 pub fn pass(action: Action, input: &[u8], call: &Call) -> Reply {
-    match run(action, input, call) {
-        // A signal has no exit code of the protocol's.
-        Ok((_, finished)) => {
-            let code = finished.status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(1);
-            Reply::passed_on(finished.stdout, code)
-        }
-        Err(error) => Reply::not_found().with(Some(format!("{}: {error}", action.name()))),
-    }
+    let answered = run(action, input, call).and_then(|(name, finished)| match finished.status.code() {
+        Some(code) => Ok(Reply::passed_on(finished.stdout, u8::try_from(code).unwrap_or(1))),
+        None => Err(DelegateError::Ended { name, status: finished.status }),
+    });
+    answered.unwrap_or_else(|error| Reply::not_found().with(Some(format!("{}: {error}", action.name()))))
 }
 
 /// What the delegate lists.
