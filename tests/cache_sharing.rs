@@ -113,6 +113,28 @@ fn erase_ends_the_second_of_a_failure() {
 }
 
 #[test]
+fn who_became_somebody_else_while_waiting_is_not_handed_the_token() {
+    let aws = FakeAws::start();
+    aws.fail_times(Service::Ecr, 1, Fault::late(2_000));
+    let keys = |id| format!("[default]\naws_access_key_id = {id}\naws_secret_access_key = secret-of-{id}\n");
+    let helper = Helper::new().aws(&aws).env("ECR_LOGIN_TIMEOUT", "60");
+    let [ours, theirs] = ["ours", "theirs"].map(|name| helper.write(name, keys("AKIAONE")));
+    let get = |file| {
+        let mut command = helper.command(["get"]);
+        command.env("AWS_SHARED_CREDENTIALS_FILE", file);
+        Running::start(command, registry(1).as_bytes())
+    };
+    let asks = get(&theirs);
+    eventually("it asks", || aws.calls(Service::Ecr) == 1);
+    let waits = get(&ours);
+    std::thread::sleep(Duration::from_millis(700));
+    helper.write("ours", keys("AKIATWO"));
+    assert_eq!(asks.wait().token().key, "AKIAONE");
+    assert_eq!(waits.wait().token().key, "AKIATWO");
+    assert_eq!((aws.calls(Service::Ecr), entries(&helper).len()), (2, 2));
+}
+
+#[test]
 fn when_the_one_that_asks_is_killed_the_next_takes_over_at_once() {
     let aws = FakeAws::start();
     aws.fail_times(Service::Ecr, 1, Fault::Hang);
