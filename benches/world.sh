@@ -34,10 +34,8 @@ ours=$(scripts/build-release.sh 2>/dev/null)
 cp "$ours" "$world/docker-credential-ecr-login"
 ours=$world/docker-credential-ecr-login
 
-# What cargo builds for the measurements is dynamic and needs no link-time optimisation.
-cargo build --quiet --locked --example loopback_aws --config 'profile.dev.opt-level=2' \
-    --target-dir "${CARGO_TARGET_DIR:-target}/benches"
-loopback_aws=${CARGO_TARGET_DIR:-target}/benches/debug/examples/loopback_aws
+cargo build --quiet --locked --example loopback_aws
+loopback_aws=${CARGO_TARGET_DIR:-target}/debug/examples/loopback_aws
 
 # aws NAME ARGUMENT...: starts a loopback AWS; its URL is then in $url.
 aws() {
