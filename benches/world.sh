@@ -30,7 +30,7 @@ printf '{"ServerURL":"%s","Username":"AWS","Secret":"x"}' "$registry" >"$world/s
 printf '{"kind":"CredentialProviderRequest","apiVersion":"credentialprovider.kubelet.k8s.io/v1","image":"%s/app"}' \
     "$registry" >"$world/kubelet"
 
-ours=$(scripts/build-release.sh 2>/dev/null)
+ours=${ECR_LOGIN_BINARY-$(scripts/build-release.sh 2>/dev/null)}
 cp "$ours" "$world/docker-credential-ecr-login"
 ours=$world/docker-credential-ecr-login
 
