@@ -7,7 +7,7 @@ set -euo pipefail
 # shellcheck source=benches/world.sh
 . "$(dirname "$0")/world.sh"
 
-max_instructions=300000 max_calls=70 max_kib=2660
+max_instructions=300000 max_calls=70 max_kib=2539
 
 aws plain
 home warm

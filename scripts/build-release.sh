@@ -18,8 +18,13 @@ case ${ECR_LOGIN_BUILD-static}:$host in
 static:*-linux-gnu)
     # --config instead of RUSTFLAGS: the user's own RUSTFLAGS must not silently replace ours.
     unset RUSTFLAGS CARGO_ENCODED_RUSTFLAGS
-    cargo build --release --locked --bin docker-credential-ecr-login --target "$host" --config \
-        "target.$host.rustflags=['-Ctarget-feature=+crt-static', '-Crelocation-model=static']" >&2
+    flags="'-Ctarget-feature=+crt-static', '-Crelocation-model=static'"
+    # Where rustc links with lld, functions with the same code are kept once.
+    case $host in
+    x86_64-unknown-linux-gnu) flags="$flags, '-Clink-arg=-Wl,--icf=all'" ;;
+    esac
+    cargo build --release --locked --bin docker-credential-ecr-login --target "$host" \
+        --config "target.$host.rustflags=[$flags]" >&2
     binary=$target/$host/release/docker-credential-ecr-login
     ;;
 static:* | dynamic:*)

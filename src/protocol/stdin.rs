@@ -32,7 +32,8 @@ pub fn read(bound: usize, deadline: Deadline) -> Result<Zeroizing<Vec<u8>>, Inpu
     use rustix::io::Errno;
 
     let stdin = rustix::stdio::stdin();
-    const FIRST: usize = 8 * 1024;
+    /// A registry's name fits, and wiping what nobody filled costs as much as wiping a secret.
+    const FIRST: usize = 512;
     let mut bytes = Zeroizing::new(vec![0; FIRST.min(bound + 1)]);
     let mut filled = 0;
     loop {

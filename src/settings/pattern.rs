@@ -1,46 +1,40 @@
 //! Host patterns: `*` stands for any run of characters within one dot-separated label.
 
-/// Whether `pattern` is one: labels of letters, digits, `-` and `*`.
+/// Whether `pattern` is one: labels of letters, digits, `-` and `*`, none of them empty.
 pub(super) fn is_pattern(pattern: &str) -> bool {
-    pattern.len() <= 253
-        && pattern.split('.').all(|label| {
-            !label.is_empty() && label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'*')
-        })
+    let mut before = b'.';
+    let only_labels = pattern.bytes().all(|b| {
+        let fits = if b == b'.' { before != b'.' } else { b.is_ascii_alphanumeric() || b == b'-' || b == b'*' };
+        before = b;
+        fits
+    });
+    only_labels && before != b'.' && pattern.len() <= 253
 }
 
 /// Whether the lower-case `host` is one that `pattern` describes. A host has no case, so neither has a pattern.
+///
+/// On a mismatch the last `*` takes one more character of its label, which bounds the work by the product of the
+/// lengths (at most 253 by 253, and linear in practice).
 pub(super) fn matches(pattern: &str, host: &str) -> bool {
-    let (mut patterns, mut labels) = (pattern.split('.'), host.split('.'));
-    loop {
-        match (patterns.next(), labels.next()) {
-            (None, None) => return true,
-            (Some(pattern), Some(label)) if label_matches(pattern.as_bytes(), label.as_bytes()) => {}
-            _ => return false,
-        }
-    }
-}
-
-/// Glob over one label: on a mismatch the last `*` takes one more character, which keeps it linear in practice
-/// and bounded by the product of the lengths (at most 253 by 63).
-fn label_matches(pattern: &[u8], label: &[u8]) -> bool {
-    let (mut p, mut l) = (0, 0);
+    let (pattern, host) = (pattern.as_bytes(), host.as_bytes());
+    let (mut p, mut h) = (0, 0);
     let mut star: Option<(usize, usize)> = None;
-    while l < label.len() {
+    while h < host.len() {
         match pattern.get(p) {
             Some(b'*') => {
-                star = Some((p + 1, l));
+                star = Some((p + 1, h));
                 p += 1;
             }
-            Some(byte) if byte.eq_ignore_ascii_case(&label[l]) => {
+            Some(byte) if byte.eq_ignore_ascii_case(&host[h]) => {
                 p += 1;
-                l += 1;
+                h += 1;
             }
             _ => match star {
-                Some((after, taken)) => {
+                Some((after, taken)) if host[taken] != b'.' => {
                     star = Some((after, taken + 1));
-                    (p, l) = (after, taken + 1);
+                    (p, h) = (after, taken + 1);
                 }
-                None => return false,
+                _ => return false,
             },
         }
     }
@@ -64,6 +58,11 @@ mod tests {
             ("*a*b*.x", "zzaab.x", true),
             ("*a*b*.x", "zzbba.x", false),
             ("Images.Example.COM", "images.example.com", true),
+            ("*.example.com", ".example.com", true),
+            ("a*", "a.b", false),
+            ("a*.c", "a.b.c", false),
+            ("a.*.c", "a.b.c.c", false),
+            ("*.*", "a.b.c", false),
             ("", "", true),
         ] {
             assert_eq!(matches(pattern, host), expected, "{pattern} against {host}");

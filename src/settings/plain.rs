@@ -16,14 +16,17 @@ enum Value<'a> {
 
 /// Reads `text` if it is of the plain shape throughout.
 pub(super) fn read(text: &str) -> Option<RawFile> {
+    // Of control characters the plain shape has tabs and line feeds; a file with CRLF is for the full parser.
+    if text.bytes().any(|b| b < b' ' && b != b'\n' && b != b'\t' || b == 0x7f) {
+        return None;
+    }
     let mut file = RawFile::default();
     let mut entries: Vec<(RawEntry, bool)> = Vec::new();
-    for line in text.split_inclusive('\n') {
-        let line = line.strip_suffix("\r\n").or_else(|| line.strip_suffix('\n')).unwrap_or(line);
-        if line.bytes().any(|b| b.is_ascii_control() && b != b'\t') {
-            return None;
-        }
-        let line = line.trim_matches([' ', '\t']);
+    let mut start = 0;
+    for end in memchr::memchr_iter(b'\n', text.as_bytes()).chain([text.len()]) {
+        // What is left of ASCII's white space are the blanks that TOML knows.
+        let line = text[start..end].trim_ascii();
+        start = end + 1;
         if line.is_empty() || line.starts_with('#') {
             continue;
         }
@@ -32,9 +35,9 @@ pub(super) fn read(text: &str) -> Option<RawFile> {
             entries.push((RawEntry::default(), false));
             continue;
         }
-        let (key, rest) = line.split_once('=')?;
-        let key = key.trim_end_matches([' ', '\t']);
-        let value = value(rest.trim_start_matches([' ', '\t']))?;
+        let sign = memchr::memchr(b'=', line.as_bytes())?;
+        let key = line[..sign].trim_ascii_end();
+        let value = value(line[sign + 1..].trim_ascii_start())?;
         match entries.last_mut() {
             None => set_top(&mut file, key, value)?,
             Some((entry, has_match)) => set(entry, has_match, key, value)?,
@@ -46,15 +49,15 @@ pub(super) fn read(text: &str) -> Option<RawFile> {
 
 /// Nothing but blanks and a comment may follow.
 fn ends(rest: &str) -> Option<()> {
-    let rest = rest.trim_start_matches([' ', '\t']);
+    let rest = rest.trim_ascii_start();
     (rest.is_empty() || rest.starts_with('#')).then_some(())
 }
 
 fn value(text: &str) -> Option<Value<'_>> {
     if let Some(rest) = text.strip_prefix('"') {
-        let (content, rest) = rest.split_once('"')?;
-        ends(rest)?;
-        return (!content.contains('\\')).then_some(Value::Text(content));
+        let end = memchr::memchr2(b'"', b'\\', rest.as_bytes()).filter(|end| rest.as_bytes()[*end] == b'"')?;
+        ends(&rest[end + 1..])?;
+        return Some(Value::Text(&rest[..end]));
     }
     let word = text.split(['#', ' ', '\t']).next()?;
     ends(&text[word.len()..])?;

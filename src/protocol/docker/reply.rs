@@ -10,6 +10,7 @@ use super::PROGRAM;
 use crate::broker::Answer;
 use crate::deadline::Deadline;
 use crate::protocol::output::{self, one_line};
+use crate::secret::Wiped;
 
 /// There is nothing for this registry; clients compare it and go on without credentials.
 pub const NOT_FOUND: &str = "credentials not found in native keychain";
@@ -21,7 +22,7 @@ pub const NO_USERNAME: &str = "no credentials username";
 /// Bytes for stdout, lines for stderr, and the exit code.
 #[derive(Debug)]
 pub struct Reply {
-    stdout: Zeroizing<Vec<u8>>,
+    stdout: Wiped,
     stderr: Vec<String>,
     code: u8,
 }
@@ -39,7 +40,7 @@ struct Credentials<'a> {
 impl Reply {
     /// Success, with this on stdout.
     pub fn of(text: impl Into<Vec<u8>>) -> Self {
-        Self { stdout: Zeroizing::new(text.into()), stderr: Vec::new(), code: 0 }
+        Self { stdout: text.into().into(), stderr: Vec::new(), code: 0 }
     }
 
     /// An error in the protocol's way: a line on stdout, exit code 1.
@@ -53,8 +54,8 @@ impl Reply {
     }
 
     /// What another helper said, byte for byte.
-    pub fn passed_on(stdout: Zeroizing<Vec<u8>>, code: u8) -> Self {
-        Self { stdout, stderr: Vec::new(), code }
+    pub fn passed_on(mut stdout: Zeroizing<Vec<u8>>, code: u8) -> Self {
+        Self { stdout: std::mem::take(&mut *stdout).into(), stderr: Vec::new(), code }
     }
 
     /// The credentials for `server_url`. This is where a secret leaves.
@@ -65,7 +66,7 @@ impl Reply {
         let secret = answer.password.expose();
         // Room for every character in its longest form, `\u0000`: a vector that grows leaves copies behind.
         let room = 6 * (server_url.len() + answer.username.len() + secret.len()) + 64;
-        let mut stdout = Zeroizing::new(Vec::with_capacity(room));
+        let mut stdout = Wiped::with_capacity(room);
         serde_json::to_writer(&mut *stdout, &Credentials { server_url, username: &answer.username, secret })?;
         stdout.push(b'\n');
         Ok(Self { stdout, stderr: answer.warnings.clone(), code: 0 })

@@ -11,8 +11,6 @@
 use std::process::ExitCode;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use zeroize::Zeroizing;
-
 mod image;
 mod request;
 mod response;
@@ -28,6 +26,7 @@ use crate::deadline::Deadline;
 use crate::environment::Environment;
 use crate::failure::{Failure, Kind};
 use crate::registry::Service;
+use crate::secret::Wiped;
 use crate::settings::{self, Settings, SettingsError};
 
 /// The name under which the kubelet knows the plugin, and under which we call ourselves in messages.
@@ -69,7 +68,7 @@ fn settle(environment: Environment) -> Result<(), Failure> {
 }
 
 /// The response's bytes, and lines for stderr.
-type Delivery = (Zeroizing<Vec<u8>>, Vec<String>);
+type Delivery = (Wiped, Vec<String>);
 
 /// `wrong_limit` fails the images that are ECR's, and no others.
 fn answer(

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::io::Write as _;
 
 use serde::Serialize;
-use zeroize::Zeroizing;
 
 use super::request::Version;
 use crate::broker::Answer;
+use crate::secret::Wiped;
 
 /// The longest life of a token that is believed, in seconds; Amazon ECR's live 12 hours.
 const LONGEST_LIFE: i64 = 24 * 3600;
@@ -34,12 +34,7 @@ struct Credentials<'a> {
 ///
 /// # Errors
 /// None that memory does not make; the serializer's are passed on.
-pub fn with_credentials(
-    version: Version,
-    registry: &str,
-    answer: &Answer,
-    seconds: u64,
-) -> std::io::Result<Zeroizing<Vec<u8>>> {
+pub fn with_credentials(version: Version, registry: &str, answer: &Answer, seconds: u64) -> std::io::Result<Wiped> {
     let credentials = Credentials { username: &answer.username, password: answer.password.expose() };
     write(version, BTreeMap::from([(registry, credentials)]), seconds)
 }
@@ -48,11 +43,11 @@ pub fn with_credentials(
 ///
 /// # Errors
 /// As [`with_credentials`].
-pub fn without_credentials(version: Version) -> std::io::Result<Zeroizing<Vec<u8>>> {
+pub fn without_credentials(version: Version) -> std::io::Result<Wiped> {
     write(version, BTreeMap::new(), 0)
 }
 
-fn write(version: Version, auth: BTreeMap<&str, Credentials<'_>>, seconds: u64) -> std::io::Result<Zeroizing<Vec<u8>>> {
+fn write(version: Version, auth: BTreeMap<&str, Credentials<'_>>, seconds: u64) -> std::io::Result<Wiped> {
     let response = Response {
         kind: "CredentialProviderResponse",
         api_version: version.api_version(),
@@ -62,7 +57,7 @@ fn write(version: Version, auth: BTreeMap<&str, Credentials<'_>>, seconds: u64) 
     };
     // Large enough that the buffer is not moved while it is filled, which would leave a copy behind.
     let secrets: usize = response.auth.values().map(|credentials| credentials.password.len()).sum();
-    let mut bytes = Zeroizing::new(Vec::with_capacity(1024 + 6 * secrets));
+    let mut bytes = Wiped::with_capacity(1024 + 6 * secrets);
     serde_json::to_writer(&mut *bytes, &response)?;
     bytes.write_all(b"\n")?;
     Ok(bytes)
