@@ -102,6 +102,33 @@ fn warm_says_of_a_token_that_our_clock_calls_dead_that_it_is_not_kept() {
     assert!(outcome.stdout.contains("not kept") && !outcome.stdout.contains("warm until"), "{outcome:?}");
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn warm_needs_no_second_thread() {
+    use std::process::Command;
+
+    let aws = FakeAws::start();
+    let helper = helper(&aws);
+    let get = helper.command(["warm", REGISTRY, FAR]);
+    // The limit holds for users other than root; they must be able to reach the binary.
+    let limited = |arguments: &[&std::ffi::OsStr]| {
+        let mut command = Command::new("setpriv");
+        command.args(["--reuid", "12345", "--clear-groups", "prlimit", "--nproc=1"]).args(arguments);
+        command.env_clear().envs(get.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        command.env("AWS_ECR_DISABLE_CACHE", "1").env_remove("AWS_CA_BUNDLE");
+        command
+    };
+    let program = get.get_program();
+    if !limited(&["test".as_ref(), "-x".as_ref(), program]).status().is_ok_and(|status| status.success()) {
+        println!("skipped: cannot run the binary as another user");
+        return;
+    }
+    let outcome = limited(&[program, "warm".as_ref(), REGISTRY.as_ref(), FAR.as_ref()]).output().unwrap();
+    let stderr = String::from_utf8(outcome.stderr).unwrap();
+    assert_eq!(outcome.status.code(), Some(1), "{stderr}");
+    assert_eq!((stderr.lines().count(), stderr.matches("not kept").count()), (2, 2), "{stderr}");
+}
+
 #[test]
 fn warm_without_registries_is_a_wrong_use() {
     let outcome = Helper::new().run(["warm"], "");

@@ -37,15 +37,18 @@ pub fn run(wanted: &Warm, environment: Environment) -> ExitCode {
     let next = AtomicUsize::new(0);
     let failed = AtomicBool::new(false);
     std::thread::scope(|scope| {
-        for _ in 0..wanted.registry.len().min(MOST_AT_ONCE) {
-            scope.spawn(|| {
-                while let Some(name) = wanted.registry.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    if !warm(&call, name) {
-                        failed.store(true, Ordering::Relaxed);
-                    }
+        let work = || {
+            while let Some(name) = wanted.registry.get(next.fetch_add(1, Ordering::Relaxed)) {
+                if !warm(&call, name) {
+                    failed.store(true, Ordering::Relaxed);
                 }
-            });
+            }
+        };
+        for _ in 1..wanted.registry.len().min(MOST_AT_ONCE) {
+            // Where the system gives no thread (a limit on processes), those that there are do the work.
+            let _ = std::thread::Builder::new().spawn_scoped(scope, work);
         }
+        work();
     });
     if failed.into_inner() { ExitCode::FAILURE } else { ExitCode::SUCCESS }
 }
