@@ -1,7 +1,7 @@
 //! Logs: none by default; `ECR_LOGIN_LOG=error|warn|info|debug|trace` turns them on, to stderr, or to the file that
 //! `ECR_LOGIN_LOG_FILE` names.
 //!
-//! What may be written is listed ([`allowed`]), not what may not: the AWS SDK prints whole answers, tokens and all,
+//! What may be written is listed (`allowed`), not what may not: the AWS SDK prints whole answers, tokens and all,
 //! at `trace`, whatever `LOG_SENSITIVE_BODIES` says. Without `ECR_LOGIN_LOG` nothing is set up at all.
 
 mod allowed;

@@ -115,30 +115,17 @@ fn entry(raw: RawEntry) -> Result<Entry, (&'static str, String)> {
     for (key, value) in
         [("profile", &raw.profile), ("external_id", &raw.external_id), ("session_name", &raw.session_name)]
     {
-        if value.as_ref().is_some_and(|v| v.is_empty() || v.chars().any(char::is_control)) {
+        if value.as_ref().is_some_and(|v| v.is_empty() || v.bytes().any(|b| b.is_ascii_control())) {
             return Err((key, "must not be empty or have control characters".to_owned()));
         }
     }
-    let alias_of = match raw.alias_of {
+    let alias_of = match &raw.alias_of {
         None => None,
-        Some(target) => Some(alias(&raw.r#match, &target)?),
+        Some(target) => Some(alias(&raw.r#match, target)?),
     };
-    let says_who = [
-        ("profile", raw.profile.is_some()),
-        ("role_arn", raw.role_arn.is_some()),
-        ("external_id", raw.external_id.is_some()),
-        ("session_name", raw.session_name.is_some()),
-        ("anonymous", raw.anonymous.is_some()),
-        ("cache", raw.cache.is_some()),
-    ];
-    if alias_of.is_some()
-        && let Some((key, _)) = says_who.into_iter().find(|(_, set)| *set)
-    {
-        return Err((key, "does not go with alias_of: say it in an entry of the registry that it leads to".to_owned()));
-    }
     let anonymous = raw.anonymous.unwrap_or(false);
-    if anonymous && let Some((key, _)) = says_who.into_iter().take(4).find(|(_, set)| *set) {
-        return Err((key, "does not go with anonymous = true".to_owned()));
+    if alias_of.is_some() || anonymous {
+        check_alone(&raw, alias_of.is_some())?;
     }
     let role = match raw.role_arn {
         Some(arn) if is_role_template(&arn) => {
@@ -156,6 +143,24 @@ fn entry(raw: RawEntry) -> Result<Entry, (&'static str, String)> {
     };
     let speaker = Speaker { profile: raw.profile, role, anonymous, cache: raw.cache.unwrap_or(true) };
     Ok(Entry { pattern: raw.r#match, speaker, alias_of })
+}
+
+/// An alias, or a registry where nobody authenticates, has nobody who speaks.
+fn check_alone(raw: &RawEntry, is_alias: bool) -> Result<(), (&'static str, String)> {
+    let says_who = [
+        ("profile", raw.profile.is_some()),
+        ("role_arn", raw.role_arn.is_some()),
+        ("external_id", raw.external_id.is_some()),
+        ("session_name", raw.session_name.is_some()),
+        ("anonymous", is_alias && raw.anonymous.is_some()),
+        ("cache", is_alias && raw.cache.is_some()),
+    ];
+    let why = if is_alias {
+        "does not go with alias_of: say it in an entry of the registry that it leads to"
+    } else {
+        "does not go with anonymous = true"
+    };
+    says_who.into_iter().find(|(_, set)| *set).map_or(Ok(()), |(key, _)| Err((key, why.to_owned())))
 }
 
 fn alias(pattern: &str, target: &str) -> Result<String, (&'static str, String)> {

@@ -9,7 +9,7 @@ use crate::registry::{Service, host_of};
 use crate::settings::Target;
 
 /// Answers with a token, or says why there is none.
-pub fn get(situation: Situation) -> Reply {
+pub fn get(situation: &Situation) -> Reply {
     let bytes = match input::read(situation.call.deadline) {
         Input::Bytes(bytes) => bytes,
         Input::Empty => return Reply::error(NO_SERVER_URL),
@@ -35,9 +35,9 @@ pub fn get(situation: Situation) -> Reply {
     }
 }
 
-fn answer(situation: Situation, name: &str, target: &Target) -> Result<Reply, Failure> {
-    if let Some(failure) = situation.broken_settings.or(situation.wrong_limit) {
-        return Err(failure);
+fn answer(situation: &Situation, name: &str, target: &Target) -> Result<Reply, Failure> {
+    if let Some(failure) = situation.broken_settings.as_ref().or(situation.wrong_limit.as_ref()) {
+        return Err(failure.clone());
     }
     let fresh = switch(&situation.call.environment, "ECR_LOGIN_REFRESH") == Some(true);
     let wish = if fresh { Wish::Fresh } else { Wish::Cached };

@@ -10,7 +10,7 @@ use crate::broker;
 const UNUSED: &[u8] = b"unused";
 
 /// `{"https://REGISTRY":"AWS"}`, with the delegate's own beside them. Never the network.
-pub fn list(situation: Situation) -> Reply {
+pub fn list(situation: &Situation) -> Reply {
     let mut names = Map::new();
     let mut lines: Vec<String> = situation.warning().into_iter().collect();
     if situation.broken_settings.is_none() {

@@ -1,7 +1,7 @@
 //! docker-credential-helpers' protocol (docker/docker-credential-helpers, `credentials/credentials.go`): an action in
 //! argv, its input on stdin, the answer or the error on stdout, and the exit code.
 //!
-//! - A name that is not ECR's gets [`reply::NOT_FOUND`], at once and silently, or goes to the user's [`delegate`].
+//! - A name that is not ECR's gets `reply::NOT_FOUND`, at once and silently, or goes to the user's `delegate`.
 //! - A failure for an ECR name is the same to the client, which goes on without credentials; the reason is one line
 //!   on stderr. `ECR_LOGIN_STRICT=1` puts it on stdout instead, so that the client stops.
 //! - Exit code 0 means that the answer was delivered.
@@ -80,11 +80,14 @@ pub fn run(action: Action, environment: Environment) -> ExitCode {
     let situation = Situation::of(environment);
     let deadline = situation.call.deadline;
     let reply = match action {
-        Action::Get => get::get(situation),
-        Action::Store => store::store(situation),
-        Action::Erase => store::erase(situation),
-        Action::List | Action::Version => list::list(situation),
+        Action::Get => get::get(&situation),
+        Action::Store => store::store(&situation),
+        Action::Erase => store::erase(&situation),
+        Action::List | Action::Version => list::list(&situation),
     };
+    // The process ends with the answer: giving the settings' and variables' many small pieces of memory back one by
+    // one would only keep the client waiting. No secret is among them that the process's own environment has not.
+    std::mem::forget(situation);
     reply.send(deadline)
 }
 

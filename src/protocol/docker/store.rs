@@ -26,7 +26,7 @@ struct Login {
 }
 
 /// Keeps nothing: tokens for ECR are ours to fetch, and anything else is not ours.
-pub fn store(situation: Situation) -> Reply {
+pub fn store(situation: &Situation) -> Reply {
     let bytes = match input::read(situation.call.deadline) {
         Input::Bytes(bytes) => bytes,
         Input::Empty => return Reply::error(NO_SERVER_URL),
@@ -84,7 +84,7 @@ fn kept_nothing(name: &str, user: &str) -> String {
 
 /// Forgets what is cached for an ECR registry. Of any other there is nothing to forget, which is no error: docker
 /// would leave a stale login in its own file.
-pub fn erase(situation: Situation) -> Reply {
+pub fn erase(situation: &Situation) -> Reply {
     let bytes = match input::read(situation.call.deadline) {
         Input::Bytes(bytes) => bytes,
         Input::Empty => return Reply::error(NO_SERVER_URL),
