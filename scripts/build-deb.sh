@@ -14,5 +14,6 @@ cp "$binary" "$stage/docker-credential-ecr-login"
 "$binary" completions zsh >"$stage/_docker-credential-ecr-login"
 "$binary" completions fish >"$stage/docker-credential-ecr-login.fish"
 
-cargo deb --quiet --no-build --no-strip --output "$stage/"
+# It prints the path too, on some versions even where it is told to be quiet.
+cargo deb --quiet --no-build --no-strip --output "$stage/" >&2
 printf '%s\n' "$stage"/*.deb

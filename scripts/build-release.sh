@@ -19,9 +19,13 @@ static:*-linux-gnu)
     # --config instead of RUSTFLAGS: the user's own RUSTFLAGS must not silently replace ours.
     unset RUSTFLAGS CARGO_ENCODED_RUSTFLAGS
     flags="'-Ctarget-feature=+crt-static', '-Crelocation-model=static'"
-    # Where rustc links with lld, functions with the same code are kept once.
+    # Where rustc links with lld, functions with the same code are kept once, and those that a cached get runs lie
+    # side by side, so that few pages are touched (scripts/warm-path-order.sh).
     case $host in
-    x86_64-unknown-linux-gnu) flags="$flags, '-Clink-arg=-Wl,--icf=all'" ;;
+    x86_64-unknown-linux-gnu)
+        flags="$flags, '-Clink-arg=-Wl,--icf=all', '-Clink-arg=-Wl,--no-warn-symbol-ordering'"
+        flags="$flags, '-Clink-arg=-Wl,--symbol-ordering-file=$PWD/packaging/warm-path.order'"
+        ;;
     esac
     cargo build --release --locked --bin docker-credential-ecr-login --target "$host" \
         --config "target.$host.rustflags=[$flags]" >&2
