@@ -5,9 +5,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use super::Call;
 use super::policy::Millis;
 use crate::cache::Cache;
-use crate::identity::{Fingerprint, Identity, Wanted};
-use crate::registry::Service;
-use crate::settings::{Speaker, Target};
+use crate::identity::{Identity, Wanted};
+use crate::settings::Target;
 
 /// Whether the cache has a token of `target`, for who we are now: what a `get` would be served.
 pub fn keeps(call: &Call, target: &Target) -> bool {
@@ -22,28 +21,37 @@ pub fn keeps(call: &Call, target: &Target) -> bool {
 pub fn listed(call: &Call) -> (Vec<String>, Vec<String>) {
     let Some(cache) = Cache::open(&call.environment) else { return (Vec::new(), Vec::new()) };
     let now = now();
-    // Registries with the same speaker, service and API have the same identity: its files are read once.
-    let mut known: Vec<((Speaker, Service, String), Option<Fingerprint>)> = Vec::new();
-    let mut hosts = cache.registries();
-    hosts.retain(|host| {
-        let Some(target) = call.settings.target(host) else { return false };
-        let speaker = &target.speaker;
-        if speaker.anonymous || !speaker.cache || target.registry.host() != host {
-            return false;
-        }
-        let key = (speaker.clone(), target.registry.service(), target.registry.api_host(false, false));
-        let fingerprint = match known.iter().find(|(other, _)| *other == key) {
-            Some((_, fingerprint)) => *fingerprint,
-            None => {
-                let found = Identity::find(&call.environment, Wanted::Speaker(speaker), &target.registry);
-                let found = found.ok().and_then(|who| who.fingerprint(now.div_euclid(1_000)).copied());
-                known.push((key, found));
-                found
-            }
-        };
-        fingerprint.and_then(|of| cache.read(&of, host)).is_some_and(|entry| entry.times.lives(now))
+    let targets: Vec<Target> = cache
+        .registries()
+        .iter()
+        .filter_map(|host| call.settings.target(host).filter(|target| target.registry.host() == host))
+        .filter(|target| target.speaker.cache && !target.speaker.anonymous)
+        .collect();
+    // Registries with the same speaker, service and API host have the same identity.
+    let mut asked: Vec<&Target> = Vec::new();
+    let places: Vec<usize> = targets
+        .iter()
+        .map(|target| {
+            asked.iter().position(|other| is_same_question(other, target)).unwrap_or_else(|| {
+                asked.push(target);
+                asked.len() - 1
+            })
+        })
+        .collect();
+    let identities =
+        Identity::find_each(&call.environment, asked.iter().map(|t| (Wanted::Speaker(&t.speaker), &t.registry)));
+    let hosts = targets.iter().zip(places).filter_map(|(target, place)| {
+        let who = identities.get(place)?.as_ref().ok()?;
+        let entry = cache.read(who.fingerprint(now.div_euclid(1_000))?, target.registry.host())?;
+        entry.times.lives(now).then(|| target.registry.host().to_owned())
     });
-    (hosts, cache.warnings())
+    (hosts.collect(), cache.warnings())
+}
+
+fn is_same_question(one: &Target, other: &Target) -> bool {
+    one.speaker == other.speaker
+        && one.registry.service() == other.registry.service()
+        && one.registry.api_host(false, false) == other.registry.api_host(false, false)
 }
 
 fn now() -> Millis {

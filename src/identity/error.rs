@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use crate::failure::{Failure, Kind};
 
 /// Why no source could be named. Never holds a secret: values are named by variable or key.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 pub enum IdentityError {
     /// A shared file is there and cannot be read.
     #[error("cannot read {}: {reason}", path.display())]
@@ -87,7 +87,7 @@ pub enum IdentityError {
 }
 
 /// A profile that somebody named does not exist.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 #[error("profile {profile}, named by {named_by}, is neither in {} nor in {}", config.display(), credentials.display())]
 pub struct NoSuchProfile {
     /// The profile.

@@ -183,17 +183,18 @@ impl Identity {
     /// A profile that is named and does not exist, a file that cannot be read or parsed, a chain that
     /// loops, a token file that cannot be read.
     pub fn find(environment: &Environment, wanted: Wanted<'_>, registry: &Registry) -> Result<Self, IdentityError> {
-        let variables = Variables::of(environment);
-        // Broken files do not matter where keys in the environment speak: the SDK asks those first.
-        let (texts, mut broken) = match Texts::read(&variables) {
-            Ok(texts) => (texts, None),
-            Err(error) => (Texts::default(), Some(error)),
-        };
-        let files = texts.parse().unwrap_or_else(|error| {
-            broken.get_or_insert(error);
-            SharedFiles::none()
-        });
-        order::find(&variables, &files, broken, wanted, registry)
+        read(environment, |variables, files, broken| order::find(variables, files, broken, wanted, registry))
+    }
+
+    /// Finds who speaks for each of several registries, from one reading of the environment and the files.
+    pub fn find_each<'a>(
+        environment: &Environment,
+        questions: impl IntoIterator<Item = (Wanted<'a>, &'a Registry)>,
+    ) -> Vec<Result<Self, IdentityError>> {
+        read(environment, |variables, files, broken| {
+            let find = |(wanted, registry)| order::find(variables, files, broken.clone(), wanted, registry);
+            questions.into_iter().map(find).collect()
+        })
     }
 
     /// Whose token it would be at `now` (seconds since the Unix epoch); `None` where two identities could not
@@ -202,4 +203,22 @@ impl Identity {
     pub fn fingerprint(&self, now: i64) -> Option<&Fingerprint> {
         self.fingerprint.as_ref().filter(|_| self.ends_at.is_none_or(|end| now < end))
     }
+}
+
+/// Reads environment and files, and hands on what they say and what is wrong with them: broken files do not matter
+/// where keys in the environment speak, since the SDK asks those first.
+fn read<R>(
+    environment: &Environment,
+    then: impl FnOnce(&Variables<'_>, &SharedFiles<'_>, Option<IdentityError>) -> R,
+) -> R {
+    let variables = Variables::of(environment);
+    let (texts, mut broken) = match Texts::read(&variables) {
+        Ok(texts) => (texts, None),
+        Err(error) => (Texts::default(), Some(error)),
+    };
+    let files = texts.parse().unwrap_or_else(|error| {
+        broken.get_or_insert(error);
+        SharedFiles::none()
+    });
+    then(&variables, &files, broken)
 }

@@ -115,6 +115,8 @@ fn answer(
     let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs() as i64);
     let seconds = response::cache_duration(now, answer.expires_at, spread(registry));
     let bytes = response::with_credentials(request.version, registry, &answer, seconds).map_err(unwritable)?;
+    // The process ends with the answer: see protocol::docker.
+    std::mem::forget(call);
     Ok((bytes, answer.warnings))
 }
 
