@@ -1,14 +1,44 @@
 //! Host patterns: `*` stands for any run of characters within one dot-separated label.
 
+/// What each byte may be in a pattern.
+static CLASSES: [Class; 256] = classes();
+
+#[derive(Clone, Copy, PartialEq)]
+enum Class {
+    /// Nowhere.
+    Strange,
+    /// Between labels.
+    Dot,
+    /// In a label.
+    Label,
+}
+
+const fn classes() -> [Class; 256] {
+    let mut classes = [Class::Strange; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        let b = byte as u8;
+        if b == b'.' {
+            classes[byte] = Class::Dot;
+        } else if b.is_ascii_alphanumeric() || b == b'-' || b == b'*' {
+            classes[byte] = Class::Label;
+        }
+        byte += 1;
+    }
+    classes
+}
+
 /// Whether `pattern` is one: labels of letters, digits, `-` and `*`, none of them empty.
 pub(super) fn is_pattern(pattern: &str) -> bool {
-    let mut before = b'.';
-    let only_labels = pattern.bytes().all(|b| {
-        let fits = if b == b'.' { before != b'.' } else { b.is_ascii_alphanumeric() || b == b'-' || b == b'*' };
-        before = b;
-        fits
-    });
-    only_labels && before != b'.' && pattern.len() <= 253
+    let mut before = Class::Dot;
+    for byte in pattern.bytes() {
+        let class = CLASSES[usize::from(byte)];
+        if class != Class::Label && (class == Class::Strange || before == Class::Dot) {
+            return false;
+        }
+        before = class;
+    }
+    before == Class::Label && pattern.len() <= 253
 }
 
 /// Whether the lower-case `host` is one that `pattern` describes. A host has no case, so neither has a pattern.
