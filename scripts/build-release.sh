@@ -20,10 +20,12 @@ static:*-linux-gnu)
     unset RUSTFLAGS CARGO_ENCODED_RUSTFLAGS
     flags="'-Ctarget-feature=+crt-static', '-Crelocation-model=static'"
     # Where rustc links with lld, functions with the same code are kept once, and those that a cached get runs lie
-    # side by side, so that few pages are touched (scripts/warm-path-order.sh).
+    # side by side, so that few pages are touched (scripts/warm-path-order.sh). The index of unwind tables is left out:
+    # a panic aborts, and nothing else unwinds.
     case $host in
     x86_64-unknown-linux-gnu)
-        flags="$flags, '-Clink-arg=-Wl,--icf=all', '-Clink-arg=-Wl,--no-warn-symbol-ordering'"
+        flags="$flags, '-Clink-arg=-Wl,--icf=all', '-Clink-arg=-Wl,--no-eh-frame-hdr'"
+        flags="$flags, '-Clink-arg=-Wl,--no-warn-symbol-ordering'"
         flags="$flags, '-Clink-arg=-Wl,--symbol-ordering-file=$PWD/packaging/warm-path.order'"
         ;;
     esac
