@@ -3,7 +3,7 @@
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
-use zeroize::{Zeroize, Zeroizing};
+use zeroize::optimization_barrier;
 
 /// A secret: wiped from memory on drop, printed as `REDACTED`, opened only by [`Secret::expose`].
 ///
@@ -11,12 +11,12 @@ use zeroize::{Zeroize, Zeroizing};
 /// read until they are written to the answer, the cache file or a signed request.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct Secret(Zeroizing<String>);
+pub struct Secret(String);
 
 impl Secret {
     /// Takes ownership of `value`; the caller must not keep a copy.
     pub fn new(value: String) -> Self {
-        Self(Zeroizing::new(value))
+        Self(value)
     }
 
     /// Opens the secret. Each caller is a place where the value leaves: the answer, the cache file, the
@@ -26,16 +26,27 @@ impl Secret {
     }
 }
 
+impl Drop for Secret {
+    fn drop(&mut self) {
+        wipe(&mut std::mem::take(&mut self.0).into_bytes());
+    }
+}
+
 impl fmt::Debug for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("REDACTED")
     }
 }
 
-/// Bytes that hold a secret for a while: wiped when dropped, as far as they were filled and no further.
-///
-/// `Zeroizing<Vec<u8>>` wipes the whole capacity, byte by byte. An answer has room for six times its length, in case
-/// that all of it must be escaped, and wiping the unused room cost a tenth of a cached `get`'s instructions.
+/// Overwrites with zeros, in a way that the compiler may not leave out. `Zeroize` does it byte by byte, which cost a
+/// tenth of a cached `get`'s instructions; its crate has the barrier for those who fill in one sweep.
+fn wipe(bytes: &mut [u8]) {
+    bytes.fill(0);
+    optimization_barrier(bytes);
+}
+
+/// Bytes that hold a secret for a while: wiped when dropped, as far as they are filled and no further. (An answer has
+/// room for six times its length, in case that all of it must be escaped.)
 #[derive(Default)]
 pub struct Wiped(Vec<u8>);
 
@@ -68,7 +79,7 @@ impl std::ops::DerefMut for Wiped {
 
 impl Drop for Wiped {
     fn drop(&mut self) {
-        self.0.as_mut_slice().zeroize();
+        wipe(&mut self.0);
     }
 }
 

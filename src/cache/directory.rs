@@ -10,9 +10,9 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
 use std::path::Path;
 
+use crate::secret::Wiped;
 use rustix::fs::{AtFlags, CWD, Dir, Mode, OFlags, RawMode, Stat};
 use rustix::io::Errno;
-use zeroize::Zeroizing;
 
 use crate::user;
 
@@ -97,7 +97,7 @@ impl Directory {
     ///
     /// # Errors
     /// Nothing usable is there, or nothing that can be trusted.
-    pub fn read(&self, name: &str, limit: usize) -> Result<Zeroizing<Vec<u8>>, Unread> {
+    pub fn read(&self, name: &str, limit: usize) -> Result<Wiped, Unread> {
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
         let mut file = File::from(self.at(name, flags).map_err(|_| Unread::Unusable)?);
         let found = rustix::fs::fstat(&file).map_err(|_| Unread::Unusable)?;
@@ -106,7 +106,7 @@ impl Directory {
             return Err(Unread::Unusable);
         }
         trusted(&found).map_err(Unread::Untrusted)?;
-        let mut bytes = Zeroizing::new(vec![0; size]);
+        let mut bytes = Wiped::from(vec![0; size]);
         let mut filled = 0;
         while let Some(rest) = bytes.get_mut(filled..).filter(|rest| !rest.is_empty()) {
             match file.read(rest) {

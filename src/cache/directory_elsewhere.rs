@@ -6,7 +6,7 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
-use zeroize::Zeroizing;
+use crate::secret::Wiped;
 
 /// A directory.
 #[derive(Debug)]
@@ -60,14 +60,14 @@ impl Directory {
     ///
     /// # Errors
     /// Nothing usable is there.
-    pub fn read(&self, name: &str, limit: usize) -> Result<Zeroizing<Vec<u8>>, Unread> {
+    pub fn read(&self, name: &str, limit: usize) -> Result<Wiped, Unread> {
         let path = self.path.join(name);
         let found = path.symlink_metadata().map_err(|_| Unread::Unusable)?;
         let size = usize::try_from(found.len()).unwrap_or(usize::MAX);
         if !found.is_file() || size > limit {
             return Err(Unread::Unusable);
         }
-        let mut bytes = Zeroizing::new(vec![0; size]);
+        let mut bytes = Wiped::from(vec![0; size]);
         let read = File::open(path).and_then(|mut file| file.read_exact(&mut bytes));
         read.map(|()| bytes).map_err(|_| Unread::Unusable)
     }

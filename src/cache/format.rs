@@ -1,8 +1,8 @@
 //! The bytes of a file: one JSON object with a version and a checksum over what it means. Fields that are not
 //! known are passed over, so that a newer version may add some; `docs/cache.md` has the layout.
 
+use crate::secret::Wiped;
 use serde::{Deserialize, Serialize};
-use zeroize::Zeroizing;
 
 use super::{Entry, Note};
 use crate::broker::policy::Times;
@@ -43,7 +43,7 @@ struct NoteFile {
 }
 
 /// The bytes of an entry's file; `None` for one that would be too large to be read again.
-pub fn write_entry(entry: &Entry) -> Option<Zeroizing<Vec<u8>>> {
+pub fn write_entry(entry: &Entry) -> Option<Wiped> {
     let mut file = EntryFile {
         version: VERSION,
         registry: entry.registry.clone(),
@@ -60,7 +60,7 @@ pub fn write_entry(entry: &Entry) -> Option<Zeroizing<Vec<u8>>> {
     // Room for all of it from the start: a buffer that grows leaves copies of the password behind.
     let room =
         1024 + 6 * (entry.registry.len() + entry.label.len() + entry.username.len() + entry.password.expose().len());
-    let mut bytes = Zeroizing::new(Vec::with_capacity(room));
+    let mut bytes = Wiped::with_capacity(room);
     serde_json::to_writer(&mut *bytes, &file).ok()?;
     bytes.push(b'\n');
     (bytes.len() <= LIMIT).then_some(bytes)

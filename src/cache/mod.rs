@@ -263,7 +263,7 @@ impl Cache {
         (names::entry(&entry.fingerprint, &entry.registry).as_deref() == Some(name)).then_some(entry)
     }
 
-    fn bytes(&self, name: &str) -> Option<zeroize::Zeroizing<Vec<u8>>> {
+    fn bytes(&self, name: &str) -> Option<crate::secret::Wiped> {
         let (path, directory) = self.open.get()?;
         match directory.read(name, format::LIMIT) {
             Ok(bytes) => Some(bytes),

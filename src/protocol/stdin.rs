@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use zeroize::Zeroizing;
+use crate::secret::Wiped;
 
 use crate::deadline::Deadline;
 
@@ -27,18 +27,18 @@ pub enum InputError {
 /// # Errors
 /// More came, it did not end in time, or it could not be read.
 #[cfg(unix)]
-pub fn read(bound: usize, deadline: Deadline) -> Result<Zeroizing<Vec<u8>>, InputError> {
+pub fn read(bound: usize, deadline: Deadline) -> Result<Wiped, InputError> {
     use rustix::event::{PollFd, PollFlags, Timespec, poll};
     use rustix::io::Errno;
 
     let stdin = rustix::stdio::stdin();
     /// A registry's name fits, and wiping what nobody filled costs as much as wiping a secret.
     const FIRST: usize = 512;
-    let mut bytes = Zeroizing::new(vec![0; FIRST.min(bound + 1)]);
+    let mut bytes = Wiped::from(vec![0; FIRST.min(bound + 1)]);
     let mut filled = 0;
     loop {
         if filled == bytes.len() {
-            let mut larger = Zeroizing::new(vec![0; (4 * filled).min(bound + 1)]);
+            let mut larger = Wiped::from(vec![0; (4 * filled).min(bound + 1)]);
             larger[..filled].copy_from_slice(&bytes);
             bytes = larger;
         }
@@ -73,12 +73,12 @@ pub fn read(bound: usize, deadline: Deadline) -> Result<Zeroizing<Vec<u8>>, Inpu
 /// # Errors
 /// More came, it did not end in time, or it could not be read.
 #[cfg(not(unix))]
-pub fn read(bound: usize, deadline: Deadline) -> Result<Zeroizing<Vec<u8>>, InputError> {
+pub fn read(bound: usize, deadline: Deadline) -> Result<Wiped, InputError> {
     use std::io::Read as _;
 
     let (sender, receiver) = std::sync::mpsc::channel();
     std::thread::spawn(move || {
-        let mut bytes = Zeroizing::new(Vec::with_capacity(bound + 1));
+        let mut bytes = Wiped::with_capacity(bound + 1);
         let outcome = std::io::stdin().lock().take(bound as u64 + 1).read_to_end(&mut bytes);
         let _ = sender.send(outcome.map(|_| bytes));
     });

@@ -1,6 +1,6 @@
 //! What the client sent.
 
-use zeroize::Zeroizing;
+use crate::secret::Wiped;
 
 use crate::deadline::Deadline;
 use crate::protocol::stdin::{self, InputError};
@@ -13,7 +13,7 @@ pub enum Input {
     /// Nothing but blanks.
     Empty,
     /// What may be a name.
-    Bytes(Zeroizing<Vec<u8>>),
+    Bytes(Wiped),
     /// More than any name has: not a registry.
     TooLong,
     /// It did not end in time or could not be read.
