@@ -2,7 +2,7 @@
 # Writes packaging/warm-path.order: the functions that a cached answer runs, in the order in which they are first
 # called. The linker lays them side by side (scripts/build-release.sh), which halves the memory that a cached get
 # touches. Names carry hashes of the compiler and the crates: run this after an update of either. Names that no longer
-# exist are passed over by the linker, and .ci/steps/35-counts fails once too many are.
+# exist are passed over by the linker; the peak memory that benches/counts.sh prints shows when too many are.
 #
 #   scripts/warm-path-order.sh      as root; needs valgrind
 set -euo pipefail
