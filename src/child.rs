@@ -90,22 +90,13 @@ pub fn run(mut command: Command, input: &[u8], bounds: Bounds) -> Result<Finishe
         lead_group(&mut command);
     }
     let mut child = command.spawn().map_err(ChildError::Start)?;
-    let (sender, receiver) = sync_channel(4);
-    if let Some(mut stdin) = child.stdin.take() {
-        let input = Zeroizing::new(input.to_vec());
-        // A child that does not read its input is no error: EPIPE ends the thread, and the answer decides.
-        thread::spawn(move || stdin.write_all(&input));
-    }
-    let mut open = 0;
-    if let Some(stdout) = child.stdout.take() {
-        read(Stream::Stdout, stdout, sender.clone());
-        open += 1;
-    }
-    if let Some(stderr) = child.stderr.take() {
-        read(Stream::Stderr, stderr, sender.clone());
-        open += 1;
-    }
-    drop(sender);
+    let (receiver, open) = match attend(&mut child, input) {
+        Ok(attended) => attended,
+        Err(error) => {
+            kill(&mut child, own_group);
+            return Err(ChildError::Start(error));
+        }
+    };
     match watch(&mut child, &receiver, open, bounds) {
         Err(Stop::Deadline) => {
             kill(&mut child, own_group);
@@ -138,10 +129,33 @@ enum Stop {
     Wait(io::Error),
 }
 
+/// Starts a thread for each of the child's streams; says how many there are to read.
+///
+/// # Errors
+/// The system has no thread to give.
+fn attend(child: &mut Child, input: &[u8]) -> io::Result<(Receiver<Piece>, usize)> {
+    let (sender, receiver) = sync_channel(4);
+    if let Some(mut stdin) = child.stdin.take() {
+        let input = Zeroizing::new(input.to_vec());
+        // A child that does not read its input is no error: EPIPE ends the thread, and the answer decides.
+        thread::Builder::new().spawn(move || stdin.write_all(&input))?;
+    }
+    let mut open = 0;
+    if let Some(stdout) = child.stdout.take() {
+        read(Stream::Stdout, stdout, sender.clone())?;
+        open += 1;
+    }
+    if let Some(stderr) = child.stderr.take() {
+        read(Stream::Stderr, stderr, sender)?;
+        open += 1;
+    }
+    Ok((receiver, open))
+}
+
 /// Reads one stream to its end, or until nobody wants more. A thread of its own, since only that ends a blocking
 /// read's hold on us when a descendant keeps the pipe open.
-fn read(stream: Stream, mut from: impl Read + Send + 'static, to: SyncSender<Piece>) {
-    thread::spawn(move || {
+fn read(stream: Stream, mut from: impl Read + Send + 'static, to: SyncSender<Piece>) -> io::Result<()> {
+    let work = move || {
         let mut buffer = Zeroizing::new([0_u8; 8192]);
         loop {
             let piece = match from.read(&mut buffer[..]) {
@@ -155,7 +169,8 @@ fn read(stream: Stream, mut from: impl Read + Send + 'static, to: SyncSender<Pie
                 return;
             }
         }
-    });
+    };
+    thread::Builder::new().spawn(work).map(drop)
 }
 
 /// Collects what the child writes until it has exited.
