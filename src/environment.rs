@@ -36,14 +36,6 @@ impl Environment {
         self.variables.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_os_str()).filter(|v| !v.is_empty())
     }
 
-    /// The same with one variable set to `value`.
-    #[must_use]
-    pub fn with(mut self, name: &str, value: &str) -> Self {
-        self.variables.retain(|(key, _)| key != name);
-        self.variables.push((name.into(), value.into()));
-        self
-    }
-
     /// Every variable, for a child process.
     pub fn variables(&self) -> impl Iterator<Item = (&OsStr, &OsStr)> {
         self.variables.iter().map(|(k, v)| (k.as_os_str(), v.as_os_str()))

@@ -90,6 +90,21 @@ fn without_background_processes_the_second_half_waits_and_all_streams_stay_quiet
 }
 
 #[test]
+fn without_background_processes_a_hanging_ecr_delays_a_valid_token_by_seconds_once_a_minute() {
+    let (aws, helper, serial) = with_token();
+    let helper = helper.env("ECR_LOGIN_BACKGROUND", "0");
+    age(&helper, 8 * HOUR);
+    aws.fail(Service::Ecr, Fault::Hang);
+    for _ in 0..3 {
+        let get = helper.get(REGISTRY);
+        assert_eq!(get.token().serial, serial);
+        // The deadline is 60 s, and 3 s of it are spent.
+        assert!(get.duration < Duration::from_secs(30), "{get:?}");
+    }
+    assert_eq!(aws.calls(Service::Ecr), 2, "the second and third did not ask");
+}
+
+#[test]
 fn a_refresh_that_failed_is_not_followed_by_another_within_the_minute() {
     let (aws, helper, serial) = with_token();
     age(&helper, 8 * HOUR);
@@ -255,7 +270,15 @@ fn a_service_accounts_token_is_refreshed_in_the_foreground() {
     let first = password();
     assert_eq!((password(), aws.calls(Service::Ecr)), (first.clone(), 1));
     age(&helper, 8 * HOUR);
-    assert!(password().serial > first.serial, "this very call has the new one");
+    let second = password();
+    assert!(second.serial > first.serial, "this very call has the new one");
     assert!(refreshing(&helper).is_none());
     assert_eq!((aws.calls(Service::Ecr), aws.calls(Service::Sts)), (2, 2));
+
+    age(&helper, 8 * HOUR);
+    aws.fail(Service::Sts, Fault::Hang);
+    let begun = std::time::Instant::now();
+    assert_eq!(password(), second, "valid, and silence on stderr");
+    // The kubelet's deadline is 45 s.
+    assert!(begun.elapsed() < Duration::from_secs(30), "{:?}", begun.elapsed());
 }

@@ -1,7 +1,9 @@
 //! `warm` fetches before anybody needs it; `password` prints what tools without helpers want.
 
+mod on_disk;
 mod support;
 
+use on_disk::{HOUR, age};
 use support::{FakeAws, Fault, Helper, REGISTRY, Service, Token};
 
 const OTHER: &str = "210987654321.dkr.ecr.eu-west-1.amazonaws.com";
@@ -70,14 +72,14 @@ fn warm_gives_up_at_its_timeout() {
 fn warm_fetches_in_the_foreground_what_is_in_its_second_half() {
     let aws = FakeAws::start();
     let helper = helper(&aws);
-    aws.token_life(12);
     assert_eq!(helper.run(["warm", REGISTRY], "").code, Some(0));
-    aws.token_life(43_200);
-    std::thread::sleep(std::time::Duration::from_secs(8));
-    let serial = aws.calls(Service::Ecr);
+    age(&helper, 8 * HOUR);
+    // Longer than a `get` would wait that has a valid token.
+    aws.fail(Service::Ecr, Fault::late(4_000));
     let outcome = helper.run(["warm", REGISTRY], "");
     assert_eq!((outcome.code, outcome.stderr.as_str()), (Some(0), ""), "{outcome:?}");
-    assert_eq!(aws.calls(Service::Ecr), serial + 1, "when it ends, the fetch is over");
+    assert_eq!(aws.calls(Service::Ecr), 2, "when it ends, the fetch is over");
+    assert_eq!(helper.get(REGISTRY).token().serial, 2);
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! From a question to an answer: the cache's where it is good, else one fetch for all who would ask the same.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::policy::{Millis, Times, Verdict, failure_answers};
 use super::world::World;
@@ -15,7 +15,7 @@ use crate::identity::Fingerprint;
 const CHANGES: usize = 3;
 
 /// A mark of a detached refresh outlives the deadline by this, for a process that starts slowly.
-const SLOW_START: std::time::Duration = std::time::Duration::from_secs(5);
+const SLOW_START: Duration = Duration::from_secs(5);
 
 /// One question on its way.
 pub struct Flow<'a, W> {
@@ -29,6 +29,8 @@ pub struct Flow<'a, W> {
     pub deadline: Deadline,
     /// Whether a process of its own may refresh.
     pub background: bool,
+    /// For how long, where none may, a caller tries it itself before it takes the old token.
+    pub foreground: Duration,
 }
 
 /// Who asks, and what of the cache is theirs.
@@ -56,7 +58,7 @@ impl<W: World> Flow<'_, W> {
             let (Some(cache), Some(fingerprint)) = (self.cache, self.world.fingerprint(&who)) else { break };
             let asker = Asker { who: &who, fingerprint, cache };
             let step = match wish {
-                Wish::Cached => self.cached(&asker),
+                Wish::Cached | Wish::Warm => self.cached(&asker),
                 Wish::Fresh => self.replaced(&asker).map(Step::Done),
                 Wish::Refresh => self.refreshed(&asker).map(Step::Done),
             };
@@ -151,7 +153,8 @@ impl<W: World> Flow<'_, W> {
         }
     }
 
-    /// The second half where no process may be started: one waits for the fresh token, the others are served.
+    /// The second half where no process may be started: one waits for the fresh token, though not for long, and the
+    /// others are served.
     fn in_the_foreground(&self, asker: &Asker<'_, W::Who>, entry: Entry) -> Result<Answer, Failure> {
         let slot = asker.cache.slot(&asker.fingerprint);
         let claim = slot.claim();
@@ -162,8 +165,9 @@ impl<W: World> Flow<'_, W> {
             return answer(Some(better), Vec::new());
         }
         let left = entry.times.expires_at.saturating_mul(1_000).saturating_sub(self.world.now());
-        let half = std::time::Duration::from_millis(u64::try_from(left / 2).unwrap_or(0));
-        self.fetched(asker, self.deadline.at_most(half)).or_else(|failure| self.or_old(Some(entry), failure))
+        let half = Duration::from_millis(u64::try_from(left / 2).unwrap_or(0));
+        let deadline = self.deadline.at_most(half.min(self.foreground));
+        self.fetched(asker, deadline).or_else(|failure| self.or_old(Some(entry), failure))
     }
 
     /// This process is the detached one.

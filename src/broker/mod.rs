@@ -40,6 +40,8 @@ pub struct Call {
 pub enum Wish {
     /// The cache's, where it is good.
     Cached,
+    /// The cache's in the first half of its life, else a new one, whatever that takes (`warm`).
+    Warm,
     /// A new one from ECR, which then replaces the cache's (`ECR_LOGIN_REFRESH=1`).
     Fresh,
     /// This process is the detached one that refreshes ahead of time.
@@ -89,13 +91,19 @@ pub fn token(call: &Call, question: &Question<'_>) -> Result<Answer, Failure> {
     let cache = if question.target.speaker.cache { Cache::open(&call.environment) } else { None };
     let public = question.target.registry.service() == Service::Public;
     // The refresh of a service account's token happens here: nobody else holds what it rests on.
-    let background = question.service_account.is_none() && call.environment.var("ECR_LOGIN_BACKGROUND") != Some("0");
+    // Nor is what `warm` wants left to a process that outlives it: a unit of systemd that ends takes it along.
+    let background = question.service_account.is_none()
+        && question.wish != Wish::Warm
+        && call.environment.var("ECR_LOGIN_BACKGROUND") != Some("0");
+    let deadline = if public { call.deadline.at_most(PUBLIC_LIMIT) } else { call.deadline };
+    let limit = deadline.limit();
     let flow = Flow {
         world: Live { call, question },
         cache: cache.as_ref(),
         host: question.target.registry.host(),
-        deadline: if public { call.deadline.at_most(PUBLIC_LIMIT) } else { call.deadline },
+        deadline,
         background,
+        foreground: if question.wish == Wish::Warm { limit } else { policy::foreground(limit) },
     };
     let mut answer = flow.answer(question.wish)?;
     let mut warnings = cache.as_ref().map(Cache::warnings).unwrap_or_default();

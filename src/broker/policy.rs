@@ -24,6 +24,9 @@ pub const FAILURE_ANSWERS: i64 = 1_000;
 /// For how long, at most, no refresh follows one that failed, in milliseconds.
 const LONGEST_PAUSE: i64 = 60_000;
 
+/// For how long, at most, a caller refreshes a token itself that could be served at once.
+const LONGEST_FOREGROUND: Duration = Duration::from_secs(3);
+
 /// The three times of an entry, in seconds since the Unix epoch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Times {
@@ -97,6 +100,12 @@ impl Times {
     fn left(&self, now: Millis) -> i64 {
         self.expires_at.saturating_mul(1_000).saturating_sub(now)
     }
+}
+
+/// For how long a caller whose deadline has this limit refreshes a token of the second half itself, before it takes the
+/// old one: that is valid still, and a server that hangs must not hold up who could have been served at once.
+pub fn foreground(limit: Duration) -> Duration {
+    (limit / 3).min(LONGEST_FOREGROUND)
 }
 
 /// Whether a fetch that failed at `failed_at` answers at `now` without asking again.
@@ -199,6 +208,13 @@ mod tests {
         assert!(!times(100).pauses(after(5), after(0)));
         assert!(failure_answers(after(1) - 1, after(0)) && !failure_answers(after(1), after(0)));
         assert!(!failure_answers(after(0), after(0) + 1));
+    }
+
+    #[test]
+    fn a_refresh_in_the_foreground_costs_a_third_of_the_deadline_and_three_seconds_at_most() {
+        for (limit, wait) in [(45_000, 3_000), (10_000, 3_000), (9_000, 3_000), (3_000, 1_000), (0, 0)] {
+            assert_eq!(foreground(Duration::from_millis(limit)), Duration::from_millis(wait), "{limit}");
+        }
     }
 
     proptest! {

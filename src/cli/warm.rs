@@ -23,8 +23,6 @@ const MOST_AT_ONCE: usize = 32;
 /// Fetches for every registry, in parallel, and says one line for each: on stdout until when its token is good,
 /// on stderr why there is none.
 pub fn run(wanted: &Warm, environment: Environment) -> ExitCode {
-    // Nothing is left to a process in the background: a unit of systemd that ends takes it along.
-    let environment = environment.with("ECR_LOGIN_BACKGROUND", "0");
     let settings = match Settings::load(&environment) {
         Ok(settings) => settings,
         Err(error) => {
@@ -79,7 +77,7 @@ fn ask(call: &Call, name: &str) -> Result<Option<Answer>, Failure> {
         let what = "the settings say cache = false here, so there is nothing to keep warm";
         return Err(Failure::new(Kind::Settings, what));
     }
-    let question = Question { target: &target, service_account: None, wish: Wish::Cached, patience: Patience::Node };
+    let question = Question { target: &target, service_account: None, wish: Wish::Warm, patience: Patience::Node };
     let answer = broker::token(call, &question)?;
     if is_believable(&answer) && !broker::keeps(call, &target) {
         return Err(not_kept(call, &answer));

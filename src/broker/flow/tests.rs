@@ -50,7 +50,7 @@ impl Played {
     fn ask(&self, host: &str, wish: Wish, background: bool) -> Result<Answer, Failure> {
         let cache = self.cache();
         let deadline = Deadline::within(Duration::from_secs(5));
-        Flow { world: self, cache: Some(&cache), host, deadline, background }.answer(wish)
+        Flow { world: self, cache: Some(&cache), host, deadline, background, foreground: deadline.limit() }.answer(wish)
     }
 
     fn get(&self, host: &str) -> Result<usize, Failure> {
@@ -147,7 +147,14 @@ fn a_waiter_takes_what_the_one_that_asks_brings() {
             let waiting = Played { now: Cell::new(now), ..Played::new() };
             let cache = Cache::open(&Environment::of([("AWS_ECR_CACHE_DIR", directory)])).unwrap();
             let deadline = Deadline::within(Duration::from_secs(60));
-            let flow = Flow { world: &waiting, cache: Some(&cache), host: "b", deadline, background: true };
+            let flow = Flow {
+                world: &waiting,
+                cache: Some(&cache),
+                host: "b",
+                deadline,
+                background: true,
+                foreground: deadline.limit(),
+            };
             (flow.answer(Wish::Cached).unwrap().password, waiting.calls.get())
         });
         std::thread::sleep(Duration::from_millis(100));
