@@ -1,5 +1,5 @@
 #!/bin/sh
-# Builds the Debian package of the release binary and prints its path. Needs cargo-deb (cargo install cargo-deb).
+# Builds the Debian package of the release binary and prints its path. Needs cargo-deb (cargo install --locked cargo-deb).
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -15,5 +15,5 @@ cp "$binary" "$stage/docker-credential-ecr-login"
 "$binary" completions fish >"$stage/docker-credential-ecr-login.fish"
 
 # It prints the path too, on some versions even where it is told to be quiet.
-cargo deb --quiet --no-build --no-strip --output "$stage/" >&2
+cargo deb --quiet --locked --no-build --no-strip --output "$stage/" >&2
 printf '%s\n' "$stage"/*.deb

@@ -1,7 +1,7 @@
 //! A fleet of nodes that boot within the same second and live for 48 hours, in virtual time, beside Kubernetes' own
 //! plugin: the table of docs/kubernetes.md.
 //!
-//! `cargo run --release --example fleet`; the exit code is 0 if ours held what the documents promise.
+//! `cargo run --locked --release --example fleet`; the exit code is 0 if ours held what the documents promise.
 
 mod simulation;
 mod table;
