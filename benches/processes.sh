@@ -68,6 +68,42 @@ fi
 "$world/interleave" $((rounds / 3)) "${rows[@]}"
 
 echo
+echo "## Cold by each source of credentials, against keys in the environment: $((rounds / 3)) rounds"
+# STS and ECR over TLS under their own names, which lead to one loopback AWS; instance metadata and the container's
+# agent in the clear, as they are.
+aws nearby
+base="HOME=$world/sources AWS_ECR_DISABLE_CACHE=1 SSL_CERT_FILE=$world/ca.pem SSL_CERT_DIR=/nonexistent"
+off="AWS_EC2_METADATA_DISABLED=true"
+mkdir -p "$world/sources/.aws"
+cat >"$world/sources/.aws/config" <<END
+[profile base]
+aws_access_key_id = AKIABENCHMARK
+aws_secret_access_key = benchmark
+[profile one]
+role_arn = arn:aws:iam::123456789012:role/one
+source_profile = base
+[profile two]
+role_arn = arn:aws:iam::123456789012:role/two
+source_profile = one
+END
+# {"alg":"RS256"} and {"iss":"https://oidc.example","aud":["sts.amazonaws.com"],"sub":"bench","exp":4102444800}
+{
+    printf 'eyJhbGciOiJSUzI1NiJ9.eyJpc3MiOiJodHRwczovL29pZGMuZXhhbXBsZSIsImF1ZCI6WyJzdHMuYW1hem9uYXdzLmNvbSJd'
+    printf 'LCJzdWIiOiJiZW5jaCIsImV4cCI6NDEwMjQ0NDgwMH0.c2ln'
+} >"$world/web-token"
+web="AWS_ROLE_ARN=arn:aws:iam::123456789012:role/web AWS_WEB_IDENTITY_TOKEN_FILE=$world/web-token"
+imds="AWS_EC2_METADATA_SERVICE_ENDPOINT=$url"
+container="AWS_CONTAINER_CREDENTIALS_FULL_URI=$url/v1/credentials"
+keys_alone="AWS_ACCESS_KEY_ID=AKIABENCHMARK AWS_SECRET_ACCESS_KEY=benchmark"
+"$world/interleave" $((rounds / 3)) \
+    'keys in the environment' "$world/registry" "$base $off $keys_alone $ours get" \
+    'role by a profile' "$world/registry" "$base $off AWS_PROFILE=one $ours get" \
+    'role by a role' "$world/registry" "$base $off AWS_PROFILE=two $ours get" \
+    'web identity' "$world/registry" "$base $off $web $ours get" \
+    'IMDSv2' "$world/registry" "$base $imds $ours get" \
+    'container' "$world/registry" "$base $off $container $ours get"
+
+echo
 echo "## 50 at once, cold, ECR answering after 200 ms"
 aws slow --late 200
 # at_once LABEL COMMAND...: the wall time and CPU time of 50 processes started together.

@@ -44,6 +44,7 @@ aws() {
     mkfifo "$world/$name.end"
     # The read end keeps it alive until we go; opened for both so that nobody waits for anybody.
     exec {keep}<>"$world/$name.end"
+    : >"$world/$name.out"
     "$loopback_aws" "$@" <"$world/$name.end" >"$world/$name.out" {keep}>&- &
     started+=($!)
     for _ in $(seq 100); do
