@@ -6,7 +6,7 @@ mod support;
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
-use support::{Certificate, FakeAws, Fault, Helper, Outcome, REGISTRY, Service, Token};
+use support::{Certificate, FakeAws, Fault, Helper, Opening, Outcome, REGISTRY, Service, Token};
 
 /// A loaded machine may be late by this much.
 const SLACK: Duration = Duration::from_secs(5);
@@ -208,7 +208,7 @@ fn a_certificate_that_proves_nothing_is_refused_with_that_reason() {
 #[test]
 fn a_server_that_shakes_no_hand_is_left_at_the_deadline() {
     let aws = FakeAws::over_tls(Certificate::Good);
-    aws.server().fall_silent();
+    aws.server().open(Opening::Silence);
     let outcome = Helper::new().aws(&aws).keys("AKIATEST").env("ECR_LOGIN_TIMEOUT", "1").get(REGISTRY);
     assert!(outcome.failure().contains("did not answer within 1 s: connected, but the TLS handshake"), "{outcome:?}");
     assert!(outcome.duration < Duration::from_secs(1) + SLACK);

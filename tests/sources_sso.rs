@@ -9,19 +9,13 @@ use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
 use serde_json::{Value, json};
-use support::{FakeAws, Fault, Helper, REGISTRY, Service};
+use support::{FakeAws, Fault, Helper, REGISTRY, Service, login_file};
 
 /// Names the legacy login.s file, as `corp` names the session.s: by its SHA-1.
 const START_URL: &str = "https://d-1234567890.awsapps.com/start";
 
 fn session_file(helper: &Helper) -> PathBuf {
-    helper.home().join(format!(".aws/sso/cache/{}.json", sha1("corp")))
-}
-
-/// As `sha1sum` has it.
-fn sha1(text: &str) -> String {
-    let digest = ring::digest::digest(&ring::digest::SHA1_FOR_LEGACY_USE_ONLY, text.as_bytes());
-    digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
+    helper.home().join(login_file("corp"))
 }
 
 fn in_seconds(seconds: i64) -> String {
@@ -89,7 +83,7 @@ fn a_legacy_login_serves_three_pulls_with_one_call() {
         "startUrl": START_URL, "region": "us-west-2", "accessToken": "access-0",
         "expiresAt": in_seconds(3600).replace('Z', "UTC"),
     });
-    helper.write(&format!(".aws/sso/cache/{}.json", sha1(START_URL)), login.to_string());
+    helper.write(&login_file(START_URL), login.to_string());
     for _ in 0..3 {
         assert_eq!(helper.get(REGISTRY).token().identity, "sso-123456789012-Old");
     }
@@ -228,7 +222,7 @@ fn a_login_is_not_refreshed_where_the_new_one_could_not_be_kept() {
         let aws = FakeAws::start();
         let helper = helper(&aws, Some(&login(-60)), 1);
         let path = session_file(&helper);
-        std::fs::create_dir(path.with_file_name(format!("{}.json.ecr-login.tmp", sha1("corp")))).unwrap();
+        std::fs::create_dir(path.with_extension("json.ecr-login.tmp")).unwrap();
         refuses_to_refresh(&aws, &helper);
     } else {
         let aws = FakeAws::start();

@@ -2,21 +2,13 @@
 
 mod support;
 
-use aws_smithy_types::base64;
-use support::{FakeAws, Fault, Helper, REGISTRY, Service};
+use support::{FakeAws, Fault, Helper, REGISTRY, Service, web_token};
 
 const ROLE: &str = "arn:aws:iam::123456789012:role/ci";
 
-/// A token of a service account that is good until 2100.
-fn token() -> String {
-    let part = |json: &str| base64::encode(json).trim_end_matches('=').replace('+', "-").replace('/', "_");
-    let claims = r#"{"iss":"https://oidc.example","aud":["sts.amazonaws.com"],"sub":"system:serviceaccount:ns:ci","exp":4102444800}"#;
-    format!("{}.{}.c2lnbmF0dXJl", part(r#"{"alg":"RS256"}"#), part(claims))
-}
-
 fn helper(aws: &FakeAws) -> Helper {
     let helper = Helper::new().aws(aws);
-    let file = helper.write("token", format!("{}\n", token()));
+    let file = helper.write("token", format!("{}\n", web_token()));
     helper.env("AWS_ROLE_ARN", ROLE).env("AWS_WEB_IDENTITY_TOKEN_FILE", file)
 }
 
@@ -30,7 +22,7 @@ fn the_token_file_of_the_environment_serves_with_one_unsigned_call() {
     assert_eq!((aws.calls(Service::Sts), aws.calls(Service::Ecr)), (1, 1));
     let request = &aws.requests(Service::Sts)[0];
     assert_eq!(request.access_key(), None);
-    assert_eq!(request.form("WebIdentityToken"), Some(token()));
+    assert_eq!(request.form("WebIdentityToken"), Some(web_token()));
     assert_eq!(request.form("RoleSessionName").as_deref(), Some("ecr-login"));
 }
 
@@ -38,7 +30,7 @@ fn the_token_file_of_the_environment_serves_with_one_unsigned_call() {
 fn the_token_file_of_a_profile_serves_with_its_session_name() {
     let aws = FakeAws::start();
     let helper = Helper::new().aws(&aws).env("AWS_PROFILE", "ci");
-    let file = helper.write("token", token());
+    let file = helper.write("token", web_token());
     let helper = helper.aws_config(&format!(
         "[profile ci]\nrole_arn = {ROLE}\nweb_identity_token_file = {}\nrole_session_name = build-7\n",
         file.display()

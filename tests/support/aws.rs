@@ -24,6 +24,8 @@ pub enum Service {
     Imds,
     /// The credentials endpoint of ECS and EKS: any path with `credentials` in it.
     Container,
+    /// A proxy that is asked for a tunnel, and opens none.
+    Proxy,
     /// A registry's `GET /v2/`, which accepts the passwords that were issued.
     Registry,
     Unknown,
@@ -104,12 +106,24 @@ impl FakeAws {
             bucket: None,
             clock: 0,
         }));
-        let handler = {
-            let state = Arc::clone(&state);
-            move |request: &Request| state.lock().unwrap().answer(request)
-        };
-        let server = Server::start(address, certificate.map(|c| authority.server(c)), handler);
+        let server = Self::listen(address, certificate, &state, &authority);
         Self { server, state, authority }
+    }
+
+    fn listen(
+        address: SocketAddr,
+        certificate: Option<Certificate>,
+        state: &Arc<Mutex<State>>,
+        authority: &Authority,
+    ) -> Server {
+        let state = Arc::clone(state);
+        let handler = move |request: &Request| state.lock().unwrap().answer(request);
+        Server::start(address, certificate.map(|c| authority.server(c)), handler)
+    }
+
+    /// Another host of the same AWS on 127.0.0.1, for the endpoint of one of its services.
+    pub fn host_of_its_own(&self, certificate: Option<Certificate>) -> Server {
+        Self::listen((Ipv4Addr::LOCALHOST, 0).into(), certificate, &self.state, &self.authority)
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -228,6 +242,7 @@ impl State {
             Service::Imds => self.imds(request),
             Service::Container => self.container(request),
             Service::Registry => self.registry(request),
+            Service::Proxy => service.error(502, "BadGateway", "no tunnel"),
             Service::Unknown => service.error(404, "UnknownOperationException", "no such operation"),
         }
     }

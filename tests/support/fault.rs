@@ -3,11 +3,13 @@
 use std::time::Duration;
 
 use super::aws::Service;
-use super::server::{Respond, Response};
+use super::server::{Respond, Response, Step};
 
 /// A scripted fault.
 #[derive(Clone, Debug)]
 pub enum Fault {
+    /// None: what is scripted after this one's turns are over.
+    Right,
     /// An error of the service's own form.
     Error {
         status: u16,
@@ -39,9 +41,28 @@ pub enum Fault {
     Hang,
     EndlessHeader,
     HugeBody,
+    /// These words and the end, instead of an answer.
+    Words(&'static str),
+    /// The right answer as far as the end of this part, then nothing more.
+    Stalled(Part),
+    /// The right answer, its body one byte a second.
+    BodyByteASecond,
+    /// Chunks without end.
+    EndlessChunks,
+    /// The right answer with another `content-length`: so many bytes more or fewer.
+    Misjudged(isize),
     /// A redirect to this URL.
     Redirect(String),
 }
+
+/// How far an answer comes.
+#[derive(Clone, Copy, Debug)]
+pub enum Part {
+    HalfOfHead,
+    HalfOfBody,
+}
+
+const GIGABYTE: usize = 1 << 30;
 
 impl Fault {
     fn error(status: u16, code: &'static str, message: &str) -> Self {
@@ -117,7 +138,10 @@ impl Fault {
 
     /// What goes on the wire instead of `right`.
     pub(super) fn apply(&self, service: Service, right: impl FnOnce() -> Response) -> Respond {
+        let send = |text: &str| Step::Send(text.as_bytes().to_vec());
+        let gigabyte = |byte: u8| Step::Repeat(vec![byte; 64 << 10], GIGABYTE / (64 << 10));
         match self {
+            Self::Right => Respond::With(right()),
             Self::Error { status, code, message } => Respond::With(service.error(*status, code, message)),
             Self::Body { status, content_type, body } => {
                 Respond::With(Response::new(*status, content_type, body.clone()))
@@ -129,10 +153,37 @@ impl Fault {
             Self::ByteASecond => Respond::ByteASecond(right()),
             Self::Cut => Respond::Cut(right()),
             Self::Reset => Respond::Reset,
-            Self::Close => Respond::Close,
-            Self::Hang => Respond::Hang,
-            Self::EndlessHeader => Respond::EndlessHeader,
-            Self::HugeBody => Respond::HugeBody,
+            Self::Close => Respond::Steps(Vec::new()),
+            Self::Hang => Respond::Steps(vec![Step::Hang]),
+            Self::EndlessHeader => Respond::Steps(vec![send("HTTP/1.1 200 OK\r\nx-endless: "), gigabyte(b'a')]),
+            Self::HugeBody => Respond::Steps(vec![
+                send(&format!("HTTP/1.1 200 OK\r\ncontent-length: {GIGABYTE}\r\n\r\n")),
+                gigabyte(b' '),
+            ]),
+            Self::Words(words) => Respond::Steps(vec![send(words)]),
+            Self::Stalled(part) => {
+                let right = right();
+                let half = match part {
+                    Part::HalfOfHead => right.head()[..right.head().len() / 2].to_vec(),
+                    Part::HalfOfBody => [right.head(), right.body[..right.body.len() / 2].to_vec()].concat(),
+                };
+                Respond::Steps(vec![Step::Send(half), Step::Hang])
+            }
+            Self::BodyByteASecond => {
+                let right = right();
+                Respond::Steps(vec![Step::Send(right.head()), Step::Drip(right.body)])
+            }
+            Self::EndlessChunks => {
+                let head = send("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n");
+                let chunk = [b"4000\r\n".as_slice(), &[b' '; 0x4000], b"\r\n"].concat();
+                Respond::Steps(vec![head, Step::Repeat(chunk, GIGABYTE / 0x4000)])
+            }
+            Self::Misjudged(by) => {
+                let right = right();
+                let length = right.body.len().saturating_add_signed(*by);
+                let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {length}\r\n\r\n");
+                Respond::Steps(vec![send(&head), Step::Send(right.body)])
+            }
             Self::Redirect(to) => {
                 Respond::With(Response::new(307, "text/plain", "go elsewhere").header("location", to))
             }

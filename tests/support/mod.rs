@@ -16,13 +16,15 @@ mod helper;
 mod issued;
 mod server;
 mod services;
+mod sources;
 mod tls;
 
 pub use aws::{Call, FakeAws, Service};
-pub use fault::Fault;
+pub use fault::{Fault, Part};
 pub use helper::{Answer, Helper, NOT_FOUND, Outcome, Running, binary};
 pub use issued::Token;
-pub use server::{Request, Respond, Response, Server};
+pub use server::{Opening, Request, Respond, Response, Server};
+pub use sources::{Source, login_file, web_token};
 pub use tls::{Authority, Certificate};
 
 /// A registry for tests that need any one.

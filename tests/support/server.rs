@@ -2,8 +2,8 @@
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -93,7 +93,7 @@ impl Response {
         self
     }
 
-    fn head(&self) -> Vec<u8> {
+    pub(super) fn head(&self) -> Vec<u8> {
         let mut head = format!("HTTP/1.1 {} fake\r\n", self.status);
         for (name, value) in &self.headers {
             head.push_str(&format!("{name}: {value}\r\n"));
@@ -119,16 +119,34 @@ pub enum Respond {
     Cut(Response),
     /// A connection reset.
     Reset,
-    /// The end, without a byte.
-    Close,
-    /// Nothing, for ever.
+    /// These one after the other, and the end.
+    Steps(Vec<Step>),
+}
+
+/// A part of an answer that is none.
+#[derive(Clone, Debug)]
+pub enum Step {
+    Send(Vec<u8>),
+    /// One byte a second.
+    Drip(Vec<u8>),
+    /// So many times.
+    Repeat(Vec<u8>, usize),
+    /// Nothing, until the client goes away.
     Hang,
-    /// A header line without end.
-    EndlessHeader,
-    /// A body of a gigabyte.
-    HugeBody,
-    /// These bytes and the end.
-    Raw(Vec<u8>),
+}
+
+/// How connections begin.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Opening {
+    /// As they should, with TLS where it is spoken.
+    #[default]
+    Talk,
+    /// Nothing is ever said, not even a TLS handshake.
+    Silence,
+    /// Words of another protocol.
+    Garbage,
+    HangUp,
+    Reset,
 }
 
 impl Respond {
@@ -157,7 +175,7 @@ pub struct Server {
 #[derive(Default)]
 struct Shared {
     stop: AtomicBool,
-    silent: AtomicBool,
+    opening: Mutex<Opening>,
     connections: AtomicUsize,
     handshakes_failed: AtomicUsize,
     written: AtomicUsize,
@@ -224,9 +242,9 @@ impl Server {
         self.shared.written.load(Ordering::SeqCst)
     }
 
-    /// From now on connections are accepted and nothing is ever said, not even a TLS handshake.
-    pub fn fall_silent(&self) {
-        self.shared.silent.store(true, Ordering::SeqCst);
+    /// How connections begin from now on.
+    pub fn open(&self, opening: Opening) {
+        *self.shared.opening.lock().unwrap() = opening;
     }
 }
 
@@ -252,14 +270,26 @@ fn connection(
     stream.set_read_timeout(Some(LONGEST))?;
     stream.set_write_timeout(Some(LONGEST))?;
     let socket = stream.try_clone()?;
-    if shared.silent.load(Ordering::SeqCst) {
-        hang(&socket, shared);
-        return Ok(());
+    let opening = *shared.opening.lock().unwrap();
+    let mut stream = stream;
+    match opening {
+        Opening::Talk => {}
+        Opening::Silence => {
+            hang(&socket, shared);
+            return Ok(());
+        }
+        Opening::Garbage => {
+            stream.write_all(b"220 mail.example.com ESMTP\r\n")?;
+            // Without the client's words it would end in a reset, and those may come late.
+            let _ = stream.read(&mut [0; 4096])?;
+            return stream.shutdown(Shutdown::Both);
+        }
+        Opening::HangUp => return stream.shutdown(Shutdown::Both),
+        Opening::Reset => return reset(&stream),
     }
     let wire: Box<dyn Wire> = match tls {
         None => Box::new(stream),
         Some(config) => {
-            let mut stream = stream;
             let mut session = ServerConnection::new(config).map_err(io::Error::other)?;
             while session.is_handshaking() {
                 if let Err(error) = session.complete_io(&mut stream) {
@@ -300,57 +330,51 @@ fn respond(answer: Respond, wire: &mut Box<dyn Wire>, socket: &TcpStream, shared
             }
             send(&response.bytes()).map(|()| true)
         }
-        Respond::ByteASecond(response) => {
-            for byte in response.bytes() {
-                send(&[byte])?;
-                for _ in 0..20 {
-                    thread::sleep(Duration::from_millis(50));
-                    if !go_on() {
-                        return Ok(false);
-                    }
-                }
-            }
-            Ok(true)
-        }
+        Respond::ByteASecond(response) => drip(&response.bytes(), &mut send, &go_on),
         Respond::Cut(response) => {
             send(&response.head())?;
             send(&response.body[..response.body.len() / 2])?;
             Ok(false)
         }
-        Respond::Reset => {
-            rustix::net::sockopt::set_socket_linger(socket, Some(Duration::ZERO))?;
-            // No shutdown, which would say goodbye: the last descriptor's close sends the RST.
-            Err(io::ErrorKind::ConnectionReset.into())
-        }
-        Respond::Close => Ok(false),
-        Respond::Hang => {
-            hang(socket, shared);
-            Ok(false)
-        }
-        Respond::EndlessHeader => {
-            send(b"HTTP/1.1 200 OK\r\nx-endless: ")?;
-            while go_on() {
-                send(&[b'a'; 4096])?;
-            }
-            Ok(false)
-        }
-        Respond::HugeBody => {
-            const GIGABYTE: usize = 1 << 30;
-            send(format!("HTTP/1.1 200 OK\r\ncontent-length: {GIGABYTE}\r\n\r\n").as_bytes())?;
-            let piece = vec![b' '; 64 * 1024];
-            for _ in 0..GIGABYTE / piece.len() {
-                if !go_on() {
-                    break;
+        Respond::Reset => reset(socket).map(|()| false),
+        Respond::Steps(steps) => {
+            for step in steps {
+                match step {
+                    Step::Send(bytes) => send(&bytes)?,
+                    Step::Drip(bytes) => {
+                        drip(&bytes, &mut send, &go_on)?;
+                    }
+                    Step::Repeat(bytes, times) => {
+                        for _ in (0..times).take_while(|_| go_on()) {
+                            send(&bytes)?;
+                        }
+                    }
+                    Step::Hang => hang(socket, shared),
                 }
-                send(&piece)?;
             }
-            Ok(false)
-        }
-        Respond::Raw(bytes) => {
-            send(&bytes)?;
             Ok(false)
         }
     }
+}
+
+/// Whether it came to the end of the bytes.
+fn drip(bytes: &[u8], send: &mut impl FnMut(&[u8]) -> io::Result<()>, go_on: &impl Fn() -> bool) -> io::Result<bool> {
+    for byte in bytes {
+        send(&[*byte])?;
+        for _ in 0..20 {
+            thread::sleep(Duration::from_millis(50));
+            if !go_on() {
+                return Ok(false);
+            }
+        }
+    }
+    Ok(true)
+}
+
+/// No shutdown, which would say goodbye: the last descriptor's close sends the RST.
+fn reset(socket: &TcpStream) -> io::Result<()> {
+    rustix::net::sockopt::set_socket_linger(socket, Some(Duration::ZERO))?;
+    Err(io::ErrorKind::ConnectionReset.into())
 }
 
 /// Says nothing until the client goes away.

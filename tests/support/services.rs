@@ -13,6 +13,9 @@ const STS_NAMESPACE: &str = "https://sts.amazonaws.com/doc/2011-06-15/";
 impl Service {
     /// Which service a request is for; they all listen on one port.
     pub(super) fn of(request: &Request) -> Self {
+        if request.method == "CONNECT" {
+            return Self::Proxy;
+        }
         let target = request.header("x-amz-target").unwrap_or("");
         if target == "AmazonEC2ContainerRegistry_V20150921.GetAuthorizationToken" {
             return Self::Ecr;
@@ -53,7 +56,7 @@ impl Service {
                 Response::new(status, JSON, body.to_string()).header("x-amzn-errortype", code)
             }
             Self::Imds => Response::new(status, "text/html", format!("<html>{code}: {message}</html>")),
-            Self::Ecr | Self::EcrPublic | Self::Registry | Self::Unknown => {
+            Self::Ecr | Self::EcrPublic | Self::Registry | Self::Proxy | Self::Unknown => {
                 Response::new(status, AMZ_JSON, json!({ "__type": code, "message": message }).to_string())
             }
         }

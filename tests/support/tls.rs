@@ -13,6 +13,8 @@ pub enum Certificate {
     Good,
     /// It ended in 2020.
     Expired,
+    /// It begins in 2090.
+    NotYetValid,
     /// It is for another host.
     WrongName,
     /// Its authority is not the one whose certificate the test hands out.
@@ -63,6 +65,10 @@ impl Authority {
         if certificate == Certificate::Expired {
             params.not_before = date_time_ymd(2019, 1, 1);
             params.not_after = date_time_ymd(2020, 1, 1);
+        }
+        if certificate == Certificate::NotYetValid {
+            params.not_before = date_time_ymd(2090, 1, 1);
+            params.not_after = date_time_ymd(2100, 1, 1);
         }
         let key = KeyPair::generate().unwrap();
         let certificate: CertificateDer<'static> = params.signed_by(&key, &self.issuer).unwrap().der().clone();
