@@ -4,6 +4,7 @@ mod flow;
 mod listed;
 pub mod policy;
 mod refresh;
+mod spread;
 mod world;
 
 use crate::cache::Cache;
@@ -19,6 +20,7 @@ use self::flow::Flow;
 pub use self::listed::{keeps, listed};
 pub use self::refresh::ACTION as REFRESH_ACTION;
 pub use self::refresh::run as run_refresh;
+pub use self::spread::spread;
 use self::world::Live;
 
 /// How long a question about ECR Public may take, all told: its images can be pulled without an answer.

@@ -3,6 +3,7 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::policy::Millis;
+use super::spread::spread;
 use super::{Call, Question, refresh};
 use crate::deadline::Deadline;
 use crate::ecr::{self, Token};
@@ -81,12 +82,6 @@ impl World for Live<'_> {
     }
 
     fn spread(&self, fingerprint: &Fingerprint) -> u32 {
-        // Without a boot id (not Linux) the fingerprint alone has to do.
-        let boot = std::fs::read("/proc/sys/kernel/random/boot_id").unwrap_or_default();
-        let mut hash = crc32fast::Hasher::new();
-        hash.update(&boot);
-        hash.update(&fingerprint.0);
-        hash.update(self.question.target.registry.host().as_bytes());
-        hash.finalize()
+        spread(&[&fingerprint.0, self.question.target.registry.host().as_bytes()])
     }
 }

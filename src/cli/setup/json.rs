@@ -24,6 +24,20 @@ pub struct NotJson {
     pub reason: String,
 }
 
+/// JSON as RFC 8259 has it, and as the clients' own decoders read it: none of what `jsonc-parser` takes beyond that.
+pub fn strict() -> ParseOptions {
+    ParseOptions {
+        allow_comments: false,
+        allow_loose_object_property_names: false,
+        allow_trailing_commas: false,
+        allow_missing_commas: false,
+        allow_single_quoted_strings: false,
+        allow_hexadecimal_numbers: false,
+        allow_unary_plus_numbers: false,
+        ..ParseOptions::default()
+    }
+}
+
 /// A JSON file whose top is an object, and its text as it stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Document {
@@ -233,17 +247,7 @@ impl Document {
     }
 
     fn with_root<T>(&self, look: impl FnOnce(&Object<'_>) -> T) -> Result<T, NotJson> {
-        let strict = ParseOptions {
-            allow_comments: false,
-            allow_loose_object_property_names: false,
-            allow_trailing_commas: false,
-            allow_missing_commas: false,
-            allow_single_quoted_strings: false,
-            allow_hexadecimal_numbers: false,
-            allow_unary_plus_numbers: false,
-            ..ParseOptions::default()
-        };
-        let parsed = parse_to_ast(&self.text, &CollectOptions::default(), &strict).map_err(|error| NotJson {
+        let parsed = parse_to_ast(&self.text, &CollectOptions::default(), &strict()).map_err(|error| NotJson {
             line: error.line_display(),
             column: error.column_display(),
             reason: error.kind().to_string(),

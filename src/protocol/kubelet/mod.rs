@@ -113,7 +113,8 @@ fn answer(
         Err(failure) => return Err(named(failure)),
     };
     let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs() as i64);
-    let seconds = response::cache_duration(now, answer.expires_at, spread(registry));
+    let spread = broker::spread(&[registry.as_bytes()]);
+    let seconds = response::cache_duration(now, answer.expires_at, spread);
     let bytes = response::with_credentials(request.version, registry, &answer, seconds).map_err(unwritable)?;
     // The process ends with the answer: see protocol::docker.
     std::mem::forget(call);
@@ -134,14 +135,4 @@ fn without_settings(request: &Request, registry: Option<&str>, error: SettingsEr
 
 fn unwritable(error: std::io::Error) -> Failure {
     Failure::new(Kind::Other, format!("the answer cannot be written: {error}"))
-}
-
-/// Where between nothing and everything this node's answers for `registry` stand: a hash of the boot and the
-/// registry.
-fn spread(registry: &str) -> u32 {
-    let boot = std::fs::read("/proc/sys/kernel/random/boot_id").unwrap_or_default();
-    let mut hash = crc32fast::Hasher::new();
-    hash.update(&boot);
-    hash.update(registry.as_bytes());
-    hash.finalize()
 }

@@ -1,10 +1,10 @@
 //! The kubelet's `CredentialProviderConfig`: what is to stand in it, and the edit that puts it there. Whatever else
 //! the file says stays as it is, in its order and indentation.
 
-use jsonc_parser::ParseOptions;
 use jsonc_parser::cst::{CstArray, CstInputValue, CstObject, CstRootNode};
 
 use super::version::KubeletVersion;
+use crate::cli::setup::json::strict;
 use crate::protocol::kubelet::{PLUGIN, ROLE_ANNOTATION};
 
 const KIND: &str = "CredentialProviderConfig";
@@ -231,17 +231,7 @@ fn check(value: &serde_json::Value) -> Result<(), ConfigError> {
 }
 
 fn parse(text: &str) -> Result<CstRootNode, ConfigError> {
-    let strict = ParseOptions {
-        allow_comments: false,
-        allow_loose_object_property_names: false,
-        allow_trailing_commas: false,
-        allow_missing_commas: false,
-        allow_single_quoted_strings: false,
-        allow_hexadecimal_numbers: false,
-        allow_unary_plus_numbers: false,
-        ..ParseOptions::default()
-    };
-    CstRootNode::parse(text, &strict)
+    CstRootNode::parse(text, &strict())
         .map_err(|error| ConfigError::NotJson { line: error.line_display(), column: error.column_display() })
 }
 
