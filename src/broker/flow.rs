@@ -8,7 +8,7 @@ use super::{Answer, Wish};
 use crate::cache::{Cache, Claim, Entry, Note, Slot};
 use crate::deadline::Deadline;
 use crate::ecr::Token;
-use crate::failure::Failure;
+use crate::failure::{Failure, Kind};
 use crate::identity::Fingerprint;
 
 /// How often, at most, the question starts over because the source of credentials changed meanwhile.
@@ -138,7 +138,8 @@ impl<W: World> Flow<'_, W> {
                 }
             }
             let note = asker.cache.note(&asker.fingerprint);
-            if let Some(note) = note.filter(|note| failure_answers(self.world.now(), note.failed_at)) {
+            let answers = |note: &Note| !note.hasty && failure_answers(self.world.now(), note.failed_at);
+            if let Some(note) = note.filter(answers) {
                 return self.or_old(old, note.failure).map(Step::Done);
             }
             let asks = match claim {
@@ -232,7 +233,9 @@ impl<W: World> Flow<'_, W> {
         let token = match self.world.fetch(asker.who, deadline) {
             Ok(token) => token,
             Err(failure) => {
-                let note = Note { failed_at: self.world.now(), failure: failure.clone() };
+                // What more time might have brought says nothing to those who have it.
+                let hasty = deadline.limit() < self.deadline.limit() && failure.kind == Kind::Network;
+                let note = Note { failed_at: self.world.now(), hasty, failure: failure.clone() };
                 asker.cache.write_note(&asker.fingerprint, &note);
                 return Err(failure);
             }
@@ -304,7 +307,7 @@ impl<W: World> Flow<'_, W> {
 /// What the cache had.
 fn answer(entry: Option<Entry>, warnings: Vec<String>) -> Result<Answer, Failure> {
     let Some(Entry { username, password, times, .. }) = entry else {
-        return Err(Failure::new(crate::failure::Kind::Other, "the cache has no token"));
+        return Err(Failure::new(Kind::Other, "the cache has no token"));
     };
     Ok(Answer { username, password, expires_at: Some(times.expires_at), warnings })
 }

@@ -34,6 +34,8 @@ struct EntryFile {
 struct NoteFile {
     version: u32,
     failed_at_ms: i64,
+    #[serde(default)]
+    hasty: bool,
     what: String,
     identity: Option<String>,
     host: Option<String>,
@@ -103,6 +105,7 @@ pub fn write_note(note: &Note) -> Option<Vec<u8>> {
     let mut file = NoteFile {
         version: VERSION,
         failed_at_ms: note.failed_at,
+        hasty: note.hasty,
         what: failure.what.clone(),
         identity: failure.identity.clone(),
         host: failure.host.clone(),
@@ -124,7 +127,7 @@ pub fn read_note(bytes: &[u8]) -> Option<Note> {
     }
     let kind = *KINDS.get(usize::from(file.kind))?;
     let failure = Failure { what: file.what, identity: file.identity, host: file.host, remedy: file.remedy, kind };
-    Some(Note { failed_at: file.failed_at_ms, failure })
+    Some(Note { failed_at: file.failed_at_ms, hasty: file.hasty, failure })
 }
 
 impl NoteFile {
@@ -132,7 +135,7 @@ impl NoteFile {
         let mut hash = crc32fast::Hasher::new();
         hash.update(&self.version.to_le_bytes());
         hash.update(&self.failed_at_ms.to_le_bytes());
-        hash.update(&[self.kind]);
+        hash.update(&[self.kind, u8::from(self.hasty)]);
         let texts = [Some(&self.what), self.identity.as_ref(), self.host.as_ref(), self.remedy.as_ref()];
         for text in texts {
             hash.update(&text.map_or(usize::MAX, String::len).to_le_bytes());
@@ -188,7 +191,7 @@ mod tests {
 
     fn note() -> Note {
         let failure = Failure::new(Kind::Throttled, "ECR says: slow down").remedy("wait");
-        Note { failed_at: 1_800_000_000_123, failure }
+        Note { failed_at: 1_800_000_000_123, hasty: true, failure }
     }
 
     #[test]

@@ -54,6 +54,8 @@ pub struct Entry {
 pub struct Note {
     /// When, in milliseconds since the Unix epoch.
     pub failed_at: Millis,
+    /// It had less time than a call has, for the sake of a token that ends soon: whoever has no token asks again.
+    pub hasty: bool,
     /// What would be said of it.
     pub failure: Failure,
 }

@@ -9,7 +9,6 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::environment::Environment;
-use crate::failure::Kind;
 use crate::secret::Secret;
 
 /// Far enough ahead that no entry has ended by the clock of the machine.
@@ -166,6 +165,19 @@ fn a_waiter_takes_what_the_one_that_asks_brings() {
         let (password, calls) = waiter.join().unwrap();
         assert_eq!((password.expose(), calls), ("theirs", 0));
     });
+}
+
+#[test]
+fn a_try_with_little_time_left_fails_nobody_who_has_more() {
+    let world = Played::new();
+    world.get("a").unwrap();
+    world.now.set(START + LIFE * 1_000 - 20);
+    world.down.set(true);
+    assert_eq!(world.get("a").unwrap(), 0, "10 ms were not enough for a fresh one");
+    assert_eq!((world.get("a").unwrap(), world.calls.get()), (0, 2), "nor are the next");
+    world.down.set(false);
+    world.now.set(START + LIFE * 1_000);
+    assert_eq!(world.get("a").unwrap(), 1);
 }
 
 #[test]
