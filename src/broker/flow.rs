@@ -93,7 +93,11 @@ impl<W: World> Flow<'_, W> {
         let Some(own) = own else { return self.flight(asker, None, self.deadline) };
         let note = asker.cache.note(&asker.fingerprint).filter(|note| own.times.pauses(now, note.failed_at));
         let entry = match note {
-            Some(note) => return Ok(Step::Done(self.old(own, &note.failure)?)),
+            Some(note) => match self.old(own, &note.failure) {
+                Ok(answer) => return Ok(Step::Done(answer)),
+                // It has ended since it was read.
+                Err(_) => return self.flight(asker, None, self.deadline),
+            },
             None => self.better(asker, &own).unwrap_or(own),
         };
         match entry.times.judge(now) {
@@ -103,7 +107,7 @@ impl<W: World> Flow<'_, W> {
                 return self.flight(asker, Some(entry), deadline);
             }
             Verdict::ServeAndRefresh if self.background => self.start_refresh(asker),
-            Verdict::ServeAndRefresh => return self.in_the_foreground(asker, entry).map(Step::Done),
+            Verdict::ServeAndRefresh => return self.in_the_foreground(asker, entry),
         }
         Ok(Step::Done(answer(Some(entry), Vec::new())?))
     }
@@ -113,9 +117,9 @@ impl<W: World> Flow<'_, W> {
         &self,
         asker: &Asker<'_, W::Who>,
         mut old: Option<Entry>,
-        deadline: Deadline,
+        mut deadline: Deadline,
     ) -> Result<Step<W::Who>, Failure> {
-        let patience = Instant::now() + deadline.left() / 2;
+        let mut patience = Instant::now() + deadline.left() / 2;
         let slot = asker.cache.slot(&asker.fingerprint);
         let mut waited = false;
         loop {
@@ -148,7 +152,14 @@ impl<W: World> Flow<'_, W> {
                 Claim::Busy => !slot.wait(patience),
             };
             if asks {
-                return self.fetched(asker, deadline).or_else(|failure| self.or_old(old, failure)).map(Step::Done);
+                match self.fetched(asker, deadline).or_else(|failure| self.or_old(old.take(), failure)) {
+                    Err(_) if self.is_hasty(deadline) => {
+                        // The old one has ended meanwhile, and with it the reason to be quick.
+                        deadline = self.deadline;
+                        patience = Instant::now() + deadline.left() / 2;
+                    }
+                    done => return done.map(Step::Done),
+                }
             }
             waited = true;
         }
@@ -156,19 +167,30 @@ impl<W: World> Flow<'_, W> {
 
     /// The second half where no process may be started: one waits for the fresh token, though not for long, and the
     /// others are served.
-    fn in_the_foreground(&self, asker: &Asker<'_, W::Who>, entry: Entry) -> Result<Answer, Failure> {
+    fn in_the_foreground(&self, asker: &Asker<'_, W::Who>, entry: Entry) -> Result<Step<W::Who>, Failure> {
         let slot = asker.cache.slot(&asker.fingerprint);
         let claim = slot.claim();
         if matches!(claim, Claim::Busy) {
-            return answer(Some(entry), Vec::new());
+            return answer(Some(entry), Vec::new()).map(Step::Done);
         }
         if let Some(better) = self.better(asker, &entry) {
-            return answer(Some(better), Vec::new());
+            return answer(Some(better), Vec::new()).map(Step::Done);
         }
         let left = entry.times.expires_at.saturating_mul(1_000).saturating_sub(self.world.now());
         let half = Duration::from_millis(u64::try_from(left / 2).unwrap_or(0));
         let deadline = self.deadline.at_most(half.min(self.foreground));
-        self.fetched(asker, deadline).or_else(|failure| self.or_old(Some(entry), failure))
+        match self.fetched(asker, deadline).or_else(|failure| self.old(entry, &failure)) {
+            Ok(answer) => Ok(Step::Done(answer)),
+            Err(_) => {
+                drop(claim);
+                self.flight(asker, None, self.deadline)
+            }
+        }
+    }
+
+    /// Less time than the call has, for the sake of an old token.
+    fn is_hasty(&self, deadline: Deadline) -> bool {
+        deadline.limit() < self.deadline.limit()
     }
 
     /// This process is the detached one.
@@ -234,7 +256,7 @@ impl<W: World> Flow<'_, W> {
             Ok(token) => token,
             Err(failure) => {
                 // What more time might have brought says nothing to those who have it.
-                let hasty = deadline.limit() < self.deadline.limit() && failure.kind == Kind::Network;
+                let hasty = self.is_hasty(deadline);
                 let note = Note { failed_at: self.world.now(), hasty, failure: failure.clone() };
                 asker.cache.write_note(&asker.fingerprint, &note);
                 return Err(failure);

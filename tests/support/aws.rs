@@ -56,6 +56,7 @@ struct State {
     token_life: i64,
     keys_life: u64,
     faults: HashMap<Service, Vec<(usize, Fault)>>,
+    now_and_then: HashMap<Service, NowAndThen>,
     keys: HashMap<String, Keys>,
     passwords: HashSet<String>,
     imds_tokens: HashSet<String>,
@@ -63,6 +64,15 @@ struct State {
     container_authorization: Option<String>,
     bucket: Option<Bucket>,
     clock: i64,
+}
+
+/// Faults that come at random.
+struct NowAndThen {
+    random: fastrand::Rng,
+    share: f64,
+    faults: Vec<Fault>,
+    /// How often each has come.
+    came: Vec<usize>,
 }
 
 /// The token bucket by which ECR limits calls.
@@ -98,6 +108,7 @@ impl FakeAws {
             token_life: 12 * 3600,
             keys_life: 3600,
             faults: HashMap::new(),
+            now_and_then: HashMap::new(),
             keys: HashMap::new(),
             passwords: HashSet::new(),
             imds_tokens: HashSet::new(),
@@ -179,9 +190,25 @@ impl FakeAws {
         self.state().faults.entry(service).or_default().push((times, fault));
     }
 
+    /// From now on this share of the calls of `service` fails, each in one of these ways.
+    pub fn fail_now_and_then(&self, service: Service, share: f64, faults: &[Fault]) {
+        let (random, came) = (fastrand::Rng::with_seed(1), vec![0; faults.len()]);
+        let faults = faults.to_vec();
+        self.state().now_and_then.insert(service, NowAndThen { random, share, faults, came });
+    }
+
+    /// How often each of the faults of [`Self::fail_now_and_then`] has come.
+    pub fn came(&self, service: Service) -> Vec<usize> {
+        self.state().now_and_then.get(&service).map(|faults| faults.came.clone()).unwrap_or_default()
+    }
+
     /// From now on `service` works.
     pub fn heal(&self, service: Service) {
-        self.state().faults.remove(&service);
+        let mut state = self.state();
+        state.faults.remove(&service);
+        if let Some(faults) = state.now_and_then.get_mut(&service) {
+            faults.share = 0.0;
+        }
     }
 
     /// How long ECR's tokens live from now on, in seconds; negative for those that are dead when issued.
@@ -225,6 +252,7 @@ impl State {
             *times -= 1;
             Some(fault.clone())
         });
+        let fault = fault.or_else(|| self.now_and_then.get_mut(&service)?.fault());
         let date = http_date(now().saturating_add_signed(self.clock));
         match fault {
             Some(fault) => fault.apply(service, || self.right(service, request)),
@@ -300,9 +328,9 @@ impl State {
             key,
             identity,
             serial: self.next(),
+            ends_at: now().saturating_add_signed(self.token_life),
         };
-        let password = token.password();
-        let ends_at = now().saturating_add_signed(self.token_life);
+        let (password, ends_at) = (token.password(), token.ends_at);
         self.passwords.insert(password.clone());
         ecr_token(service, &password, ends_at)
     }
@@ -397,6 +425,17 @@ impl State {
         }
         let body = r#"{"errors":[{"code":"UNAUTHORIZED","message":"authentication required"}]}"#;
         Response::new(401, "application/json", body).header("www-authenticate", "Basic realm=\"fake\"")
+    }
+}
+
+impl NowAndThen {
+    fn fault(&mut self) -> Option<Fault> {
+        let fails = self.random.f64() < self.share;
+        fails.then(|| {
+            let which = self.random.usize(..self.faults.len());
+            self.came[which] += 1;
+            self.faults[which].clone()
+        })
     }
 }
 

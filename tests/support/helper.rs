@@ -4,6 +4,7 @@ use std::ffi::{OsStr, OsString};
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::LazyLock;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -18,9 +19,13 @@ pub const NOT_FOUND: &str = "credentials not found in native keychain\n";
 /// No run of a test takes longer: it is killed, and the test fails.
 const LONGEST: Duration = Duration::from_secs(120);
 
-/// The binary under test.
+/// The binary under test: cargo's, or the one that `ECR_LOGIN_BINARY` names.
 pub fn binary() -> &'static Path {
-    Path::new(env!("CARGO_BIN_EXE_docker-credential-ecr-login"))
+    static BINARY: LazyLock<PathBuf> = LazyLock::new(|| match std::env::var_os("ECR_LOGIN_BINARY") {
+        Some(path) => std::fs::canonicalize(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display())),
+        None => env!("CARGO_BIN_EXE_docker-credential-ecr-login").into(),
+    });
+    &BINARY
 }
 
 /// How the binary is to be run; its home lives as long as this does.
@@ -190,6 +195,19 @@ impl Running {
 
     pub fn kill(&mut self) {
         self.child.kill().unwrap();
+    }
+
+    /// Kills it once it has run for so long, unless it has ended by itself before.
+    pub fn killed_after(mut self, moment: Duration) -> Outcome {
+        while self.child.try_wait().unwrap().is_none() {
+            let left = moment.saturating_sub(self.begun.elapsed());
+            if left.is_zero() {
+                self.kill();
+                break;
+            }
+            thread::sleep(left.min(Duration::from_millis(2)));
+        }
+        self.wait()
     }
 
     /// Waits for its end.

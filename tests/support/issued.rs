@@ -21,13 +21,15 @@ pub struct Token {
     pub identity: String,
     /// Which of the fake's issued things it is, counted from 1.
     pub serial: usize,
+    /// When it ends, in seconds since the Unix epoch.
+    pub ends_at: u64,
 }
 
 impl Token {
     pub(super) fn password(&self) -> String {
-        let Self { service, region, key, identity, serial } = self;
+        let Self { service, region, key, identity, serial, ends_at } = self;
         let identity = identity.replace('.', "_");
-        let mut password = format!("fake.{service}.{region}.{key}.{identity}.{serial}.");
+        let mut password = format!("fake.{service}.{region}.{key}.{identity}.{serial}.{ends_at}.");
         while password.len() < PASSWORD_LENGTH {
             password.push_str("Zm9vYmFy");
         }
@@ -40,7 +42,7 @@ impl Token {
     /// It is none.
     pub fn of_password(password: &str) -> Self {
         let parts: Vec<&str> = password.split('.').collect();
-        let [fake, service, region, key, identity, serial, _] = parts[..] else {
+        let [fake, service, region, key, identity, serial, ends_at, _] = parts[..] else {
             panic!("not a password of the fake AWS: {password:?}")
         };
         assert_eq!(fake, "fake", "{password:?}");
@@ -51,6 +53,7 @@ impl Token {
             key: owned(key),
             identity: owned(identity),
             serial: serial.parse().unwrap(),
+            ends_at: ends_at.parse().unwrap(),
         }
     }
 }
@@ -85,7 +88,7 @@ pub(super) fn authorization_token(password: &str) -> String {
 }
 
 /// Seconds since the Unix epoch.
-pub(super) fn now() -> u64 {
+pub fn now() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs()
 }
 

@@ -21,7 +21,10 @@ struct Played {
     who: Cell<u8>,
     /// Who it is once ECR has answered.
     then: Cell<Option<u8>>,
-    down: Cell<bool>,
+    /// How many of the next calls fail.
+    down: Cell<usize>,
+    /// How long, by the played clock, a call takes.
+    takes: Cell<Millis>,
     calls: Cell<usize>,
     started: Cell<usize>,
     /// Serial, identity and end of each token.
@@ -35,7 +38,8 @@ impl Played {
             now: Cell::new(START),
             who: Cell::new(1),
             then: Cell::new(None),
-            down: Cell::new(false),
+            down: Cell::new(0),
+            takes: Cell::new(0),
             calls: Cell::new(0),
             started: Cell::new(0),
             issued: RefCell::default(),
@@ -49,7 +53,8 @@ impl Played {
     fn ask(&self, host: &str, wish: Wish, background: bool) -> Result<Answer, Failure> {
         let cache = self.cache();
         let deadline = Deadline::within(Duration::from_secs(5));
-        Flow { world: self, cache: Some(&cache), host, deadline, background, foreground: deadline.limit() }.answer(wish)
+        Flow { world: self, cache: Some(&cache), host, deadline, background, foreground: Duration::from_secs(1) }
+            .answer(wish)
     }
 
     fn get(&self, host: &str) -> Result<usize, Failure> {
@@ -78,10 +83,12 @@ impl World for &Played {
 
     fn fetch(&self, who: &u8, _: Deadline) -> Result<Token, Failure> {
         self.calls.set(self.calls.get() + 1);
+        self.now.set(self.now.get() + self.takes.get());
         if let Some(then) = self.then.take() {
             self.who.set(then);
         }
-        if self.down.get() {
+        if self.down.get() > 0 {
+            self.down.set(self.down.get() - 1);
             return Err(Failure::new(Kind::Network, "down"));
         }
         let expires_at = self.now.get().div_euclid(1_000) + LIFE;
@@ -172,12 +179,26 @@ fn a_try_with_little_time_left_fails_nobody_who_has_more() {
     let world = Played::new();
     world.get("a").unwrap();
     world.now.set(START + LIFE * 1_000 - 20);
-    world.down.set(true);
+    world.down.set(usize::MAX);
     assert_eq!(world.get("a").unwrap(), 0, "10 ms were not enough for a fresh one");
     assert_eq!((world.get("a").unwrap(), world.calls.get()), (0, 2), "nor are the next");
-    world.down.set(false);
+    world.down.set(0);
     world.now.set(START + LIFE * 1_000);
     assert_eq!(world.get("a").unwrap(), 1);
+}
+
+#[test]
+fn a_token_that_ends_while_a_fresh_one_is_waited_for_is_no_reason_to_fail() {
+    // In the last stretch, and in the second half where nothing refreshes behind our back.
+    for (background, age, takes) in [(true, LIFE * 1_000 - 20, 30), (false, LIFE * 700, LIFE * 400)] {
+        let world = Played::new();
+        world.get("a").unwrap();
+        world.now.set(START + age);
+        world.takes.set(takes);
+        world.down.set(1);
+        let answer = world.ask("a", Wish::Cached, background).unwrap();
+        assert_eq!((answer.password.expose(), world.calls.get()), ("1", 3), "with all the time that the call has");
+    }
 }
 
 #[test]
@@ -272,7 +293,7 @@ proptest! {
                     world.cache().clear();
                 }
                 Move::Become(other) => world.who.set(other),
-                Move::Down(down) => world.down.set(down),
+                Move::Down(down) => world.down.set(if down { usize::MAX } else { 0 }),
                 Move::Clock(by) => world.now.set(world.now.get() + by),
                 Move::Spoil => {
                     if let Some(found) = std::fs::read_dir(world.directory.path().join("ecr-login"))
