@@ -1,7 +1,7 @@
 #!/bin/sh
 # Builds the release binary and prints its path.
 #
-#   scripts/build-release.sh
+#   scripts/build-release.sh [OPTION]...         options are cargo's
 #
 # On Linux with glibc it is static and not position independent: starting it costs no dynamic linker and no
 # relocations, which is most of a warm call's time, and it runs on a host with any libc or none. What that gives up
@@ -30,11 +30,11 @@ static:*-linux-gnu)
         ;;
     esac
     cargo build --release --locked --bin docker-credential-ecr-login --target "$host" \
-        --config "target.$host.rustflags=[$flags]" >&2
+        --config "target.$host.rustflags=[$flags]" "$@" >&2
     binary=$target/$host/release/docker-credential-ecr-login
     ;;
 static:* | dynamic:*)
-    cargo build --release --locked --bin docker-credential-ecr-login >&2
+    cargo build --release --locked --bin docker-credential-ecr-login "$@" >&2
     binary=$target/release/docker-credential-ecr-login
     ;;
 *)
