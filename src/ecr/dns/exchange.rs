@@ -33,9 +33,11 @@ impl Record {
 }
 
 /// What one server's answer came to.
-enum Answer {
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Answer {
     /// Addresses; none where the name has none of this family.
     Addresses(Vec<IpAddr>),
+    /// The name is in no family.
     NoSuchName,
     /// Ask over TCP.
     CutShort,
@@ -70,14 +72,18 @@ pub async fn ask(config: &Config, name: &str, record: Record) -> Result<Vec<IpAd
     Err(last)
 }
 
-struct Query {
+/// One question.
+#[derive(Debug)]
+pub struct Query {
     name: String,
     record: Record,
     id: u16,
-    bytes: Vec<u8>,
+    /// The message that asks it.
+    pub bytes: Vec<u8>,
 }
 
-fn query(name: &str, record: Record, id: u16) -> Option<Query> {
+/// The question for the addresses of `name`; `None` where the DNS can hold no such name.
+pub fn query(name: &str, record: Record, id: u16) -> Option<Query> {
     let labels_fit = name.len() <= 253 && name.split('.').all(|label| (1..=63).contains(&label.len()));
     if !labels_fit || !name.is_ascii() {
         return None;
@@ -132,8 +138,9 @@ async fn over_tcp(server: SocketAddr, query: &Query) -> io::Result<Answer> {
 }
 
 /// Reads a server's message; whatever it is, this does not fail.
-fn read(message: &[u8], query: &Query) -> Answer {
-    let Ok(packet) = Packet::parse(message) else {
+pub fn read(message: &[u8], query: &Query) -> Answer {
+    let Some(packet) = Some(message).filter(|message| holds_what_it_says(message)).and_then(|m| Packet::parse(m).ok())
+    else {
         // A message that was cut short need not parse; its header says so.
         return match (message.get(..2), message.get(2)) {
             (Some(id), Some(flags)) if id == query.id.to_be_bytes() && flags & 0x82 == 0x82 => Answer::CutShort,
@@ -169,6 +176,17 @@ fn read(message: &[u8], query: &Query) -> Answer {
     }
 }
 
+/// Whether the message has room for as many questions and records as its header announces: the parser makes room for
+/// them before it looks, nine megabytes for a header alone. A question takes five bytes at least, a record eleven
+/// (RFC 1035, section 4.1).
+fn holds_what_it_says(message: &[u8]) -> bool {
+    let count = |at: usize| match message.get(at..at + 2) {
+        Some(&[high, low]) => usize::from(u16::from_be_bytes([high, low])),
+        _ => 0,
+    };
+    5 * count(4) + 11 * (count(6) + count(8) + count(10)) <= message.len().saturating_sub(12)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -192,6 +210,21 @@ mod tests {
             message[at % end] = byte;
             message.truncate(length);
             let _ = read(&message, &query);
+        }
+    }
+
+    #[test]
+    fn a_message_that_announces_more_than_it_holds_is_foreign_and_one_that_says_so_is_cut_short() {
+        let query = query("a.example", Record::A, 7).unwrap();
+        let mut message = query.bytes.clone();
+        message[2] |= 0x80;
+        assert_eq!(read(&message, &query), Answer::Addresses(Vec::new()));
+        for at in [4, 6, 8, 10] {
+            let mut more = message.clone();
+            more[at] = 0xff;
+            assert_eq!(read(&more, &query), Answer::Foreign);
+            more[2] |= 0x02;
+            assert_eq!(read(&more, &query), Answer::CutShort);
         }
     }
 

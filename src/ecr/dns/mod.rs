@@ -7,8 +7,8 @@
 //! (mDNS, LDAP) are not asked; a build with the feature `system-resolver` asks the C library, as builds for other
 //! systems than Linux and the BSDs do, where the system's resolver knows more than these two files.
 
-mod config;
-mod exchange;
+pub mod config;
+pub mod exchange;
 
 use std::future::Future;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
