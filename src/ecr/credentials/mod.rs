@@ -89,6 +89,11 @@ pub fn grace(source: &Source) -> Duration {
 }
 
 /// A source that a role names is there: that it is silent is a failure, not an absence.
+/// Whether JSON is a list, which serde would take for an object whose fields come in order.
+fn is_list(json: &[u8]) -> bool {
+    json.trim_ascii_start().first() == Some(&b'[')
+}
+
 fn named(failure: Failure) -> Failure {
     let kind = if failure.kind == Kind::NoCredentials { Kind::Credentials } else { failure.kind };
     Failure { kind, ..failure }

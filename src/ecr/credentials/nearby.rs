@@ -143,6 +143,9 @@ struct Body {
 /// # Errors
 /// A body that holds none.
 pub fn credentials(body: &[u8], provider: &'static str) -> Result<Credentials, BodyError> {
+    if super::is_list(body) {
+        return Err(BodyError::NotJson);
+    }
     let body: Body = serde_json::from_slice(body).map_err(|_| BodyError::NotJson)?;
     if let Some(code) = body.code.or(body.lower_code).filter(|code| code != "Success") {
         let message = body.message.or(body.lower_message).unwrap_or_else(|| "no reason given".to_owned());
@@ -196,6 +199,7 @@ mod tests {
         for (body, error) in [
             ("<html>secret</html>", "the answer is not JSON"),
             ("null", "the answer is not JSON"),
+            (r#"["Success", "m", null, null, "i", "s", "t", null]"#, "the answer is not JSON"),
             ("{}", "the answer has no \"AccessKeyId\""),
             (r#"{"AccessKeyId":"i","SecretAccessKey":""}"#, "the answer has no \"SecretAccessKey\""),
             (r#"{"AccessKeyId":"i","SecretAccessKey":"s","Expiration":"x"}"#, "the answer's \"Expiration\" is no time"),

@@ -44,17 +44,23 @@ enum ProcessError {
 
 /// What is wrong with the command's answer. Never quotes it: it may hold a secret.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-enum AnswerError {
+pub enum AnswerError {
+    /// Nothing but blanks.
     #[error("printed nothing")]
     Nothing,
+    /// At this line and column.
     #[error("printed what is not the JSON that AWS asks for (line {0}, column {1})")]
     NotJson(usize, usize),
+    /// A key that there must be.
     #[error("printed JSON without \"{0}\"")]
     Missing(&'static str),
+    /// Another `Version`.
     #[error("printed credentials of another version than 1")]
     Version,
+    /// The expiration is no time.
     #[error("printed an \"Expiration\" that is no time")]
     Expiration,
+    /// When they ended.
     #[error("printed credentials that expired at {0}")]
     Expired(String),
 }
@@ -148,9 +154,16 @@ struct Answer {
     account_id: Option<String>,
 }
 
-fn parse(answer: &[u8], now: SystemTime) -> Result<Credentials, AnswerError> {
+/// Reads the credentials that a command printed.
+///
+/// # Errors
+/// There are none in it, or none that hold at `now`.
+pub fn parse(answer: &[u8], now: SystemTime) -> Result<Credentials, AnswerError> {
     if answer.trim_ascii().is_empty() {
         return Err(AnswerError::Nothing);
+    }
+    if super::is_list(answer) {
+        return Err(AnswerError::NotJson(1, 1));
     }
     let answer: Answer =
         serde_json::from_slice(answer).map_err(|error| AnswerError::NotJson(error.line(), error.column()))?;
@@ -215,6 +228,10 @@ mod tests {
             ("", "printed nothing"),
             (" \n", "printed nothing"),
             ("hunter2", "printed what is not the JSON that AWS asks for (line 1, column 1)"),
+            (
+                r#"[1, "i", "hunter2", null, null, null]"#,
+                "printed what is not the JSON that AWS asks for (line 1, column 1)",
+            ),
             (
                 r#"{"Version": 1, "AccessKeyId": 17}"#,
                 "printed what is not the JSON that AWS asks for (line 1, column 32)",
