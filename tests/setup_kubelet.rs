@@ -225,3 +225,15 @@ fn aliases_of_the_settings_are_images_of_ours_too() {
     let images = node.provider()["matchImages"].clone();
     assert!(images.as_array().unwrap().contains(&"images.example.com".into()), "{images}");
 }
+
+#[test]
+fn a_file_that_is_not_utf_8_is_left_as_it_is() {
+    let node = Node::with("config.json", "");
+    // Latin-1, as an editor of long ago writes it.
+    let text = b"{\"apiVersion\": \"kubelet.config.k8s.io/v1\", \"note\": \"caf\xe9\", \"providers\": []}";
+    fs::write(&node.config, text).unwrap();
+    let outcome = node.set_up(&[]);
+    assert_eq!(outcome.code, Some(1), "{outcome:?}");
+    assert!(outcome.stderr.contains("is left as it is: line 1, column 62: not JSON"), "{outcome:?}");
+    assert_eq!(fs::read(&node.config).unwrap(), text);
+}

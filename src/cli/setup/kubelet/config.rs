@@ -1,7 +1,7 @@
 //! The kubelet's `CredentialProviderConfig`: what is to stand in it, and the edit that puts it there. Whatever else
 //! the file says stays as it is, in its order and indentation.
 
-use jsonc_parser::cst::{CstArray, CstInputValue, CstObject, CstRootNode};
+use jsonc_parser::cst::{CstArray, CstInputValue, CstObject, CstObjectProp, CstRootNode};
 
 use super::version::KubeletVersion;
 use crate::cli::setup::json::strict;
@@ -91,11 +91,17 @@ impl Plan {
         attributes
     }
 
-    /// The file with the provider in it: `text` is what it says now, empty where there is none.
+    /// The file with the provider in it: `bytes` are what it holds now, none where there is no file.
     ///
     /// # Errors
     /// It is not a `CredentialProviderConfig` in JSON.
-    pub fn edit(&self, text: &str) -> Result<Edited, ConfigError> {
+    pub fn edit(&self, bytes: &[u8]) -> Result<Edited, ConfigError> {
+        let text = std::str::from_utf8(bytes).map_err(|error| {
+            let before = bytes.get(..error.valid_up_to()).unwrap_or_default();
+            let column = before.rsplit(|byte| *byte == b'\n').next().unwrap_or_default().len() + 1;
+            let line = before.iter().filter(|byte| **byte == b'\n').count() + 1;
+            ConfigError::NotJson { line, column }
+        })?;
         let fresh = format!(
             "{{\n  \"apiVersion\": \"{}\",\n  \"kind\": \"{KIND}\",\n  \"providers\": []\n}}\n",
             self.config_api()
@@ -164,8 +170,12 @@ impl Plan {
                 if !required {
                     add_strings(&attributes.array_value_or_set(OPTIONAL_KEYS), &[ROLE_ANNOTATION.to_owned()]);
                 }
-            } else if attributes.get(&key).is_none() {
-                attributes.append(&key, value);
+            } else {
+                match attributes.get(&key) {
+                    None => drop(attributes.append(&key, value)),
+                    Some(property) if !is_of_kind(&property, &value) => property.set_value(value),
+                    Some(_) => {}
+                }
             }
         }
     }
@@ -249,6 +259,14 @@ fn set_string(object: &CstObject, key: &str, value: &str) {
         Some(property) => property.set_value(value.into()),
         None => drop(object.append(key, value.into())),
     }
+}
+
+/// Whether a property has a value that the kubelet could read where it wants one such as `wanted`.
+fn is_of_kind(property: &CstObjectProp, wanted: &CstInputValue) -> bool {
+    property.value().is_some_and(|value| match wanted {
+        CstInputValue::Bool(_) => value.as_boolean_lit().is_some(),
+        _ => value.as_string_lit().is_some(),
+    })
 }
 
 fn has_string(array: &CstArray, text: &str) -> bool {

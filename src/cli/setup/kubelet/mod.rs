@@ -1,9 +1,9 @@
 //! `setup kubelet`: a link to this binary where the kubelet looks for plugins, and the `CredentialProviderConfig`
 //! that tells it which images are ours.
 
-mod config;
+pub mod config;
 mod link;
-mod version;
+pub mod version;
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -102,14 +102,15 @@ enum Configuration {
 
 fn configure(original: &Original, plan: &Plan) -> Result<Configuration, KubeletError> {
     let extension = original.path.extension().and_then(|extension| extension.to_str()).unwrap_or_default();
-    let old = String::from_utf8_lossy(original.content.as_deref().unwrap_or_default()).into_owned();
+    let bytes = original.content.as_deref().unwrap_or_default();
+    let old = String::from_utf8_lossy(bytes).into_owned();
     // YAML under another name: its top has keys, not a brace.
     let is_json = old.trim_start().starts_with('{') || old.trim().is_empty();
     let looks_yaml = old.lines().any(|line| line.starts_with("apiVersion:") || line.starts_with("kind:"));
     if extension.eq_ignore_ascii_case("yaml") || extension.eq_ignore_ascii_case("yml") || (!is_json && looks_yaml) {
         return Ok(Configuration::Yaml);
     }
-    let edited = plan.edit(&old).map_err(|source| KubeletError::Config { path: original.path.clone(), source })?;
+    let edited = plan.edit(bytes).map_err(|source| KubeletError::Config { path: original.path.clone(), source })?;
     Ok(Configuration::Edit { old, new: edited.text, audience: edited.audience })
 }
 

@@ -6,8 +6,8 @@ fn plan(tokens: bool, version: Option<&str>) -> Plan {
 }
 
 fn edit(plan: &Plan, text: &str) -> String {
-    let edited = plan.edit(text).unwrap().text;
-    assert_eq!(plan.edit(&edited).unwrap().text, edited, "a second time changes nothing");
+    let edited = plan.edit(text.as_bytes()).unwrap().text;
+    assert_eq!(plan.edit(edited.as_bytes()).unwrap().text, edited, "a second time changes nothing");
     edited
 }
 
@@ -97,7 +97,7 @@ fn attributes_that_are_there_stay() {
         "matchImages":["x.example"],"defaultCacheDuration":"1h","env":[{"name":"AWS_PROFILE","value":"node"}],
         "tokenAttributes":{"serviceAccountTokenAudience":"mine","requireServiceAccount":true,
             "requiredServiceAccountAnnotationKeys":["eks.amazonaws.com/ecr-role-arn"]}}]}"#;
-    let edited = plan(true, Some("1.35")).edit(own).unwrap();
+    let edited = plan(true, Some("1.35")).edit(own.as_bytes()).unwrap();
     assert_eq!(edited.audience.as_deref(), Some("mine"));
     let value: serde_json::Value = serde_json::from_str(&edited.text).unwrap();
     let provider = &value["providers"][0];
@@ -153,7 +153,7 @@ fn a_file_without_providers_gets_them() {
 #[test]
 fn what_is_no_such_file_is_refused() {
     let plan = plan(false, None);
-    assert_eq!(plan.edit("{\n  x"), Err(ConfigError::NotJson { line: 2, column: 3 }));
+    assert_eq!(plan.edit(b"{\n  x"), Err(ConfigError::NotJson { line: 2, column: 3 }));
     for text in [
         "[]",
         "1",
@@ -162,10 +162,10 @@ fn what_is_no_such_file_is_refused() {
         r#"{"providers":{}}"#,
         r#"{"providers":[1]}"#,
     ] {
-        assert!(matches!(plan.edit(text), Err(ConfigError::WrongShape(_))), "{text}");
+        assert!(matches!(plan.edit(text.as_bytes()), Err(ConfigError::WrongShape(_))), "{text}");
     }
     for text in ["{\"providers\":[],}", "{} // x", &"[".repeat(100_000)] {
-        assert!(matches!(plan.edit(text), Err(ConfigError::NotJson { .. })), "{text:.40}");
+        assert!(matches!(plan.edit(text.as_bytes()), Err(ConfigError::NotJson { .. })), "{text:.40}");
     }
 }
 
@@ -185,4 +185,18 @@ fn the_stanza_for_yaml_is_the_same_provider() {
         - "eks.amazonaws.com/ecr-role-arn"
 "#;
     assert_eq!(plan(true, Some("1.34")).stanza(), expected);
+}
+
+#[test]
+fn what_is_not_utf_8_is_refused_with_its_place() {
+    let text = b"{\n  \"kind\": \"\xff\"}";
+    assert_eq!(plan(false, None).edit(text), Err(ConfigError::NotJson { line: 2, column: 12 }));
+}
+
+#[test]
+fn an_audience_that_is_no_text_is_put_right() {
+    let own = r#"{"providers":[{"name":"ecr-credential-provider","tokenAttributes":{"serviceAccountTokenAudience":null,"requireServiceAccount":"no"}}]}"#;
+    let edited = plan(true, Some("1.34")).edit(own.as_bytes()).unwrap();
+    assert_eq!(edited.audience.as_deref(), Some(AUDIENCE));
+    assert!(edited.text.contains(r#""requireServiceAccount":false"#), "{}", edited.text);
 }
