@@ -3,6 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
+use similar::{ChangeTag, TextDiff};
 use toml_edit::{ArrayOfTables, DocumentMut, Item, Table, value};
 
 use super::SetupError;
@@ -55,14 +56,16 @@ pub fn path(environment: &Environment) -> Result<PathBuf, SetupError> {
 /// The text is no TOML, or would be no settings file with the wishes in it.
 pub fn with(original: &Original, wishes: &Wishes<'_>) -> Result<String, SetupError> {
     let mut document = read(original)?;
-    if let Some(delegate) = wishes.delegate
-        && document.get("delegate").and_then(Item::as_str) != Some(delegate)
-    {
-        // A key at the top must stand before the first table.
-        document.insert("delegate", value(delegate));
-        if let Some(mut key) = document.key_mut("delegate") {
-            key.leaf_decor_mut().set_prefix(MARK);
+    match (wishes.delegate, document.get_mut("delegate").and_then(Item::as_value_mut)) {
+        (Some(delegate), Some(theirs)) => replace(theirs, delegate),
+        (Some(delegate), None) => {
+            // A key at the top must stand before the first table.
+            document.insert("delegate", value(delegate));
+            if let Some(mut key) = document.key_mut("delegate") {
+                key.leaf_decor_mut().set_prefix(MARK);
+            }
         }
+        (None, _) => {}
     }
     if wishes.profile.is_some() || wishes.role_arn.is_some() {
         let entries = document.entry("registry").or_insert_with(|| Item::ArrayOfTables(ArrayOfTables::new()));
@@ -73,7 +76,7 @@ pub fn with(original: &Original, wishes: &Wishes<'_>) -> Result<String, SetupErr
             say(entries, registry, wishes);
         }
     }
-    checked(&original.path, document.to_string(), wishes)
+    checked(&original.path, text_of(original, &document), wishes)
 }
 
 fn say(entries: &mut ArrayOfTables, registry: &str, wishes: &Wishes<'_>) {
@@ -83,12 +86,7 @@ fn say(entries: &mut ArrayOfTables, registry: &str, wishes: &Wishes<'_>) {
         for (key, wish) in keys {
             let Some(wish) = wish else { continue };
             match entry.get_mut(key).and_then(Item::as_value_mut) {
-                Some(old) if old.as_str() == Some(wish) => {}
-                Some(old) => {
-                    let decor = old.decor().clone();
-                    *old = wish.into();
-                    *old.decor_mut() = decor;
-                }
+                Some(old) => replace(old, wish),
                 None => entry[key] = value(wish),
             }
         }
@@ -107,6 +105,15 @@ fn say(entries: &mut ArrayOfTables, registry: &str, wishes: &Wishes<'_>) {
     match before {
         Some(before) => entries.insert(before, entry),
         None => entries.push(entry),
+    }
+}
+
+/// Puts `wish` where `old` stands, whose comments stay.
+fn replace(old: &mut toml_edit::Value, wish: &str) {
+    if old.as_str() != Some(wish) {
+        let decor = old.decor().clone();
+        *old = wish.into();
+        *old.decor_mut() = decor;
     }
 }
 
@@ -135,7 +142,35 @@ pub fn without(original: &Original, registries: &[String], store: bool) -> Resul
     if empty {
         document.remove("registry");
     }
-    Ok(document.to_string())
+    Ok(text_of(original, &document))
+}
+
+/// The document's text, with the byte order mark and the line ends that the file had: the parser drops both.
+fn text_of(original: &Original, document: &DocumentMut) -> String {
+    const BYTE_ORDER_MARK: &str = "\u{feff}";
+    let new = document.to_string();
+    let old = original.content.as_deref().map(String::from_utf8_lossy).unwrap_or_default();
+    let (mark, old) = match old.strip_prefix(BYTE_ORDER_MARK) {
+        Some(rest) => (BYTE_ORDER_MARK, rest),
+        None => ("", &*old),
+    };
+    if !old.contains('\r') {
+        return format!("{mark}{new}");
+    }
+    let lines: Vec<&str> = old.split_inclusive('\n').collect();
+    let end = if lines.first().is_some_and(|line| line.ends_with("\r\n")) { "\r\n" } else { "\n" };
+    let mut text = mark.to_owned();
+    for change in TextDiff::from_lines(&old.replace("\r\n", "\n"), &new).iter_all_changes() {
+        match (change.tag(), change.old_index().and_then(|at| lines.get(at))) {
+            (ChangeTag::Equal, Some(line)) => text.push_str(line),
+            (ChangeTag::Delete, _) => {}
+            _ => match change.value().strip_suffix('\n') {
+                Some(line) => text.extend([line.strip_suffix('\r').unwrap_or(line), end]),
+                None => text.push_str(change.value()),
+            },
+        }
+    }
+    text
 }
 
 fn read(original: &Original) -> Result<DocumentMut, SetupError> {
@@ -203,6 +238,34 @@ mod tests {
         let wishes = Wishes { registries: &registries, profile: Some("prod"), ..Wishes::default() };
         let after = with(&original(&before), &wishes).unwrap();
         assert_eq!(after, before.replace("\"dev\"", "\"prod\""));
+        assert_eq!(without(&original(&after), &[], true).unwrap(), after);
+    }
+
+    #[test]
+    fn the_byte_order_mark_and_the_line_ends_stay() {
+        let registries = [REGISTRY.to_owned()];
+        let wishes =
+            Wishes { registries: &registries, profile: Some("prod"), delegate: Some("pass"), ..Wishes::default() };
+        for before in [
+            "\u{feff}strict = true\n",
+            "strict = true\r\n# c\r\n[[registry]]\r\nmatch = \"a.b\"\r\n",
+            "strict = true\r\n# c\n[[registry]]\nmatch = \"a.b\"\r\n",
+            "\u{feff}# c\r\n\r\nstrict = true",
+        ] {
+            let after = with(&original(before), &wishes).unwrap();
+            assert_eq!(without(&original(&after), &[], true).unwrap(), before, "{after:?}");
+            assert_eq!(after.starts_with('\u{feff}'), before.starts_with('\u{feff}'));
+        }
+        let after = with(&original("strict = true\r\n"), &wishes).unwrap();
+        assert_eq!(after.matches("\r\n").count(), after.matches('\n').count(), "{after:?}");
+    }
+
+    #[test]
+    fn a_delegate_of_the_users_is_changed_in_its_place() {
+        let before = "# why\ndelegate = \"other\" # how\n";
+        let wishes = Wishes { delegate: Some("pass"), ..Wishes::default() };
+        let after = with(&original(before), &wishes).unwrap();
+        assert_eq!(after, before.replace("other", "pass"));
         assert_eq!(without(&original(&after), &[], true).unwrap(), after);
     }
 
