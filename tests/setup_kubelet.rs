@@ -234,6 +234,6 @@ fn a_file_that_is_not_utf_8_is_left_as_it_is() {
     fs::write(&node.config, text).unwrap();
     let outcome = node.set_up(&[]);
     assert_eq!(outcome.code, Some(1), "{outcome:?}");
-    assert!(outcome.stderr.contains("is left as it is: line 1, column 62: not JSON"), "{outcome:?}");
+    assert!(outcome.stderr.contains("is left as it is: line 1, column 56: not JSON"), "{outcome:?}");
     assert_eq!(fs::read(&node.config).unwrap(), text);
 }

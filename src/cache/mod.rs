@@ -13,7 +13,7 @@ mod directory;
 #[cfg(not(unix))]
 #[path = "directory_elsewhere.rs"]
 mod directory;
-mod format;
+pub mod format;
 mod lock;
 mod names;
 mod place;

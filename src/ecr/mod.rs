@@ -14,7 +14,7 @@
 pub mod aws;
 mod connect;
 pub mod credentials;
-mod dns;
+pub mod dns;
 pub mod examine;
 pub mod explain;
 mod fault;

@@ -26,7 +26,7 @@ const LOGINS: &str = "auths";
 
 /// What is to change in a client's file.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Edits {
+pub struct Edits {
     /// Registries to be served by us.
     pub helpers: Vec<String>,
     /// Become the store for all.
@@ -35,7 +35,11 @@ pub(super) struct Edits {
     pub clean: Vec<String>,
 }
 
-pub(super) fn apply(document: &mut Document, edits: &Edits) -> Result<(), NotJson> {
+/// Makes the changes.
+///
+/// # Errors
+/// A section that is there and is no object; what came before it is done.
+pub fn apply(document: &mut Document, edits: &Edits) -> Result<(), NotJson> {
     for host in &edits.helpers {
         document.set_in(HELPERS, host, HELPER)?;
     }
@@ -49,7 +53,7 @@ pub(super) fn apply(document: &mut Document, edits: &Edits) -> Result<(), NotJso
 }
 
 /// Keys of `auths` that name an ECR registry.
-pub(super) fn logins(document: &Document) -> Vec<String> {
+pub fn logins(document: &Document) -> Vec<String> {
     let keys = document.section(LOGINS).into_iter().map(|(key, _)| key);
     keys.filter(|key| Registry::parse(key).is_some()).collect()
 }

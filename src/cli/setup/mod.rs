@@ -1,12 +1,12 @@
 //! `setup`: makes docker, podman or the kubelet use this helper, and takes it out again.
 
-mod backup;
-mod client;
+pub mod backup;
+pub mod client;
 mod discovery;
 pub mod json;
 pub mod kubelet;
 pub mod places;
-mod settings_file;
+pub mod settings_file;
 
 use std::path::{Path, PathBuf};
 

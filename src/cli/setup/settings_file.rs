@@ -160,7 +160,7 @@ fn text_of(original: &Original, document: &DocumentMut) -> String {
     let lines: Vec<&str> = old.split_inclusive('\n').collect();
     let end = if lines.first().is_some_and(|line| line.ends_with("\r\n")) { "\r\n" } else { "\n" };
     let mut text = mark.to_owned();
-    for change in TextDiff::from_lines(&old.replace("\r\n", "\n"), &new).iter_all_changes() {
+    for change in TextDiff::from_lines(old.replace("\r\n", "\n").as_str(), new.as_str()).iter_all_changes() {
         match (change.tag(), change.old_index().and_then(|at| lines.get(at))) {
             (ChangeTag::Equal, Some(line)) => text.push_str(line),
             (ChangeTag::Delete, _) => {}
@@ -250,7 +250,7 @@ mod tests {
             "\u{feff}strict = true\n",
             "strict = true\r\n# c\r\n[[registry]]\r\nmatch = \"a.b\"\r\n",
             "strict = true\r\n# c\n[[registry]]\nmatch = \"a.b\"\r\n",
-            "\u{feff}# c\r\n\r\nstrict = true",
+            "\u{feff}# c\r\n\r\nstrict = true\r\n",
         ] {
             let after = with(&original(before), &wishes).unwrap();
             assert_eq!(without(&original(&after), &[], true).unwrap(), before, "{after:?}");

@@ -12,15 +12,15 @@
 //! | `aws login` | here | nobody: see docs/sources.md |
 
 mod container;
-mod expiry;
+pub mod expiry;
 mod instance;
-mod nearby;
-mod process;
+pub mod nearby;
+pub mod process;
 mod role;
 mod said;
 mod session;
 mod sso;
-mod sso_file;
+pub mod sso_file;
 mod web_identity;
 mod words;
 

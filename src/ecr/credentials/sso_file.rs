@@ -87,7 +87,11 @@ impl Login {
         Self::parse(&bytes).map_err(|why| LoginError::Malformed { path: path.to_owned(), why })
     }
 
-    fn parse(bytes: &[u8]) -> Result<Self, &'static str> {
+    /// Reads the login in a file's bytes.
+    ///
+    /// # Errors
+    /// What is missing, without a word of the file's.
+    pub fn parse(bytes: &[u8]) -> Result<Self, &'static str> {
         let values: Map<String, Value> = serde_json::from_slice(bytes).map_err(|_| "is not a JSON object")?;
         let mut login = Self { values, expires_at: SystemTime::UNIX_EPOCH };
         if login.text("accessToken").is_none() {
@@ -135,6 +139,16 @@ impl Login {
             new.set("refreshToken", refresh_token.to_owned());
         }
         new
+    }
+
+    /// The bytes of a login's file.
+    ///
+    /// # Errors
+    /// None that can come of a vector; the type has one.
+    pub fn bytes(&self) -> io::Result<Zeroizing<Vec<u8>>> {
+        let mut bytes = Zeroizing::new(Vec::with_capacity(SLACK * 8));
+        serde_json::to_writer(&mut *bytes, &self.values)?;
+        Ok(bytes)
     }
 
     fn set(&mut self, key: &str, text: String) {
@@ -284,8 +298,7 @@ impl Replacement {
     }
 
     fn try_commit(&mut self, login: &Login) -> io::Result<()> {
-        let mut bytes = Zeroizing::new(Vec::with_capacity(SLACK * 8));
-        serde_json::to_writer(&mut *bytes, &login.values)?;
+        let bytes = login.bytes()?;
         self.file.seek(SeekFrom::Start(0))?;
         self.file.write_all(&bytes)?;
         self.file.set_len(bytes.len() as u64)?;

@@ -9,8 +9,8 @@ use crate::registry::{Service, host_of};
 use crate::settings::Target;
 
 /// Answers with a token, or says why there is none.
-pub fn get(situation: &Situation) -> Reply {
-    let bytes = match input::read(situation.call.deadline) {
+pub fn get(situation: &Situation, input: Input) -> Reply {
+    let bytes = match input {
         Input::Bytes(bytes) => bytes,
         Input::Empty => return Reply::error(NO_SERVER_URL),
         Input::TooLong => return Reply::not_found(),

@@ -8,7 +8,8 @@ use crate::protocol::stdin::{self, InputError};
 /// The most that stdin may hold, in bytes.
 const LONGEST: usize = 64 * 1024;
 
-/// stdin of a `get` or an `erase`.
+/// What stood on stdin.
+#[derive(Debug)]
 pub enum Input {
     /// Nothing but blanks.
     Empty,
@@ -20,13 +21,25 @@ pub enum Input {
     Failed(InputError),
 }
 
-/// Reads it.
-pub fn read(deadline: Deadline) -> Input {
-    match stdin::read(LONGEST, deadline) {
-        Ok(bytes) if bytes.trim_ascii().is_empty() => Input::Empty,
-        Ok(bytes) => Input::Bytes(bytes),
-        Err(InputError::TooLong(_)) => Input::TooLong,
-        Err(error) => Input::Failed(error),
+impl Input {
+    /// Reads stdin.
+    pub fn read(deadline: Deadline) -> Self {
+        match stdin::read(LONGEST, deadline) {
+            Ok(bytes) => Self::of(bytes),
+            Err(InputError::TooLong(_)) => Self::TooLong,
+            Err(error) => Self::Failed(error),
+        }
+    }
+
+    /// What these bytes are.
+    pub fn of(bytes: Wiped) -> Self {
+        if bytes.len() > LONGEST {
+            Self::TooLong
+        } else if bytes.trim_ascii().is_empty() {
+            Self::Empty
+        } else {
+            Self::Bytes(bytes)
+        }
     }
 }
 

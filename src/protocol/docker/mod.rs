@@ -23,7 +23,8 @@ use crate::environment::Environment;
 use crate::failure::Failure;
 use crate::protocol::output;
 use crate::settings::{self, Settings};
-use reply::Reply;
+pub use input::Input;
+pub use reply::Reply;
 
 /// The name under which clients know us, and under which we call ourselves in messages.
 pub const PROGRAM: &str = "docker-credential-ecr-login";
@@ -74,21 +75,20 @@ impl Action {
 /// Does what the client wants, and says it.
 pub fn run(action: Action, environment: Environment) -> ExitCode {
     if action == Action::Version {
-        let text = format!("{PROGRAM} {}\n", env!("CARGO_PKG_VERSION"));
-        return Reply::of(text).send(Deadline::within(LIMIT));
+        return version().send(Deadline::within(LIMIT));
     }
     let situation = Situation::of(environment);
     let deadline = situation.call.deadline;
-    let reply = match action {
-        Action::Get => get::get(&situation),
-        Action::Store => store::store(&situation),
-        Action::Erase => store::erase(&situation),
-        Action::List | Action::Version => list::list(&situation),
-    };
+    let reply = situation.answer(action, Input::read);
     // The process ends with the answer: giving the settings' and variables' many small pieces of memory back one by
     // one would only keep the client waiting. No secret is among them that the process's own environment has not.
     std::mem::forget(situation);
     reply.send(deadline)
+}
+
+/// Which program this is; nothing is read for it.
+fn version() -> Reply {
+    Reply::of(format!("{PROGRAM} {}\n", env!("CARGO_PKG_VERSION")))
 }
 
 /// What is said to arguments that are no action: one line on stdout, as the reference helper does.
@@ -112,7 +112,8 @@ fn shown(argument: &OsString) -> String {
 
 /// What an action has to work with. What is wrong with settings and limit is kept apart: it must not keep us from
 /// telling a foreign name from ours.
-struct Situation {
+#[derive(Debug)]
+pub struct Situation {
     /// With the default settings where the user's cannot be used, and the default limit where it is wrong.
     call: Call,
     /// What is wrong with the settings file.
@@ -122,7 +123,8 @@ struct Situation {
 }
 
 impl Situation {
-    fn of(environment: Environment) -> Self {
+    /// What this environment and its settings file say.
+    pub fn of(environment: Environment) -> Self {
         let loaded = Settings::load(&environment);
         let limit = settings::limit(&environment, loaded.as_ref().ok(), LIMIT);
         let (settings, broken_settings) = match loaded {
@@ -134,6 +136,17 @@ impl Situation {
             Err(failure) => (LIMIT, Some(failure)),
         };
         Self { call: Call { environment, settings, deadline: Deadline::within(limit) }, broken_settings, wrong_limit }
+    }
+
+    /// The answer to `action`, which asks for its input if it has any.
+    pub fn answer(&self, action: Action, input: impl FnOnce(Deadline) -> Input) -> Reply {
+        match action {
+            Action::Get => get::get(self, input(self.call.deadline)),
+            Action::Store => store::store(self, input(self.call.deadline)),
+            Action::Erase => store::erase(self, input(self.call.deadline)),
+            Action::List => list::list(self),
+            Action::Version => version(),
+        }
     }
 
     /// Whether the user wants clients to stop where we fail.

@@ -22,9 +22,12 @@ pub const NO_USERNAME: &str = "no credentials username";
 /// Bytes for stdout, lines for stderr, and the exit code.
 #[derive(Debug)]
 pub struct Reply {
-    stdout: Wiped,
-    stderr: Vec<String>,
-    code: u8,
+    /// The answer.
+    pub stdout: Wiped,
+    /// Reasons and warnings.
+    pub stderr: Vec<String>,
+    /// The exit code.
+    pub code: u8,
 }
 
 /// The answer to a `get`, its fields in the order and spelling of the reference helper.

@@ -26,8 +26,8 @@ struct Login {
 }
 
 /// Keeps nothing: tokens for ECR are ours to fetch, and anything else is not ours.
-pub fn store(situation: &Situation) -> Reply {
-    let bytes = match input::read(situation.call.deadline) {
+pub fn store(situation: &Situation, input: Input) -> Reply {
+    let bytes = match input {
         Input::Bytes(bytes) => bytes,
         Input::Empty => return Reply::error(NO_SERVER_URL),
         Input::TooLong => return Reply::error("the credentials on stdin are longer than 64 KiB"),
@@ -84,8 +84,8 @@ fn kept_nothing(name: &str, user: &str) -> String {
 
 /// Forgets what is cached for an ECR registry. Of any other there is nothing to forget, which is no error: docker
 /// would leave a stale login in its own file.
-pub fn erase(situation: &Situation) -> Reply {
-    let bytes = match input::read(situation.call.deadline) {
+pub fn erase(situation: &Situation, input: Input) -> Reply {
+    let bytes = match input {
         Input::Bytes(bytes) => bytes,
         Input::Empty => return Reply::error(NO_SERVER_URL),
         Input::TooLong => return Reply::of(""),

@@ -59,7 +59,8 @@ fn settle(environment: Environment) -> Result<(), Failure> {
     let settings = Settings::load(&environment);
     let limit = settings::limit(&environment, settings.as_ref().ok(), LIMIT);
     let deadline = Deadline::within(limit.as_ref().map_or(LIMIT, |limit| (*limit).min(LONGEST_LIMIT)));
-    let (bytes, warnings) = answer(environment, settings, limit.err(), deadline)?;
+    let input = stdin::read(LONGEST_REQUEST, deadline).map_err(|error| Failure::new(Kind::Other, error.to_string()))?;
+    let (bytes, warnings) = answer(input, environment, settings, limit.err(), deadline)?;
     for warning in &warnings {
         output::complain(PLUGIN, warning);
     }
@@ -68,16 +69,19 @@ fn settle(environment: Environment) -> Result<(), Failure> {
 }
 
 /// The response's bytes, and lines for stderr.
-type Delivery = (Wiped, Vec<String>);
+pub type Delivery = (Wiped, Vec<String>);
 
-/// `wrong_limit` fails the images that are ECR's, and no others.
-fn answer(
+/// Answers the request in `input`. `wrong_limit` fails the images that are ECR's, and no others.
+///
+/// # Errors
+/// What is no request, settings in error, and whatever keeps an ECR image's registry from being served.
+pub fn answer(
+    input: Wiped,
     environment: Environment,
     settings: Result<Settings, SettingsError>,
     wrong_limit: Option<Failure>,
     deadline: Deadline,
 ) -> Result<Delivery, Failure> {
-    let input = stdin::read(LONGEST_REQUEST, deadline).map_err(|error| Failure::new(Kind::Other, error.to_string()))?;
     let request = Request::parse(&input).map_err(|error| Failure::new(Kind::Other, error.to_string()))?;
     drop(input);
     let (registry, settings) = match (image::registry(&request.image), settings) {

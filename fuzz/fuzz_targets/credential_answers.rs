@@ -1,0 +1,8 @@
+#![no_main]
+
+#[path = "../../tests/fuzz/credential_answers.rs"]
+mod credential_answers;
+#[path = "../../tests/fuzz/memory.rs"]
+mod memory;
+
+libfuzzer_sys::fuzz_target!(|input: &[u8]| credential_answers::check(input));

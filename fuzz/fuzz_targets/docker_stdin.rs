@@ -1,0 +1,10 @@
+#![no_main]
+
+#[path = "../../tests/fuzz/docker_stdin.rs"]
+mod docker_stdin;
+#[path = "../../tests/fuzz/memory.rs"]
+mod memory;
+#[path = "../../tests/fuzz/world.rs"]
+mod world;
+
+libfuzzer_sys::fuzz_target!(|input: &[u8]| docker_stdin::check(input));

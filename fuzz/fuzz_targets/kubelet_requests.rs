@@ -1,0 +1,10 @@
+#![no_main]
+
+#[path = "../../tests/fuzz/kubelet_requests.rs"]
+mod kubelet_requests;
+#[path = "../../tests/fuzz/memory.rs"]
+mod memory;
+#[path = "../../tests/fuzz/world.rs"]
+mod world;
+
+libfuzzer_sys::fuzz_target!(|input: &[u8]| kubelet_requests::check(input));

@@ -1,0 +1,141 @@
+//! What `setup docker` and `setup podman` do to a client's file, and `--undo` after it. The words of the first line
+//! are the edits, the rest is the file.
+
+use std::fs;
+
+use ecr_login::cli::file::Original;
+use ecr_login::cli::setup::backup::{self, Undone};
+use ecr_login::cli::setup::client::{self, Edits};
+use ecr_login::cli::setup::json::Document;
+use ecr_login::registry::Registry;
+
+use super::memory;
+use super::tree::Tree;
+
+const HOSTS: [&str; 3] = ["123456789012.dkr.ecr.eu-west-1.amazonaws.com", "public.ecr.aws", "images.example.com"];
+const HELPERS: &str = "credHelpers";
+const STORE: &str = "credsStore";
+const LOGINS: &str = "auths";
+const HELPER: &str = "ecr-login";
+/// For each byte of a file there are trees of it, ours and the parsers', with nodes of some hundred bytes.
+const BOUND: (usize, usize) = (16 * 1024, 512);
+
+pub fn check(input: &[u8]) {
+    let end = input.iter().position(|byte| *byte == b'\n').unwrap_or(0);
+    let words = String::from_utf8_lossy(&input[..end]);
+    let words: Vec<&str> = words.split(' ').collect();
+    let bytes = input.get(end + 1..).unwrap_or_default();
+    let Ok(before) = memory::bounded(bytes.len(), BOUND, || Document::parse(bytes)) else { return };
+    assert!(bytes.trim_ascii().is_empty() || before.bytes() == bytes);
+    let edits = Edits {
+        helpers: HOSTS.iter().filter(|host| words.contains(host)).map(|host| (*host).to_owned()).collect(),
+        store: words.contains(&"store"),
+        clean: if words.contains(&"clean") { client::logins(&before) } else { Vec::new() },
+    };
+    let mut after = before.clone();
+    let done = memory::bounded(bytes.len(), BOUND, || {
+        let done = client::apply(&mut after, &edits);
+        let _ = (after.redacted(), after.compact());
+        done
+    });
+    let old = Tree::parse(before.text().as_bytes()).unwrap();
+    let new = Tree::parse(after.text().as_bytes()).unwrap();
+    match expected(&old, &edits) {
+        Some(expected) => {
+            assert!(done.is_ok(), "{done:?}");
+            assert_eq!(new, expected, "{} became {}", before.text(), after.text());
+        }
+        None => assert!(done.is_err()),
+    }
+    if done.is_ok() {
+        check_undo(bytes, &before, &after, &edits);
+    }
+}
+
+/// The old value with ours in it; `None` where the section for ours is something else.
+fn expected(old: &Tree, edits: &Edits) -> Option<Tree> {
+    let mut new = old.clone();
+    let root = new.object_mut()?;
+    let last = |root: &[(String, Tree)], name: &str| root.iter().rposition(|(key, _)| key.eq_ignore_ascii_case(name));
+    for host in &edits.helpers {
+        let at = last(root, HELPERS).unwrap_or_else(|| {
+            root.push((HELPERS.to_owned(), Tree::Null));
+            root.len() - 1
+        });
+        let section = &mut root[at].1;
+        if *section == Tree::Null {
+            *section = Tree::Object(Vec::new());
+        }
+        let section = section.object_mut()?;
+        let value = Tree::Text(HELPER.to_owned());
+        match section.iter().rposition(|(key, _)| key == host) {
+            Some(at) => section[at].1 = value,
+            None => section.push((host.clone(), value)),
+        }
+    }
+    if edits.store {
+        let value = Tree::Text(HELPER.to_owned());
+        match last(root, STORE) {
+            Some(at) => root[at].1 = value,
+            None => root.push((STORE.to_owned(), value)),
+        }
+    }
+    for (key, section) in root.iter_mut().filter(|_| !edits.clean.is_empty()) {
+        if let (true, Some(logins)) = (key.eq_ignore_ascii_case(LOGINS), section.object_mut()) {
+            logins.retain(|(key, _)| Registry::parse(key).is_none());
+        }
+    }
+    Some(new)
+}
+
+/// `--undo` right after the edit gives back the very bytes; after somebody else's edit it takes out ours alone.
+fn check_undo(bytes: &[u8], before: &Document, after: &Document, edits: &Edits) {
+    thread_local!(static HOME: tempfile::TempDir = tempfile::tempdir().unwrap());
+    let path = HOME.with(|home| home.path().join("config.json"));
+    fs::write(&path, bytes).unwrap();
+    let _ = fs::remove_file(backup::path(&path));
+    backup::keep(&Original::read(&path).unwrap(), before).unwrap();
+    let undo = |now: &Document, registries: &[String]| {
+        fs::write(&path, now.bytes()).unwrap();
+        backup::undo(&Original::read(&path).unwrap(), now, registries).unwrap()
+    };
+    let had = ours(before);
+    let put_in = ours(after).iter().any(|host| !had.contains(host))
+        || edits.store && before.string(STORE).as_deref() != Some(HELPER);
+    match undo(after, &[]) {
+        Undone::Before(back) => assert_eq!(back, bytes, "{:?}", String::from_utf8_lossy(&back)),
+        Undone::Nothing => assert!(!put_in, "{} is not undone", after.text()),
+        other => panic!("{} is undone to {other:?}", after.text()),
+    }
+    let mut changed = after.clone();
+    if !put_in || changed.set("fuzz", "later").is_err() {
+        return;
+    }
+    let mut wanted = before.clone();
+    wanted.set("fuzz", "later").unwrap();
+    for host in &edits.clean {
+        wanted.remove_in(LOGINS, host).unwrap();
+    }
+    let Undone::Edited(undone) = undo(&changed, &[]) else { panic!("{} is not undone by edits", changed.text()) };
+    assert_eq!(ours(&undone), had);
+    let others = |document: &Document| Tree::parse(document.text().as_bytes()).unwrap().without(&[HELPERS, STORE]);
+    assert_eq!(sorted(others(&undone)), sorted(others(&wanted)), "{}", undone.text());
+}
+
+/// Hosts that a client would ask us for.
+fn ours(document: &Document) -> Vec<String> {
+    let entries = document.section(HELPERS).into_iter().filter(|(_, helper)| helper.as_deref() == Some(HELPER));
+    let mut hosts: Vec<String> = entries.map(|(host, _)| host).collect();
+    hosts.sort();
+    hosts
+}
+
+fn sorted(tree: Tree) -> Tree {
+    match tree {
+        Tree::Object(mut entries) => {
+            entries.sort_by(|(one, _), (other, _)| one.cmp(other));
+            Tree::Object(entries)
+        }
+        other => other,
+    }
+}

@@ -1,0 +1,137 @@
+//! What others hand credentials out in: the login of `aws sso login`, the answer of a `credential_process`, of the
+//! containers' and the instance's endpoint, and JSON web tokens. The first line says which, the rest is its bytes.
+
+use std::time::{Duration, SystemTime};
+
+use aws_credential_types::Credentials;
+use ecr_login::ecr::credentials::sso_file::Login;
+use ecr_login::ecr::credentials::{expiry, nearby, process};
+use ecr_login::environment::Environment;
+use ecr_login::identity::{Identity, ServiceAccount, Wanted};
+use ecr_login::registry::Registry;
+use ecr_login::secret::Secret;
+use serde_json::{Map, Value};
+
+use super::memory;
+
+const BOUND: (usize, usize) = (96 * 1024, 256);
+
+pub fn check(input: &[u8]) {
+    let end = input.iter().position(|byte| *byte == b'\n').unwrap_or(0);
+    let bytes = input.get(end + 1..).unwrap_or_default();
+    match &input[..end] {
+        b"login" => check_login(bytes),
+        b"process" => check_process(bytes),
+        b"endpoint" => check_endpoint(bytes),
+        b"token" => check_token(bytes),
+        b"time" => check_time(bytes),
+        _ => {}
+    }
+}
+
+fn check_login(bytes: &[u8]) {
+    let Ok(login) = memory::bounded(bytes.len(), BOUND, || Login::parse(bytes)) else { return };
+    assert!(!login.access_token().is_empty());
+    let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000);
+    let end = now + Duration::from_secs(3600);
+    let refreshed = login.refreshed("the new token", end, Some("the new refresh token"));
+    let written = refreshed.bytes().unwrap();
+    let read = Login::parse(&written).unwrap();
+    assert_eq!((read.access_token(), read.expires_at), ("the new token", end));
+    if let Some(refresh) = login.refresh(now) {
+        let again = read.refresh(now).unwrap();
+        assert_eq!((again.client_id, again.client_secret), (refresh.client_id, refresh.client_secret));
+        assert_eq!(again.token, "the new refresh token");
+    }
+    // Every other key stays.
+    let others = |bytes: &[u8]| {
+        let mut values: Map<String, Value> = serde_json::from_slice(bytes).unwrap();
+        values.retain(|key, _| {
+            !["accesstoken", "expiresat", "refreshtoken"].contains(&key.to_ascii_lowercase().as_str())
+        });
+        values
+    };
+    assert_eq!(others(&written), others(bytes));
+}
+
+fn check_process(bytes: &[u8]) {
+    let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000);
+    match memory::bounded(bytes.len(), BOUND, || process::parse(bytes, now)) {
+        Ok(credentials) => {
+            are_those_of(bytes, &credentials, &["SessionToken"]);
+            assert!(credentials.expiry().is_none_or(|end| end > now));
+        }
+        Err(error) => quotes_nothing(bytes, &error.to_string()),
+    }
+}
+
+fn check_endpoint(bytes: &[u8]) {
+    match memory::bounded(bytes.len(), BOUND, || nearby::credentials(bytes, "test")) {
+        Ok(credentials) => are_those_of(bytes, &credentials, &["Token", "SessionToken"]),
+        Err(nearby::BodyError::Said { .. }) => {}
+        Err(error) => quotes_nothing(bytes, &error.to_string()),
+    }
+}
+
+/// The keys are the ones in the JSON.
+fn are_those_of(bytes: &[u8], credentials: &Credentials, tokens: &[&str]) {
+    let answer: Value = serde_json::from_slice(bytes).unwrap_or_default();
+    if !answer.is_object() {
+        panic!("{:?} came from {}", credentials, String::from_utf8_lossy(bytes));
+    }
+    assert_eq!(answer["AccessKeyId"], credentials.access_key_id());
+    assert_eq!(answer["SecretAccessKey"], credentials.secret_access_key());
+    assert!(!credentials.access_key_id().is_empty() && !credentials.secret_access_key().is_empty());
+    if let Some(token) = credentials.session_token() {
+        assert!(tokens.iter().any(|key| answer[key] == token));
+    }
+}
+
+/// An error has no piece of the answer in it that could be a secret.
+fn quotes_nothing(bytes: &[u8], said: &str) {
+    let Ok(Value::Object(answer)) = serde_json::from_slice(bytes) else { return };
+    for text in ["AccessKeyId", "SecretAccessKey", "SessionToken", "Token"].map(|key| answer.get(key)) {
+        if let Some(text) = text.and_then(Value::as_str).filter(|text| text.len() >= 8) {
+            let words = "printed what is not the JSON that AWS asks for (line , column ) JSON without \"SecretAccessKey\" \
+                         printed credentials of another version than 1 printed an \"Expiration\" that is no time that \
+                         expired at the answer's the answer has no \"AccessKeyId\"";
+            assert!(words.contains(text) || !said.contains(text), "{said}");
+        }
+    }
+}
+
+/// A token with claims has a fingerprint that its header and signature do not change, and its subject does.
+fn check_token(bytes: &[u8]) {
+    let Ok(token) = std::str::from_utf8(bytes) else { return };
+    let account = |token: &str| ServiceAccount {
+        token: Secret::new(token.to_owned()),
+        role_arn: "arn:aws:iam::123456789012:role/pull".to_owned(),
+    };
+    let fingerprint = |token: &str| {
+        let registry = Registry::parse("123456789012.dkr.ecr.eu-west-1.amazonaws.com").unwrap();
+        let environment = Environment::of([("AWS_EC2_METADATA_DISABLED", "true")]);
+        let account = account(token);
+        let identity = Identity::find(&environment, Wanted::ServiceAccount(&account), &registry).unwrap();
+        identity.fingerprint(i64::MIN).copied()
+    };
+    let has_claims = memory::bounded(bytes.len(), BOUND, || account(token).has_claims());
+    if !has_claims {
+        return;
+    }
+    let parts: Vec<&str> = token.trim().split('.').collect();
+    assert_eq!(parts.len(), 3);
+    let resigned = format!("x.{}.y", parts[1]);
+    assert_eq!(fingerprint(token), fingerprint(&resigned));
+    assert!(!account(&format!("{resigned}.z")).has_claims());
+}
+
+fn check_time(bytes: &[u8]) {
+    let Ok(text) = std::str::from_utf8(bytes) else { return };
+    let Some(at) = memory::bounded(bytes.len(), (4096, 16), || expiry::parse(text)) else { return };
+    // A date's year has four digits.
+    let last = SystemTime::UNIX_EPOCH + Duration::from_secs(253_402_300_799);
+    if (SystemTime::UNIX_EPOCH..=last).contains(&at) {
+        let again = expiry::text(at);
+        assert_eq!(expiry::parse(&again), Some(at), "{text} became {again}");
+    }
+}

@@ -1,0 +1,75 @@
+//! stdin of each action of docker's protocol. The first line is the action, the rest is stdin.
+
+use ecr_login::protocol::docker::{Action, Input, Reply, Situation};
+use ecr_login::protocol::output::one_line;
+use ecr_login::registry::host_of;
+use serde_json::{Value, json};
+
+use super::memory;
+use super::world::{ALIAS, REGISTRY, TOKEN, World};
+
+pub fn check(input: &[u8]) {
+    let end = input.iter().position(|byte| *byte == b'\n').unwrap_or(input.len());
+    let action = std::str::from_utf8(&input[..end]).ok().and_then(Action::of).unwrap_or(Action::Get);
+    let stdin = input.get(end + 1..).unwrap_or_default();
+    let world = World::get();
+    world.fill();
+    let situation = Situation::of(world.environment.clone());
+    let reply = memory::bounded(stdin.len(), (128 * 1024, 16), || {
+        situation.answer(action, |_| Input::of(stdin.to_vec().into()))
+    });
+    let name = std::str::from_utf8(stdin).ok().map(str::trim).unwrap_or_default();
+    let ours = host_of(name).is_some_and(|host| [REGISTRY, ALIAS].contains(&host.as_str()));
+    match action {
+        Action::Get if reply.code == 0 => {
+            assert!(ours, "{name:?} got a token");
+            let answer: Value = serde_json::from_slice(&reply.stdout).unwrap();
+            assert_eq!(answer, json!({ "ServerURL": name, "Username": "AWS", "Secret": TOKEN }));
+            assert!(reply.stderr.is_empty(), "{:?}", reply.stderr);
+        }
+        Action::Get => {
+            assert!(!ours, "{name:?} got {reply:?}");
+            is_one_line(&reply);
+        }
+        Action::Store => {
+            is_one_line(&reply);
+            keeps_the_secret(stdin, &reply);
+        }
+        Action::Erase => {
+            is_one_line(&reply);
+            assert_eq!(world.cached().is_none(), ours, "{name:?}");
+        }
+        Action::List => {
+            let listed: Value = serde_json::from_slice(&reply.stdout).unwrap();
+            assert_eq!((listed, reply.code), (json!({ format!("https://{REGISTRY}"): "AWS" }), 0));
+        }
+        Action::Version => is_one_line(&reply),
+    }
+    if reply.code != 0 || action != Action::Get {
+        assert!(!text(&reply).contains(TOKEN));
+    }
+}
+
+fn text(reply: &Reply) -> String {
+    format!("{}{}", String::from_utf8_lossy(&reply.stdout), reply.stderr.join("\n"))
+}
+
+/// Nothing, or one line without anything that drives a terminal; an error is never nothing.
+fn is_one_line(reply: &Reply) {
+    let said = std::str::from_utf8(&reply.stdout).unwrap();
+    match said.strip_suffix('\n') {
+        Some(line) => assert_eq!(line, one_line(line)),
+        None => assert!(said.is_empty() && reply.code == 0, "{said:?}"),
+    }
+}
+
+/// The secret of a login is nowhere in what is said, unless it stands in the names too.
+fn keeps_the_secret(stdin: &[u8], reply: &Reply) {
+    let Ok(Value::Object(login)) = serde_json::from_slice(stdin) else { return };
+    let Some(secret) = login.get("Secret").and_then(Value::as_str).filter(|secret| secret.len() >= 8) else { return };
+    let elsewhere =
+        login.iter().filter(|(key, _)| *key != "Secret").any(|(_, value)| value.to_string().contains(secret));
+    let said = text(reply);
+    let usual = "is not a registry of Amazon ECR, and ecr-login keeps credentials for no other; tokens are fetched";
+    assert!(elsewhere || usual.contains(secret) || !said.contains(secret), "{said}");
+}

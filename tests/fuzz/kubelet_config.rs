@@ -1,0 +1,59 @@
+//! What `setup kubelet` does to the kubelet's `CredentialProviderConfig`. The words of the first line are the plan, the
+//! rest is the file.
+
+use ecr_login::cli::setup::kubelet::config::Plan;
+
+use super::memory;
+use super::tree::Tree;
+
+const PLUGIN: &str = "ecr-credential-provider";
+/// Keys of the provider that the plan may fill in or correct.
+const PLANNED: [&str; 4] = ["apiVersion", "matchImages", "defaultCacheDuration", "tokenAttributes"];
+
+pub fn check(input: &[u8]) {
+    let end = input.iter().position(|byte| *byte == b'\n').unwrap_or(0);
+    let words = String::from_utf8_lossy(&input[..end]).into_owned();
+    let text = input.get(end + 1..).unwrap_or_default();
+    let plan = Plan {
+        images: vec!["*.dkr.ecr.*.amazonaws.com".to_owned(), "public.ecr.aws".to_owned()],
+        tokens: words.split(' ').any(|word| word == "tokens"),
+        version: words.split(' ').find_map(|word| word.parse().ok()),
+    };
+    let Ok(edited) = memory::bounded(text.len(), (64 * 1024, 1024), || plan.edit(text)) else { return };
+    let new = Tree::parse(edited.text.as_bytes()).unwrap();
+    let old = Tree::parse(text);
+    // The kubelet refuses such a file, before and after: its decoder is strict, and providers' names are unique.
+    if old.as_ref().is_some_and(|old| old.repeats_a_key() || providers(old).1.len() > 1) {
+        return;
+    }
+    assert!(!new.repeats_a_key(), "the kubelet's decoder refuses {}", edited.text);
+    let (others, ours) = providers(&new);
+    assert_eq!(ours.len(), 1, "{}", edited.text);
+    let images = ours[0].get("matchImages");
+    let Some(Tree::List(images)) = images else { panic!("{}", edited.text) };
+    assert!(plan.images.iter().all(|image| images.contains(&Tree::Text(image.clone()))), "{}", edited.text);
+    assert!(ours[0].get("apiVersion").is_some() && ours[0].get("defaultCacheDuration").is_some());
+    assert!(edited.audience.is_some() || !plan.tokens, "{}", edited.text);
+    // Once more changes nothing.
+    assert_eq!(plan.edit(edited.text.as_bytes()).unwrap().text, edited.text);
+    let Some(old) = old else {
+        assert!(text.trim_ascii().is_empty());
+        return;
+    };
+    let top = ["apiVersion", "kind", "providers"];
+    assert_eq!(new.without(&top), old.without(&top));
+    let (old_others, old_ours) = providers(&old);
+    assert_eq!(others, old_others);
+    if let Some(old) = old_ours.first() {
+        assert_eq!(ours[0].without(&PLANNED), old.without(&PLANNED));
+        if let Some(Tree::List(old)) = old.get("matchImages") {
+            assert!(images.starts_with(old), "{}", edited.text);
+        }
+    }
+}
+
+/// The providers that are not ours, and those that are.
+fn providers(config: &Tree) -> (Vec<Tree>, Vec<Tree>) {
+    let Some(Tree::List(providers)) = config.get("providers") else { return (Vec::new(), Vec::new()) };
+    providers.iter().cloned().partition(|provider| provider.get("name").and_then(Tree::text) != Some(PLUGIN))
+}

@@ -1,0 +1,76 @@
+//! The kubelet's requests, of every version of its API. The whole input is stdin.
+
+use std::time::Duration;
+
+use ecr_login::deadline::Deadline;
+use ecr_login::protocol::kubelet::{self, Request};
+use ecr_login::protocol::output::one_line;
+use ecr_login::registry::host_of;
+use ecr_login::settings::Settings;
+use serde_json::{Map, Value};
+
+use super::memory;
+use super::world::{ALIAS, REGISTRY, TOKEN, World};
+
+/// What the kubelet's strict decoder knows.
+const FIELDS: [&str; 5] = ["apiVersion", "auth", "cacheDuration", "cacheKeyType", "kind"];
+
+pub fn check(input: &[u8]) {
+    let world = World::get();
+    world.fill();
+    let request = memory::bounded(input.len(), (4096, 8), || Request::parse(input)).ok();
+    let asked: Map<String, Value> = serde_json::from_slice(input).unwrap_or_default();
+    // A pod's own identity is for AWS to judge, and nobody is asked here: there is no time for it.
+    let deadline = Deadline::within(Duration::ZERO);
+    let settings = Settings::load(&world.environment);
+    let answer = kubelet::answer(input.to_vec().into(), world.environment.clone(), settings, None, deadline);
+    match (answer, request) {
+        (Ok((bytes, warnings)), Some(request)) => {
+            let answer: Map<String, Value> = serde_json::from_slice(&bytes).unwrap();
+            assert!(answer.keys().eq(FIELDS), "{answer:?}");
+            assert_eq!(answer["kind"], "CredentialProviderResponse");
+            assert_eq!(
+                (&answer["apiVersion"], &asked["kind"]),
+                (&asked["apiVersion"], &"CredentialProviderRequest".into())
+            );
+            assert_eq!(
+                (&answer["cacheKeyType"], &asked["image"]),
+                (&"Registry".into(), &request.image.as_str().into())
+            );
+            let auth = answer["auth"].as_object().unwrap();
+            for (name, credentials) in auth {
+                let host = host_of(name).unwrap();
+                assert!([REGISTRY, ALIAS].contains(&host.as_str()), "{name} got a token");
+                assert!(
+                    request
+                        .image
+                        .strip_prefix(name.as_str())
+                        .is_some_and(|rest| rest.is_empty() || rest.starts_with(['/', ':']))
+                );
+                assert_eq!(*credentials, serde_json::json!({ "username": "AWS", "password": TOKEN }));
+                let own_role = request.service_account_token.is_some() && request.role_annotation.is_some();
+                assert!(!own_role, "a pod with a role of its own got the node's token");
+            }
+            assert!(auth.len() <= 1 && warnings.iter().all(|line| !line.contains(TOKEN)));
+            assert!(
+                !auth.is_empty() || answer["cacheDuration"] == "0s" && !String::from_utf8_lossy(&bytes).contains(TOKEN)
+            );
+        }
+        (Ok(_), None) => panic!("an answer to no request"),
+        (Err(failure), request) => {
+            let said = failure.to_string();
+            assert!(!one_line(&said).is_empty() && !said.contains('\n') && !said.contains(TOKEN), "{said}");
+            if let Some(token) =
+                asked.get("serviceAccountToken").and_then(Value::as_str).filter(|token| token.len() >= 16)
+            {
+                let elsewhere =
+                    asked.iter().any(|(key, value)| key != "serviceAccountToken" && value.to_string().contains(token));
+                assert!(elsewhere || !said.contains(token), "{said}");
+            }
+            if request.is_some_and(|request| request.service_account_token.is_some()) {
+                // Notes of what failed for each of the tokens.
+                world.empty();
+            }
+        }
+    }
+}
