@@ -76,3 +76,26 @@ fn a_session_of_aws_login_names_the_way_round() {
     assert!(line.contains("profile dev uses a session of `aws login`") && line.contains(remedy), "{line}");
     assert_eq!(aws.all_calls().len(), 0);
 }
+
+#[test]
+fn keys_that_no_request_can_carry_are_refused_and_said() {
+    let aws = FakeAws::start();
+    for (part, lines) in [
+        // A continued line is a line end in the value.
+        ("access key id", "aws_access_key_id = AKID\n OTHER\naws_secret_access_key = s\n"),
+        ("access key id", "aws_access_key_id = AKID\u{2011}X\naws_secret_access_key = s\n"),
+        ("session token", "aws_access_key_id = AKID\naws_secret_access_key = s\naws_session_token = t\u{e9}\n"),
+    ] {
+        let roles = format!(
+            "[default]\n{lines}[profile role]\nrole_arn = arn:aws:iam::123456789012:role/r\nsource_profile = default\n"
+        );
+        for profile in ["default", "role"] {
+            let helper = Helper::new().aws(&aws).aws_config(&roles).env("AWS_PROFILE", profile);
+            let outcome = helper.get(REGISTRY);
+            let line = outcome.failure();
+            assert!(line.contains(&format!("the {part} holds a line end")) && line.contains("copy it anew"), "{line}");
+            assert!(!line.contains("AKID") && !line.contains('\u{e9}'), "{line}");
+        }
+    }
+    assert_eq!(aws.all_calls().len(), 0);
+}

@@ -43,40 +43,56 @@ pub fn of<'a>(
     aws: &'a Aws<'_>,
 ) -> Pin<Box<dyn Future<Output = Result<Credentials, Failure>> + 'a>> {
     // Boxed, since a role rests on a source that may be a role.
-    Box::pin(async move {
-        match source {
-            Source::Keys { id, secret, session_token } => Ok(Credentials::new(
-                id.expose(),
-                secret.expose(),
-                session_token.as_ref().map(|token| token.expose().to_owned()),
-                None,
-                "keys",
-            )),
-            Source::Process { profile, command } => {
-                let attended = process::attended();
-                let limit = if attended { process::ATTENDED } else { aws.deadline.left() };
-                process::run(profile, command, aws.environment, aws.deadline.at_most(limit), attended)
-            }
-            Source::Sso { profile, session, region, account, role, token_file, .. } => {
-                let (session, token_file) = (session.as_deref(), token_file.as_deref());
-                sso::credentials(sso::Wanted { profile, session, region, account, role, token_file }, aws).await
-            }
-            Source::WebIdentity { role_arn, session_name, token_file, token } => {
-                let (session_name, token_file) = (session_name.as_deref(), token_file.as_deref());
-                web_identity::assume(web_identity::Wanted { role_arn, session_name, token_file, token }, aws).await
-            }
-            Source::Container { uri, authorization } => container::credentials(uri, authorization.as_ref(), aws).await,
-            Source::Instance { endpoint } => instance::credentials(endpoint, aws).await,
-            Source::Login { profile, .. } => Err(login(profile)),
-            Source::Role { base, role_arn, session_name, external_id, duration_seconds } => {
-                let credentials = of(base, aws).await.map_err(named)?;
-                let (session_name, external_id) = (session_name.as_deref(), external_id.as_deref());
-                let duration_seconds = *duration_seconds;
-                let wanted = role::Wanted { role_arn, session_name, external_id, duration_seconds };
-                role::assume(base, credentials, wanted, aws).await
-            }
+    Box::pin(async move { ask(source, aws).await.and_then(fit) })
+}
+
+async fn ask(source: &Source, aws: &Aws<'_>) -> Result<Credentials, Failure> {
+    match source {
+        Source::Keys { id, secret, session_token } => Ok(Credentials::new(
+            id.expose(),
+            secret.expose(),
+            session_token.as_ref().map(|token| token.expose().to_owned()),
+            None,
+            "keys",
+        )),
+        Source::Process { profile, command } => {
+            let attended = process::attended();
+            let limit = if attended { process::ATTENDED } else { aws.deadline.left() };
+            process::run(profile, command, aws.environment, aws.deadline.at_most(limit), attended)
         }
-    })
+        Source::Sso { profile, session, region, account, role, token_file, .. } => {
+            let (session, token_file) = (session.as_deref(), token_file.as_deref());
+            sso::credentials(sso::Wanted { profile, session, region, account, role, token_file }, aws).await
+        }
+        Source::WebIdentity { role_arn, session_name, token_file, token } => {
+            let (session_name, token_file) = (session_name.as_deref(), token_file.as_deref());
+            web_identity::assume(web_identity::Wanted { role_arn, session_name, token_file, token }, aws).await
+        }
+        Source::Container { uri, authorization } => container::credentials(uri, authorization.as_ref(), aws).await,
+        Source::Instance { endpoint } => instance::credentials(endpoint, aws).await,
+        Source::Login { profile, .. } => Err(login(profile)),
+        Source::Role { base, role_arn, session_name, external_id, duration_seconds } => {
+            let credentials = of(base, aws).await.map_err(named)?;
+            let (session_name, external_id) = (session_name.as_deref(), external_id.as_deref());
+            let duration_seconds = *duration_seconds;
+            let wanted = role::Wanted { role_arn, session_name, external_id, duration_seconds };
+            role::assume(base, credentials, wanted, aws).await
+        }
+    }
+}
+
+/// The same credentials, if a request can carry them: the SDK's signer panics over a header that is not plain ASCII.
+fn fit(credentials: Credentials) -> Result<Credentials, Failure> {
+    let is_plain = |text: &str| text.bytes().all(|byte| matches!(byte, b' '..=b'~'));
+    let part = if !is_plain(credentials.access_key_id()) {
+        "access key id"
+    } else if !credentials.session_token().is_none_or(is_plain) {
+        "session token"
+    } else {
+        return Ok(credentials);
+    };
+    let what = format!("the {part} holds a line end or another character that no request to AWS can carry");
+    Err(Failure::new(Kind::Credentials, what).remedy("copy it anew to where it is set"))
 }
 
 /// How much longer than its deadline a call may take, since a person in front of the terminal has to act.
@@ -88,12 +104,12 @@ pub fn grace(source: &Source) -> Duration {
     }
 }
 
-/// A source that a role names is there: that it is silent is a failure, not an absence.
 /// Whether JSON is a list, which serde would take for an object whose fields come in order.
 fn is_list(json: &[u8]) -> bool {
     json.trim_ascii_start().first() == Some(&b'[')
 }
 
+/// A source that a role names is there: that it is silent is a failure, not an absence.
 fn named(failure: Failure) -> Failure {
     let kind = if failure.kind == Kind::NoCredentials { Kind::Credentials } else { failure.kind };
     Failure { kind, ..failure }
