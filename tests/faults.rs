@@ -193,8 +193,8 @@ fn a_clock_that_is_off_is_made_good_or_named() {
 fn a_certificate_that_proves_nothing_is_refused_with_that_reason() {
     for (certificate, reason, remedy) in [
         (Certificate::Expired, "its certificate has expired", "clock"),
-        (Certificate::WrongName, "its certificate is for another name", "check the endpoint"),
-        (Certificate::Untrusted, "its certificate is not", "AWS_CA_BUNDLE"),
+        (Certificate::WrongName, "its certificate is for another name (another.example.com)", "check the endpoint"),
+        (Certificate::Untrusted, "its certificate is signed by nobody that we trust", "AWS_CA_BUNDLE"),
     ] {
         let aws = FakeAws::over_tls(certificate);
         let outcome = Helper::new().aws(&aws).keys("AKIATEST").get(REGISTRY);

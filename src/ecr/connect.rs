@@ -72,23 +72,29 @@ impl Inner {
             Some("http") => false,
             _ => return Err(Fault::Scheme(host_of(uri))),
         };
-        let Some(route) = self.proxies.as_ref().and_then(|proxies| proxies.route(uri)) else {
+        let route = self.proxies.as_ref().and_then(|proxies| proxies.route(uri));
+        self.progress.to_proxy(route.is_some());
+        let Some(route) = route else {
             let io = self.tcp(uri).await?;
-            let io = if secure { self.tls(io, uri).await? } else { io };
+            let io = if secure { self.tls(io, uri, host_of(uri)).await? } else { io };
             return Ok(Conn { io: TokioIo::new(io), proxied: false });
         };
-        let mut io = self.tcp(route.uri()).await?;
+        let to_proxy = |fault| Fault::ToProxy(Box::new(fault));
+        let through = || format!("{} (through the proxy {})", host_of(uri), host_of(route.uri()));
+        let mut io = self.tcp(route.uri()).await.map_err(to_proxy)?;
         if is_socks5(route.uri()) {
+            self.progress.to_proxy(false);
             io = self.socks(io, uri, &route).await?;
-            let io = if secure { self.tls(io, uri).await? } else { io };
+            let io = if secure { self.tls(io, uri, through()).await? } else { io };
             return Ok(Conn { io: TokioIo::new(io), proxied: false });
         }
         if route.uri().scheme_str() == Some("https") {
-            io = self.tls(io, route.uri()).await?;
+            io = self.tls(io, route.uri(), host_of(route.uri())).await.map_err(to_proxy)?;
         }
+        self.progress.to_proxy(false);
         if secure {
             io = self.tunnel(io, uri, route.uri(), route.basic_auth()).await?;
-            io = self.tls(io, uri).await?;
+            io = self.tls(io, uri, through()).await?;
         }
         Ok(Conn { io: TokioIo::new(io), proxied: !secure })
     }
@@ -103,9 +109,9 @@ impl Inner {
         }
     }
 
-    async fn tls(&self, io: Stream, uri: &Uri) -> Result<Stream, Fault> {
-        let host = host_of(uri);
-        self.progress.at(Phase::Tls, &host);
+    /// TLS with the host of `uri`, which a fault calls `host`.
+    async fn tls(&self, io: Stream, uri: &Uri, host: String) -> Result<Stream, Fault> {
+        self.progress.at(Phase::Tls, &host_of(uri));
         let name = uri.host().unwrap_or_default().trim_start_matches('[').trim_end_matches(']').to_owned();
         let name = ServerName::try_from(name).map_err(|_| Fault::ServerName(host.clone()))?;
         let connector = tokio_rustls::TlsConnector::from(self.tls.get()?);

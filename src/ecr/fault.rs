@@ -53,8 +53,11 @@ pub enum Fault {
         /// HTTP status.
         status: u16,
     },
+    /// Name, TCP or TLS of the proxy itself.
+    #[error("cannot reach the proxy: {0}")]
+    ToProxy(Box<Fault>),
     /// The proxy did not speak HTTP or hung up.
-    #[error("the proxy {proxy} broke off: {source}")]
+    #[error("the proxy {proxy} did not open the way: {source}")]
     ProxyBroken {
         /// Host and port of the proxy.
         proxy: String,

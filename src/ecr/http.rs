@@ -114,6 +114,10 @@ impl Client {
 /// The SDK tries timeouts and broken connections again, and nothing else.
 fn classify(error: legacy::Error) -> ConnectorError {
     let fault = std::error::Error::source(&error).and_then(|source| source.downcast_ref::<Fault>());
+    let fault = match fault {
+        Some(Fault::ToProxy(inner)) => Some(&**inner),
+        fault => fault,
+    };
     match fault {
         Some(Fault::ConnectTimeout { .. }) => ConnectorError::timeout(error.into()),
         Some(Fault::Name { .. } | Fault::Connect { .. } | Fault::ProxyBroken { .. }) => {

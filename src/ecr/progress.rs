@@ -39,25 +39,43 @@ impl fmt::Display for Phase {
 
 /// Shared between the HTTP client, which writes it, and whoever watches the deadline.
 #[derive(Clone, Debug, Default)]
-pub struct Progress(Arc<Mutex<(Phase, Option<String>)>>);
+pub struct Progress(Arc<Mutex<State>>);
+
+#[derive(Clone, Debug, Default)]
+struct State {
+    phase: Phase,
+    host: Option<String>,
+    to_proxy: bool,
+}
 
 impl Progress {
     /// A step has begun, with that host.
     pub fn at(&self, phase: Phase, host: &str) {
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        state.0 = phase;
-        if state.1.as_deref() != Some(host) {
-            state.1 = Some(host.to_owned());
+        state.phase = phase;
+        if state.host.as_deref() != Some(host) {
+            state.host = Some(host.to_owned());
         }
+    }
+
+    /// The steps from here on lead to a proxy, or no more.
+    pub fn to_proxy(&self, to_proxy: bool) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).to_proxy = to_proxy;
     }
 
     /// Nothing is waited for any more.
     pub fn clear(&self) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = (Phase::Idle, None);
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = State::default();
+    }
+
+    /// Whether name, connection or TLS of a proxy is being waited for.
+    pub fn is_to_proxy(&self) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).to_proxy
     }
 
     /// What is being waited for, and from which host (a proxy's or the server's).
     pub fn now(&self) -> (Phase, Option<String>) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        let state = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        (state.phase, state.host)
     }
 }

@@ -9,4 +9,7 @@ mod namespace;
 mod proxy;
 mod refusals;
 mod server;
+#[path = "../support/mod.rs"]
+mod support;
+mod table;
 mod tls;

@@ -12,8 +12,12 @@ use crate::server::{Server, raw, serve, token};
 
 const INSIDE: &str = "NETWORK_TEST_INSIDE";
 
-/// Runs the test `name` again in a namespace that `script` has prepared; true inside, where the test is to go on.
 fn inside(name: &str, script: &str) -> bool {
+    alone(&format!("namespace::{name}"), script)
+}
+
+/// Runs the test `name` again in a namespace that `script` has prepared; true inside, where the test is to go on.
+pub fn alone(name: &str, script: &str) -> bool {
     if std::env::var_os(INSIDE).is_some() {
         return true;
     }
@@ -29,13 +33,15 @@ fn inside(name: &str, script: &str) -> bool {
     let output = Command::new("unshare")
         .args(["-n", "-m", "sh", "-c", &format!("{prepare} {script} exec \"$0\" --exact \"$1\" --nocapture")])
         .arg(std::env::current_exe().unwrap())
-        .arg(format!("namespace::{name}"))
+        .arg(name)
         .arg(directory.path())
         .env(INSIDE, "1")
         .output()
         .unwrap();
     let said = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success() && said.contains("1 passed"), "{said}");
+    // What the test has to show.
+    said.lines().filter(|line| line.contains(" | ")).for_each(|line| println!("{line}"));
     false
 }
 
@@ -91,7 +97,7 @@ fn a_host_with_ipv6_alone_works() {
 }
 
 /// A cable whose other end drops what it gets, since nobody there has that hardware address.
-const CABLE: &str = "ip link add d0 type veth peer name d1; ip link set d0 up; ip link set d1 up; \
+pub const CABLE: &str = "ip link add d0 type veth peer name d1; ip link set d0 up; ip link set d1 up; \
                      ip addr add 10.9.0.1/24 dev d0; ip -6 addr add 2001:db8::1/64 dev d0 nodad; \
                      ip neigh add 10.9.0.9 lladdr 02:00:00:00:00:09 dev d0; \
                      ip -6 neigh add 2001:db8::9 lladdr 02:00:00:00:00:09 dev d0;";

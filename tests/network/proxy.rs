@@ -164,12 +164,18 @@ fn a_proxy_that_wants_a_password_or_refuses_is_named_without_its_user() {
 fn a_proxy_that_is_not_there_hangs_up_or_is_none_is_said() {
     let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
     let url = format!("http://user:hunter2@{closed}");
-    Call::to("https://ecr.test").with("HTTPS_PROXY", &url).fails(&["cannot connect to", &closed, "refused"]);
+    Call::to("https://ecr.test").with("HTTPS_PROXY", &url).fails(&[
+        "cannot reach the proxy: cannot connect to",
+        &closed,
+        "refused",
+    ]);
     let mute = raw("127.0.0.1:0", |mut stream, _| {
         read_request(&mut stream);
     });
     let url = format!("http://user:hunter2@{}", mute.address);
-    Call::to("https://ecr.test").with("HTTPS_PROXY", &url).fails(&["the proxy", "broke off"]);
+    Call::to("https://ecr.test")
+        .with("HTTPS_PROXY", &url)
+        .fails(&["the proxy", "did not open the way: the connection was closed"]);
 }
 
 #[test]

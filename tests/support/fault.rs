@@ -49,8 +49,9 @@ pub enum Fault {
     BodyByteASecond,
     /// Chunks without end.
     EndlessChunks,
-    /// The right answer with another `content-length`: so many bytes more or fewer.
-    Misjudged(isize),
+    /// The right answer, its `content-length` half or twice what it should be.
+    LengthTooSmall,
+    LengthTooLarge,
     /// A redirect to this URL.
     Redirect(String),
 }
@@ -178,9 +179,10 @@ impl Fault {
                 let chunk = [b"4000\r\n".as_slice(), &[b' '; 0x4000], b"\r\n"].concat();
                 Respond::Steps(vec![head, Step::Repeat(chunk, GIGABYTE / 0x4000)])
             }
-            Self::Misjudged(by) => {
+            Self::LengthTooSmall | Self::LengthTooLarge => {
                 let right = right();
-                let length = right.body.len().saturating_add_signed(*by);
+                let length = right.body.len();
+                let length = if matches!(self, Self::LengthTooSmall) { length / 2 } else { length * 2 };
                 let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {length}\r\n\r\n");
                 Respond::Steps(vec![send(&head), Step::Send(right.body)])
             }

@@ -76,8 +76,8 @@ impl Source {
             Self::Chain => "profile two",
             Self::WebIdentity => "profile web",
             Self::Sso | Self::EndedSso => "profile sso",
-            Self::Instance => "the instance's role",
-            Self::Container => "the container's role",
+            Self::Instance => "this instance's role",
+            Self::Container => "this container's role",
         }
     }
 }

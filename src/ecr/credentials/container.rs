@@ -21,6 +21,13 @@ const LIMIT: Duration = Duration::from_secs(5);
 /// Where plain HTTP may go besides loopback: the ECS agent, and the EKS Pod Identity agent by IPv4 and IPv6.
 const AGENTS: [&str; 3] = ["169.254.170.2", "169.254.170.23", "fd00:ec2::23"];
 
+/// What to do where nobody or something else answers.
+const ELSE: &str = "check that the agent runs, and the variable that names it (AWS_CONTAINER_CREDENTIALS_FULL_URI or \
+                    AWS_CONTAINER_CREDENTIALS_RELATIVE_URI)";
+
+/// What to do where the agent itself is in trouble.
+const LOG: &str = "try again, and look into the agent's log";
+
 /// Why a URI is not asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 enum UriError {
@@ -52,7 +59,7 @@ pub async fn credentials(uri: &str, authorization: Option<&Secret>, aws: &Aws<'_
         let (outcome, failure) = match timed(aws, &asked, request).await {
             Ok(answer) if answer.status == 200 => break answer,
             Ok(answer) => (outcome(answer.status), refused(&asked, &answer, aws)),
-            Err(trouble) => (trouble.outcome(), trouble.failure),
+            Err(trouble) => (trouble.outcome(), nearby::unanswered(trouble, ELSE)),
         };
         match retry::pause(aws.patience, tries, outcome, aws.deadline.left(), retry::chance()) {
             Some(pause) => tokio::time::sleep(pause).await,
@@ -61,19 +68,23 @@ pub async fn credentials(uri: &str, authorization: Option<&Secret>, aws: &Aws<'_
     };
     aws.progress().clear();
     nearby::credentials(&answer.body, "EcsContainer").map_err(|error| {
+        let remedy = match error {
+            BodyError::Said { .. } => "check the task's role, or the pod identity association",
+            _ => ELSE,
+        };
         let error = said::printable(&error.to_string(), aws.environment);
         Failure::new(Kind::Credentials, format!("the container credentials endpoint gives no credentials: {error}"))
             .at(&endpoint)
-            .remedy("check the task's role, or the pod identity association")
+            .remedy(remedy)
     })
 }
 
 async fn timed(aws: &Aws<'_>, asked: &Asked<'_>, request: Request<'_>) -> Result<Response, Trouble> {
-    let limit = aws.deadline.at_most(LIMIT).left();
+    let limit = aws.deadline.left().min(LIMIT);
     match tokio::time::timeout(limit, nearby::ask(&aws.http_nearby(), request)).await {
         Ok(Ok(answer)) => Ok(answer),
         Ok(Err(error)) => Err(explain::sdk_error(asked, &error)),
-        Err(_) => Err(explain::deadline(asked, limit.max(Duration::from_millis(1)), aws.progress())),
+        Err(_) => Err(nearby::late(asked, limit, LIMIT, aws, ELSE)),
     }
 }
 
@@ -98,7 +109,8 @@ fn refused(asked: &Asked<'_>, answer: &Response, aws: &Aws<'_>) -> Failure {
         404 => {
             "check AWS_CONTAINER_CREDENTIALS_RELATIVE_URI or AWS_CONTAINER_CREDENTIALS_FULL_URI, and the task's role"
         }
-        _ => "try again, and look into the agent's log",
+        300..=399 => ELSE,
+        _ => LOG,
     };
     let kind = if outcome(status) == Outcome::Throttled { Kind::Throttled } else { Kind::Credentials };
     Failure::new(kind, format!("{} answers HTTP {status}{said}", asked.service)).at(asked.host).remedy(remedy)

@@ -2,9 +2,11 @@
 //! (<https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/configuring-instance-metadata-service.html>): a session
 //! token, the role's name, its credentials; three requests, each once and within a second.
 
+use std::time::Duration;
+
 use aws_credential_types::Credentials;
 
-use super::nearby::{self, LIMIT, NoAnswer, Request, Response};
+use super::nearby::{self, BodyError, NoAnswer, Request, Response};
 use super::said;
 use crate::ecr::aws::Aws;
 use crate::ecr::explain::{self, Asked};
@@ -14,6 +16,15 @@ use crate::secret::Secret;
 
 /// Where the role's name and, below it, its credentials are.
 const ROLE: &str = "/latest/meta-data/iam/security-credentials/";
+
+/// How long one request may take, all told.
+const LIMIT: Duration = Duration::from_secs(1);
+
+/// What to do where something else answers, or nothing comes of the answer.
+const ELSE: &str = "check AWS_EC2_METADATA_SERVICE_ENDPOINT, and kube2iam or another proxy before the service";
+
+/// How the service is called.
+const SERVICE: &str = "the instance metadata service";
 
 /// How long the session token lives, in seconds: this call is all that it serves.
 const TOKEN_LIFE: &str = "60";
@@ -37,22 +48,27 @@ pub async fn credentials(endpoint: &str, aws: &Aws<'_>) -> Result<Credentials, F
         404 => "",
         status => return Err(unexpected(endpoint, status, "the role's name")),
     };
-    // A role's name, as IAM restricts it; it becomes part of a path.
-    if role.is_empty() || !role.bytes().all(|b| b.is_ascii_alphanumeric() || b"+=,.@_-".contains(&b)) {
+    if role.is_empty() && (answer.status == 404 || answer.body.trim_ascii().is_empty()) {
         return Err(Failure::new(Kind::NoCredentials, "the instance has no IAM role")
             .remedy("attach an instance profile with a role that may pull from ECR"));
+    }
+    // A role's name, as IAM restricts it; it becomes part of a path.
+    if role.is_empty() || !role.bytes().all(|b| b.is_ascii_alphanumeric() || b"+=,.@_-".contains(&b)) {
+        return Err(something_else(endpoint, "the role's name"));
     }
     let answer = ask(aws, get(format!("{ROLE}{role}"))).await?;
     if answer.status != 200 {
         return Err(unexpected(endpoint, answer.status, "the role's credentials"));
     }
     nearby::credentials(&answer.body, "IMDSv2").map_err(|error| {
+        let remedy = match error {
+            BodyError::Said { .. } => "check the role's trust policy: it must name ec2.amazonaws.com",
+            _ => ELSE,
+        };
         let error = said::printable(&error.to_string(), aws.environment);
-        Failure::new(
-            Kind::Credentials,
-            format!("the instance metadata service gives no credentials of role {role}: {error}"),
-        )
-        .remedy("check the role's trust policy: it must name ec2.amazonaws.com")
+        Failure::new(Kind::Credentials, format!("{SERVICE} gives no credentials of role {role}: {error}"))
+            .at(endpoint)
+            .remedy(remedy)
     })
 }
 
@@ -68,7 +84,11 @@ async fn token(endpoint: &str, aws: &Aws<'_>) -> Result<Secret, Failure> {
         Err(silence) => return Err(no_token(endpoint, aws, silence)),
     };
     match answer.status {
-        200 if !answer.text().is_empty() => Ok(Secret::new(answer.text().to_owned())),
+        // It becomes a header.
+        200 if !answer.text().is_empty() && answer.text().bytes().all(|b| b.is_ascii_graphic()) => {
+            Ok(Secret::new(answer.text().to_owned()))
+        }
+        200 => Err(something_else(endpoint, "a session token (IMDSv2)")),
         403 => Err(Failure::new(Kind::Credentials, "the instance metadata service is switched off (HTTP 403)")
             .at(endpoint)
             .remedy("aws ec2 modify-instance-metadata-options --instance-id ID --http-endpoint enabled")),
@@ -78,55 +98,60 @@ async fn token(endpoint: &str, aws: &Aws<'_>) -> Result<Secret, Failure> {
 
 /// No answer: too late, or an error.
 enum Silence {
-    Late,
+    /// After so long.
+    Late(Duration),
     Error(Box<NoAnswer>),
 }
 
 async fn timed(aws: &Aws<'_>, request: Request<'_>) -> Result<Response, Silence> {
-    let limit = aws.deadline.at_most(LIMIT).left();
+    let limit = aws.deadline.left().min(LIMIT);
     match tokio::time::timeout(limit, nearby::ask(&aws.http_nearby(), request)).await {
         Ok(answer) => answer.map_err(|error| Silence::Error(Box::new(error))),
-        Err(_) => Err(Silence::Late),
+        Err(_) => Err(Silence::Late(limit)),
     }
 }
 
 async fn ask(aws: &Aws<'_>, request: Request<'_>) -> Result<Response, Failure> {
     let endpoint = request.endpoint;
-    let asked = Asked { service: "the instance metadata service", host: endpoint };
-    timed(aws, request).await.map_err(|silence| match silence {
-        Silence::Late => explain::deadline(&asked, LIMIT, aws.progress()).failure,
-        Silence::Error(error) => explain::sdk_error(&asked, &error).failure,
-    })
+    timed(aws, request).await.map_err(|silence| unanswered(endpoint, aws, silence))
+}
+
+fn unanswered(endpoint: &str, aws: &Aws<'_>, silence: Silence) -> Failure {
+    let asked = Asked { service: SERVICE, host: endpoint };
+    match silence {
+        Silence::Late(limit) => nearby::late(&asked, limit, LIMIT, aws, ELSE).failure,
+        Silence::Error(error) => nearby::unanswered(explain::sdk_error(&asked, &error), ELSE),
+    }
 }
 
 /// The first request had no answer. No connection: nobody is there, as on a laptop. A connection without an answer
 /// is what a container sees whose packets are one hop too far away.
 fn no_token(endpoint: &str, aws: &Aws<'_>, silence: Silence) -> Failure {
-    let connected = matches!(aws.progress().now().0, Phase::Answer | Phase::Body);
-    match silence {
-        Silence::Late if connected => {
-            let what = "the instance metadata service accepts the connection and does not answer: in a container, the \
-                        hop limit of its answers is too low";
+    match (&silence, aws.progress().now().0) {
+        (Silence::Late(_), Phase::Answer) => {
+            let what = format!(
+                "{SERVICE} accepts the connection and does not answer: in a container, the hop limit of its answers \
+                 is too low"
+            );
             Failure::new(Kind::Credentials, what)
                 .at(endpoint)
                 .remedy("aws ec2 modify-instance-metadata-options --instance-id ID --http-put-response-hop-limit 2")
         }
-        Silence::Error(error) if connected => {
-            let asked = Asked { service: "the instance metadata service", host: endpoint };
-            explain::sdk_error(&asked, &error).failure
-        }
-        Silence::Late | Silence::Error(_) => {
-            Failure::new(Kind::NoCredentials, "no instance metadata service answers, so this is no EC2 instance")
-                .at(endpoint)
+        (_, Phase::Tls | Phase::Answer | Phase::Body) => unanswered(endpoint, aws, silence),
+        _ => {
+            let reason = unanswered(endpoint, aws, silence).what;
+            let what = format!("no instance metadata service answers, so this is no EC2 instance ({reason})");
+            Failure::new(Kind::NoCredentials, what).at(endpoint)
         }
     }
 }
 
+fn something_else(endpoint: &str, wanted: &str) -> Failure {
+    let what = format!("{SERVICE} gives something else when asked for {wanted}");
+    Failure::new(Kind::Credentials, what).at(endpoint).remedy(ELSE)
+}
+
 fn unexpected(endpoint: &str, status: u16, wanted: &str) -> Failure {
-    Failure::new(
-        Kind::Credentials,
-        format!("the instance metadata service answers HTTP {status} when asked for {wanted}"),
-    )
-    .at(endpoint)
-    .remedy("check AWS_EC2_METADATA_SERVICE_ENDPOINT, and kube2iam or another proxy before the service")
+    let what = format!("{SERVICE} answers HTTP {status} when asked for {wanted}");
+    Failure::new(Kind::Credentials, what).at(endpoint).remedy(ELSE)
 }

@@ -15,6 +15,10 @@ use serde::Deserialize;
 use zeroize::Zeroizing;
 
 use super::expiry;
+use crate::ecr::aws::Aws;
+use crate::ecr::explain::{self, Asked, Class, Trouble};
+use crate::ecr::progress::Phase;
+use crate::failure::{Failure, Kind};
 use crate::secret::Secret;
 
 /// One request.
@@ -165,8 +169,28 @@ pub fn credentials(body: &[u8], provider: &'static str) -> Result<Credentials, B
     Ok(credentials.build())
 }
 
-/// How long one request may take, all told.
-pub const LIMIT: Duration = Duration::from_secs(1);
+/// The failure of a request that had no answer within `limit`: the service's `own`, or what was left of the deadline.
+/// Where it is the service's, or no connection came about, more time for the call would be none for the request, and
+/// `remedy` is said.
+pub fn late(asked: &Asked<'_>, limit: Duration, own: Duration, aws: &Aws<'_>, remedy: &str) -> Trouble {
+    let said = if limit == own { own } else { aws.deadline.limit() };
+    let mut trouble = explain::deadline(asked, said, aws.progress());
+    if limit == own || !matches!(aws.progress().now().0, Phase::Answer | Phase::Body) {
+        trouble.failure = trouble.failure.remedy(remedy);
+    }
+    trouble
+}
+
+/// The failure of a request that had no answer. What mends the way to AWS, a proxy among it, mends none to a service
+/// next door: then `remedy` is said instead.
+pub fn unanswered(trouble: Trouble, remedy: &str) -> Failure {
+    match trouble.class {
+        // A certificate, a CA bundle and the deadline have their own.
+        Class::Tls | Class::Deadline => trouble.failure,
+        _ if trouble.failure.kind == Kind::Settings => trouble.failure,
+        _ => trouble.failure.remedy(remedy),
+    }
+}
 
 #[cfg(test)]
 mod tests {

@@ -189,7 +189,9 @@ async fn refreshed(
         })?;
     let life = u64::try_from(answer.expires_in()).ok().filter(|seconds| *seconds > 0);
     let (Some(token), Some(life)) = (answer.access_token().filter(|token| !token.is_empty()), life) else {
-        return Err(Failure::new(Kind::Network, "SSO OIDC answered without an access token").at(asked.host));
+        return Err(Failure::new(Kind::Network, "SSO OIDC answered without an access token")
+            .at(asked.host)
+            .remedy("check the endpoint (AWS_ENDPOINT_URL_SSO_OIDC)"));
     };
     let new = login.refreshed(token, asked_at + Duration::from_secs(life), answer.refresh_token());
     if let Err(error) = replacement.commit(&new) {

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
-use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+use aws_smithy_types::error::metadata::{ErrorMetadata, ProvideErrorMetadata};
 
 pub use clock::{skew, too_far};
 pub use ecr::refused;
@@ -89,14 +89,20 @@ impl From<Trouble> for Failure {
     }
 }
 
+/// What to do about a proxy that is not there.
+const PROXY: &str = "check the proxy that HTTPS_PROXY names, or add the host to NO_PROXY";
+
 /// The deadline passed: what was being waited for, and whose.
 pub fn deadline(asked: &Asked<'_>, limit: Duration, progress: &Progress) -> Trouble {
     let (phase, host) = progress.now();
     let host = host.unwrap_or_else(|| asked.host.to_owned());
-    let what = format!("{} did not answer within {}: {phase}", asked.service, seconds(limit));
+    let to_proxy = progress.is_to_proxy() && matches!(phase, Phase::Name | Phase::Connect | Phase::Tls);
+    let way = if to_proxy { ", on the way to the proxy" } else { "" };
+    let what = format!("{} did not answer within {}: {phase}{way}", asked.service, seconds(limit));
     let remedy = match phase {
+        _ if to_proxy => PROXY,
         Phase::Name => "check the name servers in /etc/resolv.conf, or raise ECR_LOGIN_TIMEOUT",
-        Phase::Proxy => "check the proxy that HTTPS_PROXY names, or add the host to NO_PROXY",
+        Phase::Proxy => PROXY,
         Phase::Connect | Phase::Tls => "check the network, a firewall or a missing proxy setting (HTTPS_PROXY)",
         Phase::Idle | Phase::Answer | Phase::Body => "try again, or raise ECR_LOGIN_TIMEOUT",
     };
@@ -124,6 +130,10 @@ where
         SdkError::ServiceError(context) => service_error(asked, context.err().meta(), context.raw()),
         SdkError::ResponseError(context) => {
             let status = context.raw().status().as_u16();
+            // Not every service's error reader takes a stranger's page for an error of no code.
+            if status >= 300 && transport::is_whole(error) {
+                return service_error(asked, &ErrorMetadata::default(), context.raw());
+            }
             let mut trouble = transport::unreadable(asked, status, error);
             trouble.status = Some(status);
             trouble
@@ -140,7 +150,7 @@ where
     }
 }
 
-fn service_error(asked: &Asked<'_>, meta: &aws_smithy_types::error::ErrorMetadata, raw: &HttpResponse) -> Trouble {
+fn service_error(asked: &Asked<'_>, meta: &ErrorMetadata, raw: &HttpResponse) -> Trouble {
     let status = raw.status().as_u16();
     let code = meta.code().map(|code| one_line(code, 60));
     let message = meta.message().map(|message| one_line(&without_secrets(message), 200));

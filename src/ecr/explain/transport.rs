@@ -28,7 +28,14 @@ pub fn connector(asked: &Asked<'_>, error: &ConnectorError) -> Trouble {
             Failure::new(Kind::Settings, format!("{} cannot be asked: {}", asked.service, root(chain))).at(asked.host),
         );
     }
-    let (class, reason) = match find::<hyper::Error>(chain) {
+    let (class, reason) = breach(chain);
+    let what = format!("{} gave no answer: {reason}", asked.service);
+    Trouble::new(class, Failure::new(Kind::Network, what).at(asked.host).remedy(remedy_between(class)))
+}
+
+/// How an exchange over HTTP went wrong before an answer was there.
+fn breach(chain: &(dyn Error + 'static)) -> (Class, String) {
+    match find::<hyper::Error>(chain) {
         // hyper has no test for these two, and wraps the second in "operation was canceled".
         Some(_) if root(chain).contains("too large") => {
             (Class::Garbage, "the answer's headers are too large".to_owned())
@@ -49,9 +56,7 @@ pub fn connector(asked: &Asked<'_>, error: &ConnectorError) -> Trouble {
             }
             _ => (Class::Network, root(chain)),
         },
-    };
-    let what = format!("{} gave no answer: {reason}", asked.service);
-    Trouble::new(class, Failure::new(Kind::Network, what).at(asked.host).remedy(remedy_between(class)))
+    }
 }
 
 fn remedy_between(class: Class) -> &'static str {
@@ -89,9 +94,22 @@ fn of_fault(asked: &Asked<'_>, fault: &Fault) -> Trouble {
             let remedy = "have the proxy let the host through, or add the host to NO_PROXY";
             Trouble::new(class, failure(fault.to_string()).remedy(remedy))
         }
-        Fault::ProxyBroken { .. } => {
+        Fault::ProxyBroken { proxy, source } => {
             let remedy = "check that HTTPS_PROXY names a proxy, with http:// before it";
-            Trouble::new(Class::Network, failure(fault.to_string()).remedy(remedy))
+            let (class, reason) = breach(source);
+            Trouble::new(class, failure(format!("the proxy {proxy} did not open the way: {reason}")).remedy(remedy))
+        }
+        Fault::ToProxy(inner) => {
+            let mut trouble = of_fault(asked, inner);
+            trouble.failure.what = format!("cannot reach the proxy: {}", trouble.failure.what);
+            trouble.failure = match **inner {
+                Fault::Tls { ref source, .. } if is_no_tls(source) => {
+                    trouble.failure.remedy("check the proxy's URL in HTTPS_PROXY: http:// was meant, or another port")
+                }
+                Fault::Tls { .. } | Fault::Trust(_) => trouble.failure,
+                _ => trouble.failure.remedy(super::PROXY),
+            };
+            trouble
         }
         Fault::Socks { .. } => {
             let remedy = "check the proxy's URL, its user and password, and whether it may reach the host";
@@ -132,11 +150,20 @@ fn of_tls(asked: &Asked<'_>, host: &str, source: &io::Error) -> Trouble {
     Trouble::new(class, Failure::new(Kind::Network, what).at(asked.host).remedy(remedy))
 }
 
+/// Whether the other side spoke something else.
+fn is_no_tls(source: &io::Error) -> bool {
+    let error = source.get_ref().and_then(|e| e.downcast_ref::<rustls::Error>());
+    matches!(error, Some(rustls::Error::InvalidMessage(_)))
+}
+
 fn of_certificate(reason: &CertificateError, own_ca: &'static str) -> (String, &'static str) {
     const CLOCK: &str = "check this machine's clock; if it is right, the server's certificate must be renewed";
     const NAME: &str = "check the endpoint and the proxy on the way: another server answers under this name";
     match reason {
-        CertificateError::UnknownIssuer => ("its certificate is signed by nobody that we trust".to_owned(), own_ca),
+        // An authority that we know by its name signs with another key: made anew, or somebody else's.
+        CertificateError::UnknownIssuer | CertificateError::BadSignature => {
+            ("its certificate is signed by nobody that we trust".to_owned(), own_ca)
+        }
         CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
             ("its certificate has expired".to_owned(), CLOCK)
         }
@@ -145,11 +172,28 @@ fn of_certificate(reason: &CertificateError, own_ca: &'static str) -> (String, &
         }
         CertificateError::NotValidForName => ("its certificate is for another name".to_owned(), NAME),
         CertificateError::NotValidForNameContext { presented, .. } => {
-            let names = one_line(&presented.join(", "), 120);
+            let names: Vec<&str> = presented.iter().map(|name| bare(name)).collect();
+            let names = one_line(&names.join(", "), 120);
             (format!("its certificate is for another name ({names})"), NAME)
         }
         other => (one_line(&format!("its certificate is not acceptable: {other}"), 200), own_ca),
     }
+}
+
+/// rustls names a name with its kind: `DnsName("a.example")`.
+fn bare(name: &str) -> &str {
+    name.split('"').nth(1).unwrap_or(name)
+}
+
+/// Whether all of the answer came, whatever it says.
+pub fn is_whole<E>(error: &SdkError<E, HttpResponse>) -> bool
+where
+    E: Error + 'static,
+{
+    let chain: &(dyn Error + 'static) = error;
+    find::<hyper::Error>(chain).is_none()
+        && find::<io::Error>(chain).is_none()
+        && find::<http_body_util::LengthLimitError>(chain).is_none()
 }
 
 /// An answer came and the SDK cannot read it, or it ended early.
@@ -158,10 +202,9 @@ where
     E: Error + 'static,
 {
     let chain: &(dyn Error + 'static) = error;
-    let broken = find::<hyper::Error>(chain).is_some() || find::<io::Error>(chain).is_some();
     let (class, reason) = if find::<http_body_util::LengthLimitError>(chain).is_some() {
         (Class::Garbage, "the answer is too large")
-    } else if broken {
+    } else if !is_whole(error) {
         (Class::Network, "the connection broke within the answer")
     } else {
         (Class::Garbage, "the answer is not what the service answers")
