@@ -5,6 +5,8 @@
 //! SDK's HTTP client is a fake in the process that answers with keys named after what was asked of it, so no
 //! case touches a network.
 
+mod sdk_chain;
+
 use std::collections::BTreeSet;
 use std::process::Command;
 use std::sync::Mutex;
@@ -21,6 +23,7 @@ use ecr_login::environment::Environment;
 use ecr_login::identity::{Identity, IdentityError, Source, Wanted};
 use ecr_login::registry::Registry;
 use ecr_login::settings::Speaker;
+use sdk_chain::{assumed, document, login_name, portal, signer};
 
 /// One source of credentials, as a person sets it up.
 #[derive(Clone, Copy, Default)]
@@ -190,10 +193,8 @@ fn case(setups: &[Setup], named: bool, home: &tempfile::TempDir) -> Case {
     )
     .unwrap();
     for identifier in ["dev", "https://start/legacy"] {
-        let digest = ring::digest::digest(&ring::digest::SHA1_FOR_LEGACY_USE_ONLY, identifier.as_bytes());
-        let name: String = digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
         let login = r#"{"accessToken": "t", "expiresAt": "2099-01-01T00:00:00Z"}"#;
-        std::fs::write(cache.join(name).with_extension("json"), login).unwrap();
+        std::fs::write(cache.join(login_name(identifier)), login).unwrap();
     }
     let mut variables = vec![("HOME".to_owned(), path.to_owned())];
     if named && exists {
@@ -395,18 +396,12 @@ impl HttpConnector for FakeAws {
             let token = body.split('&').find_map(|field| field.strip_prefix("WebIdentityToken=")).unwrap_or_default();
             answer = assumed("AssumeRoleWithWebIdentity", &format!("web {} {token}", field("RoleArn=")));
         } else if uri.contains("//sts.") {
-            let signed = request.headers().get("authorization").unwrap_or_default();
-            // "AWS4-HMAC-SHA256 Credential=KEY/DATE/REGION/sts/aws4_request, SignedHeaders=..."
-            let scope = signed.split_once("Credential=").unwrap().1.split_once(", SignedHeaders").unwrap().0;
-            let key = scope.rsplitn(5, '/').nth(4).unwrap();
+            let key = signer(request.headers().get("authorization").unwrap_or_default());
             let by = if key.chars().all(|c| c.is_ascii_uppercase()) { format!("keys {key}") } else { key.to_owned() };
             answer = assumed("AssumeRole", &format!("{}({by})", field("RoleArn=")));
         } else if uri.contains("//portal.sso.") {
             let role = uri.split_once("role_name=").unwrap().1.split('&').next().unwrap();
-            answer = format!(
-                r#"{{"roleCredentials": {{"accessKeyId": "sso {role}", "secretAccessKey": "s", "sessionToken": "t",
-                    "expiration": 4070908800000}}}}"#
-            );
+            answer = portal(&format!("sso {role}"));
         } else if uri.starts_with("http://169.254.169.254") {
             ttl = uri.ends_with("/api/token");
             answer = if ttl || uri.ends_with("/security-credentials/") { "x".to_owned() } else { document("instance") };
@@ -421,21 +416,4 @@ impl HttpConnector for FakeAws {
         }
         HttpConnectorFuture::ready(Ok(response))
     }
-}
-
-/// Keys as IMDS and the containers' endpoint have them.
-fn document(id: &str) -> String {
-    format!(
-        r#"{{"Code": "Success", "Type": "AWS-HMAC", "AccessKeyId": "{id}", "SecretAccessKey": "s", "Token": "t",
-            "LastUpdated": "2020-01-01T00:00:00Z", "Expiration": "2099-01-01T00:00:00Z"}}"#
-    )
-}
-
-/// Keys as STS has them.
-fn assumed(action: &str, id: &str) -> String {
-    format!(
-        "<{action}Response xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><{action}Result><Credentials>\
-         <AccessKeyId>{id}</AccessKeyId><SecretAccessKey>s</SecretAccessKey><SessionToken>t</SessionToken>\
-         <Expiration>2099-01-01T00:00:00Z</Expiration></Credentials></{action}Result></{action}Response>"
-    )
 }
