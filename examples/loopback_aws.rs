@@ -2,10 +2,13 @@
 //!
 //! ```text
 //! cargo run --example loopback_aws -- [--tls] [--port PORT] [--late MILLISECONDS] [--life SECONDS] [--ca FILE]
+//!     [--names NAME,NAME...]
 //! ```
 //!
 //! Prints its URL, then answers until stdin ends, then prints how many calls of each service and how many
-//! connections there were. With `--tls` the certificate of its authority is written to the file of `--ca`.
+//! connections there were. With `--tls` the certificate of its authority is written to the file of `--ca`. With
+//! `--names` it is a DNS server too, on port 53: these names are at 127.0.0.1, and there is no other; those that were asked
+//! for are printed at the end.
 
 /// The test support's modules, without the one that runs the binary under test.
 #[allow(dead_code)]
@@ -14,6 +17,7 @@ mod support {
     pub mod aws;
     pub mod fault;
     mod issued;
+    pub mod name_server;
     mod server;
     mod services;
     pub mod tls;
@@ -25,10 +29,11 @@ use std::net::Ipv4Addr;
 
 use support::aws::{FakeAws, Service};
 use support::fault::Fault;
+use support::name_server::NameServer;
 use support::tls::Certificate;
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let (mut tls, mut port, mut late, mut life, mut ca) = (false, 0, None, None, None);
+    let (mut tls, mut port, mut late, mut life, mut ca, mut names) = (false, 0, None, None, None, None);
     let mut arguments = std::env::args().skip(1);
     while let Some(argument) = arguments.next() {
         let mut value = || arguments.next().ok_or_else(|| format!("{argument} wants a value"));
@@ -38,6 +43,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             "--late" => late = Some(value()?.parse()?),
             "--life" => life = Some(value()?.parse()?),
             "--ca" => ca = Some(value()?),
+            "--names" => names = Some(value()?),
             _ => return Err(format!("{argument} is not known").into()),
         }
     }
@@ -51,6 +57,15 @@ fn main() -> Result<(), Box<dyn Error>> {
     if let Some(file) = ca {
         std::fs::write(file, aws.authority().pem())?;
     }
+    let name_server = names
+        .map(|names: String| {
+            let names: Vec<String> = names.split(',').map(str::to_owned).collect();
+            let here = vec![Ipv4Addr::LOCALHOST.into()];
+            NameServer::start((Ipv4Addr::LOCALHOST, 53).into(), move |name| {
+                names.iter().any(|known| known == name).then(|| here.clone())
+            })
+        })
+        .transpose()?;
     println!("{}", aws.url());
     std::io::stdout().flush()?;
     std::io::stdin().read_to_end(&mut Vec::new())?;
@@ -58,5 +73,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         println!("{service:?} {}", aws.calls(service));
     }
     println!("connections {}", aws.connections());
+    for name in name_server.iter().flat_map(NameServer::asked) {
+        println!("asked {name}");
+    }
     Ok(())
 }

@@ -10,7 +10,7 @@ use zeroize::Zeroizing;
 use super::aws::Aws;
 use super::explain::{self, Asked};
 use super::proxy::Proxies;
-use super::{Token, credentials, token};
+use super::{Token, credentials, runtime, token};
 use crate::broker::Patience;
 use crate::deadline::Deadline;
 use crate::environment::Environment;
@@ -52,12 +52,9 @@ pub fn walk(
     limit: Duration,
     told: &mut dyn FnMut(Part),
 ) -> Vec<(Part, Outcome)> {
-    let runtime = match tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build() {
+    let runtime = match runtime() {
         Ok(runtime) => runtime,
-        Err(error) => {
-            let failure = Failure::new(Kind::Other, format!("cannot start the network runtime: {error}"));
-            return vec![(Part::Network, Outcome::Wrong(failure))];
-        }
+        Err(failure) => return vec![(Part::Network, Outcome::Wrong(failure))],
     };
     let mut steps = Vec::new();
     let mut walk = Walk { environment, identity, registry, limit, keys: None, token: None };
@@ -85,11 +82,7 @@ pub fn accepts(
     limit: Duration,
     token: &Token,
 ) -> Result<String, Failure> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_io()
-        .enable_time()
-        .build()
-        .map_err(|error| Failure::new(Kind::Other, format!("cannot start the network runtime: {error}")))?;
+    let runtime = runtime()?;
     let aws = Aws::new(environment, identity, registry, Deadline::within(limit), Patience::Client)?;
     let answer = runtime.block_on(ask_registry(&aws, Some(token)));
     runtime.shutdown_background();

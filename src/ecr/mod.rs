@@ -27,6 +27,9 @@ mod token;
 
 use std::time::{Duration, Instant};
 
+use ring::rand::{SecureRandom, SystemRandom};
+use tokio::runtime::{Builder, Runtime};
+
 use crate::broker::Patience;
 use crate::deadline::Deadline;
 use crate::environment::Environment;
@@ -50,6 +53,20 @@ pub struct Token {
     pub expires_at: Option<i64>,
 }
 
+/// What all that waits runs on, if the system has what it and the libraries above it need.
+fn runtime() -> Result<Runtime, Failure> {
+    // The standard library's maps take random numbers too, and abort the process where there are none.
+    SystemRandom::new().fill(&mut [0; 1]).map_err(|_| {
+        let what = "the system has no random numbers: neither getrandom nor /dev/urandom works here";
+        Failure::new(Kind::Other, what).remedy("let the container's or sandbox's rules allow one of them")
+    })?;
+    Builder::new_current_thread()
+        .enable_io()
+        .enable_time()
+        .build()
+        .map_err(|e| Failure::new(Kind::Other, format!("cannot start the network runtime: {e}")))
+}
+
 /// Asks ECR for a token.
 ///
 /// # Errors
@@ -66,14 +83,10 @@ pub fn fetch(
         Service::Private => (deadline.extended(credentials::grace(&identity.source)), patience),
         Service::Public => (deadline.at_most(PUBLIC_LIMIT), Patience::Client),
     };
+    let runtime = runtime()?;
     let aws = Aws::new(environment, identity, registry, deadline, patience)?;
     tracing::info!(registry = registry.host(), identity = %identity.label, "asking ECR for a token");
     let begun = Instant::now();
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_io()
-        .enable_time()
-        .build()
-        .map_err(|e| Failure::new(Kind::Other, format!("cannot start the network runtime: {e}")))?;
     let fetched = runtime.block_on(async {
         // Every step watches the deadline itself, and says better what it waited for; this is the net below them.
         let limit = deadline.left() + Duration::from_millis(100);

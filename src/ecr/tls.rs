@@ -81,12 +81,7 @@ impl Roots {
                     add_directory(&mut store, directory, file.is_none())?;
                 }
             }
-            Self::System => {
-                let found = SYSTEM_BUNDLES.iter().any(|path| add_file(&mut store, "system", Path::new(path)).is_ok());
-                if !found {
-                    store.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
-                }
-            }
+            Self::System => add_system(&mut store, SYSTEM_BUNDLES),
         }
         Ok(store)
     }
@@ -106,6 +101,14 @@ fn add_file(store: &mut RootCertStore, by: &'static str, path: &Path) -> Result<
     match add_pem(store, &pem) {
         0 => Err(Trust::Empty { by, path: path.to_owned() }),
         _ => Ok(()),
+    }
+}
+
+/// The first of the bundles that holds certificates, else Mozilla's.
+fn add_system(store: &mut RootCertStore, bundles: &[&str]) {
+    let found = bundles.iter().any(|path| add_file(store, "system", Path::new(path)).is_ok());
+    if !found {
+        store.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
     }
 }
 
@@ -182,4 +185,23 @@ fn configuration(roots: RootCertStore) -> Result<Arc<ClientConfig>, Trust> {
         .with_root_certificates(roots)
         .with_no_client_auth();
     Ok(Arc::new(config))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_system_without_a_usable_bundle_trusts_mozillas_authorities() {
+        let directory = tempfile::tempdir().unwrap();
+        let missing = directory.path().join("missing.pem");
+        let empty = directory.path().join("empty.pem");
+        std::fs::write(&empty, "").unwrap();
+        let mut store = RootCertStore::empty();
+        add_system(&mut store, &[missing.to_str().unwrap(), empty.to_str().unwrap()]);
+        assert!(store.len() > 50, "{} authorities", store.len());
+        // Who signs AWS's certificates.
+        let amazon = store.roots.iter().filter(|root| root.subject.windows(6).any(|word| word == b"Amazon")).count();
+        assert!(amazon >= 4, "{amazon} of Amazon's");
+    }
 }

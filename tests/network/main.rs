@@ -5,6 +5,10 @@ mod call;
 mod deadline;
 mod faults;
 #[cfg(target_os = "linux")]
+#[allow(dead_code, reason = "which names were asked for is of interest elsewhere")]
+#[path = "../support/name_server.rs"]
+mod name_server;
+#[cfg(target_os = "linux")]
 mod namespace;
 mod proxy;
 mod refusals;

@@ -3,11 +3,12 @@
 //! Each test runs itself again inside `unshare -n -m`; where that is not allowed (not root), it says so and is
 //! skipped.
 
-use std::net::{Ipv4Addr, Ipv6Addr, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, UdpSocket};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
 use crate::call::Call;
+use crate::name_server::NameServer;
 use crate::server::{Server, raw, serve, token};
 
 const INSIDE: &str = "NETWORK_TEST_INSIDE";
@@ -47,29 +48,8 @@ pub fn alone(name: &str, script: &str) -> bool {
 
 /// A name server on port 53: these addresses for every name.
 fn name_server(v4: &[Ipv4Addr], v6: &[Ipv6Addr]) {
-    let (v4, v6) = (v4.to_vec(), v6.to_vec());
-    let socket = UdpSocket::bind("127.0.0.1:53").unwrap();
-    std::thread::spawn(move || {
-        let mut buffer = [0; 512];
-        while let Ok((length, from)) = socket.recv_from(&mut buffer) {
-            let question = &buffer[..length];
-            let is_v6 = question[length - 3] == 28;
-            let data: Vec<Vec<u8>> = if is_v6 {
-                v6.iter().map(|ip| ip.octets().to_vec()).collect()
-            } else {
-                v4.iter().map(|ip| ip.octets().to_vec()).collect()
-            };
-            let mut answer = question.to_vec();
-            answer[2] |= 0x80;
-            answer[7] = u8::try_from(data.len()).unwrap();
-            for octets in data {
-                answer.extend([0xc0, 0x0c, 0, if is_v6 { 28 } else { 1 }, 0, 1, 0, 0, 0, 60, 0]);
-                answer.push(u8::try_from(octets.len()).unwrap());
-                answer.extend(octets);
-            }
-            socket.send_to(&answer, from).unwrap();
-        }
-    });
+    let all: Vec<IpAddr> = v4.iter().copied().map(IpAddr::V4).chain(v6.iter().copied().map(IpAddr::V6)).collect();
+    NameServer::start((Ipv4Addr::LOCALHOST, 53).into(), move |_| Some(all.clone())).unwrap();
 }
 
 fn ecr(on: &str) -> Server {

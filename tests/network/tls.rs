@@ -116,7 +116,7 @@ fn expired_early_and_foreign_certificates_are_refused_with_their_reason() {
     for (name, years, words) in [
         ("127.0.0.1", (2000, 2001), ["its certificate has expired", "clock"]),
         ("127.0.0.1", (2090, 2100), ["its certificate is not valid yet", "clock"]),
-        ("other.example", NOW, ["its certificate is for another name", "other.example"]),
+        ("other.example", NOW, ["its certificate is for another name (other.example)", "other.example"]),
     ] {
         let server = ecr(authority.server(name, years));
         https(&server).with("AWS_CA_BUNDLE", &ca).fails(&words);

@@ -102,10 +102,19 @@ fn examine(name: Option<&str>, environment: &Environment) -> Report {
     Report::new(Some(asked), steps)
 }
 
+/// The file of this program. Without `/proc` the system does not say, and the name that we were started by has to do.
+fn ourselves(environment: &Environment) -> Option<PathBuf> {
+    let by_name = || {
+        let name = PathBuf::from(std::env::args_os().next()?);
+        if name.components().count() > 1 { Some(name) } else { places::on_path(environment, name.to_str()?) }
+    };
+    std::env::current_exe().ok().or_else(by_name)?.canonicalize().ok()
+}
+
 /// Whether the program that docker would run is this one.
 fn helper(environment: &Environment) -> Step {
     const NAME: &str = "helper";
-    let ours = std::env::current_exe().ok().and_then(|path| path.canonicalize().ok());
+    let ours = ourselves(environment);
     let version = env!("CARGO_PKG_VERSION");
     let Some(found) = places::on_path(environment, PROGRAM) else {
         let directory = ours.as_deref().and_then(std::path::Path::parent).map(PathBuf::from).unwrap_or_default();

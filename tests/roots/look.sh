@@ -1,0 +1,31 @@
+#!/bin/bash
+# What a build of the binary does with a name in another root: whether it resolves, and which libraries it opens there.
+# Nothing is judged: it is for builds that do not promise to run anywhere.
+#
+#   tests/roots/look.sh BINARY ROOT LABEL       as root; needs unshare, strace
+#
+# The name is in /etc/hosts and nothing answers at its address, so a name that resolved is told by the refused connection.
+set -euo pipefail
+
+if [ -z "${ECR_LOGIN_ROOTS_INSIDE-}" ]; then
+    exec unshare --net --mount --propagation private -- env ECR_LOGIN_ROOTS_INSIDE=1 bash "$0" "$@"
+fi
+ip link set lo up
+world=$(mktemp -d)
+trap 'umount --recursive --lazy "$world"; rmdir "$world"' EXIT
+mount -t tmpfs tmpfs "$world"
+mkdir "$world"/{root,upper,work}
+mount -t overlay overlay -o "lowerdir=$2,upperdir=$world/upper,workdir=$world/work" "$world/root"
+mkdir -p "$world/root/etc"
+cp "$1" "$world/root/docker-credential-ecr-login"
+echo '127.0.0.1 api.ecr.eu-west-1.amazonaws.com' >"$world/root/etc/hosts"
+
+code=0
+printf 123456789012.dkr.ecr.eu-west-1.amazonaws.com |
+    timeout 60 strace -f -qq -o "$world/trace" env -i AWS_EC2_METADATA_DISABLED=true AWS_ACCESS_KEY_ID=AKIALOOK \
+        AWS_SECRET_ACCESS_KEY=look "$(command -v chroot)" "$world/root" /docker-credential-ecr-login get \
+        >"$world/stdout" 2>"$world/stderr" || code=$?
+sed -n '/execve("\/docker-credential-ecr-login"/,$p' "$world/trace" >"$world/ours"
+libraries=$(sed -nE 's/.*open(at)?\(.*"[^"]*\/([^"\/]+\.so[^"]*)".* = [0-9]+$/\2/p' "$world/ours" | sort -u | tr '\n' ' ')
+printf '%s: exit %s; opened: %s; %s\n' "$3" "$code" "${libraries:-no library}" \
+    "$(tail -n 1 "$world/stderr" | sed 's/.*amazonaws.com: //' | cut -c 1-160)"
