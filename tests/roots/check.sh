@@ -71,7 +71,7 @@ for _ in $(seq 100); do
 done
 cp "$bundle" "$world/bundle"
 
-failed=0
+failed=0 count=0
 environment=(PATH=/ AWS_EC2_METADATA_DISABLED=true AWS_ACCESS_KEY_ID=AKIAROOTS AWS_SECRET_ACCESS_KEY=roots)
 chroot=$(command -v chroot)
 
@@ -88,7 +88,7 @@ within=() as=() faults=()
 # exit code against CODE. Whatever it does, it must not look at what belongs to another program's libc.
 runs() {
     local variables=() wanted=$2 input=$world/$3 code=0
-    what=$1
+    what=$1 count=$((count + 1))
     shift 3
     while [[ $1 == [A-Z]*=* ]]; do
         variables+=("$1")
@@ -118,7 +118,7 @@ is_silent() {
 
 # No cache of root's or of anybody else's.
 forget() {
-    rm -rf -- "$root/run/ecr-login" "$root"/home/*/.cache
+    rm -rf -- "$root/run/ecr-login" "$root/root/.cache" "$root"/home/*/.cache
 }
 
 token="\"Username\":\"AWS\",\"Secret\":\"fake.ecr.eu-west-1.AKIAROOTS"
@@ -237,4 +237,4 @@ says '^asked search-me.eu-west-1.amazonaws.com$'
 ! grep -q 'amazonaws.com.default' "$world/stdout" || bad 'a complete name went through the search list'
 
 [ "$failed" = 0 ] || { echo "$failed did not hold"; exit 1; }
-echo "${lower:-an empty root}${libc:+, glibc $libc}: all held"
+echo "${lower:-an empty root}${libc:+, glibc $libc}: $count runs, all held"

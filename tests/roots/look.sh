@@ -18,13 +18,18 @@ mkdir "$world"/{root,upper,work}
 mount -t overlay overlay -o "lowerdir=$2,upperdir=$world/upper,workdir=$world/work" "$world/root"
 mkdir -p "$world/root/etc"
 cp "$1" "$world/root/docker-credential-ecr-login"
+# As systems with mDNS and systemd have it.
+echo 'hosts: mdns4 myhostname files dns' >"$world/root/etc/nsswitch.conf"
 echo '127.0.0.1 api.ecr.eu-west-1.amazonaws.com' >"$world/root/etc/hosts"
 
 code=0
-printf 123456789012.dkr.ecr.eu-west-1.amazonaws.com |
-    timeout 60 strace -f -qq -o "$world/trace" env -i AWS_EC2_METADATA_DISABLED=true AWS_ACCESS_KEY_ID=AKIALOOK \
-        AWS_SECRET_ACCESS_KEY=look "$(command -v chroot)" "$world/root" /docker-credential-ecr-login get \
-        >"$world/stdout" 2>"$world/stderr" || code=$?
+# The braces keep the shell's own word on a signal off stderr.
+{
+    printf 123456789012.dkr.ecr.eu-west-1.amazonaws.com |
+        timeout 60 strace -f -qq -o "$world/trace" env -i AWS_EC2_METADATA_DISABLED=true AWS_ACCESS_KEY_ID=AKIALOOK \
+            AWS_SECRET_ACCESS_KEY=look "$(command -v chroot)" "$world/root" /docker-credential-ecr-login get \
+            >"$world/stdout" 2>"$world/stderr" || code=$?
+} 2>/dev/null
 sed -n '/execve("\/docker-credential-ecr-login"/,$p' "$world/trace" >"$world/ours"
 libraries=$(sed -nE 's/.*open(at)?\(.*"[^"]*\/([^"\/]+\.so[^"]*)".* = [0-9]+$/\2/p' "$world/ours" | sort -u | tr '\n' ' ')
 printf '%s: exit %s; opened: %s; %s\n' "$3" "$code" "${libraries:-no library}" \
