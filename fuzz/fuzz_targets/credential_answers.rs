@@ -4,5 +4,7 @@
 mod credential_answers;
 #[path = "../../tests/fuzz/memory.rs"]
 mod memory;
+#[path = "../../tests/fuzz/secrets.rs"]
+mod secrets;
 
 libfuzzer_sys::fuzz_target!(|input: &[u8]| credential_answers::check(input));

@@ -4,6 +4,8 @@
 mod docker_stdin;
 #[path = "../../tests/fuzz/memory.rs"]
 mod memory;
+#[path = "../../tests/fuzz/secrets.rs"]
+mod secrets;
 #[path = "../../tests/fuzz/world.rs"]
 mod world;
 

@@ -4,6 +4,8 @@
 mod kubelet_requests;
 #[path = "../../tests/fuzz/memory.rs"]
 mod memory;
+#[path = "../../tests/fuzz/secrets.rs"]
+mod secrets;
 #[path = "../../tests/fuzz/world.rs"]
 mod world;
 

@@ -12,7 +12,7 @@ use ecr_login::registry::Registry;
 use ecr_login::secret::Secret;
 use serde_json::{Map, Value};
 
-use super::memory;
+use super::{memory, secrets};
 
 const BOUND: (usize, usize) = (96 * 1024, 256);
 
@@ -61,7 +61,10 @@ fn check_process(bytes: &[u8]) {
             are_those_of(bytes, &credentials, &["SessionToken"]);
             assert!(credentials.expiry().is_none_or(|end| end > now));
         }
-        Err(error) => quotes_nothing(bytes, &error.to_string()),
+        Err(_) => quotes_nothing(bytes, |bytes| match process::parse(bytes, now) {
+            Ok(_) => String::new(),
+            Err(error) => error.to_string(),
+        }),
     }
 }
 
@@ -69,7 +72,10 @@ fn check_endpoint(bytes: &[u8]) {
     match memory::bounded(bytes.len(), BOUND, || nearby::credentials(bytes, "test")) {
         Ok(credentials) => are_those_of(bytes, &credentials, &["Token", "SessionToken"]),
         Err(nearby::BodyError::Said { .. }) => {}
-        Err(error) => quotes_nothing(bytes, &error.to_string()),
+        Err(_) => quotes_nothing(bytes, |bytes| match nearby::credentials(bytes, "test") {
+            Ok(_) => String::new(),
+            Err(error) => error.to_string(),
+        }),
     }
 }
 
@@ -87,15 +93,10 @@ fn are_those_of(bytes: &[u8], credentials: &Credentials, tokens: &[&str]) {
 }
 
 /// An error has no piece of the answer in it that could be a secret.
-fn quotes_nothing(bytes: &[u8], said: &str) {
-    let Ok(Value::Object(answer)) = serde_json::from_slice(bytes) else { return };
-    for text in ["AccessKeyId", "SecretAccessKey", "SessionToken", "Token"].map(|key| answer.get(key)) {
-        if let Some(text) = text.and_then(Value::as_str).filter(|text| text.len() >= 8) {
-            let words = "printed what is not the JSON that AWS asks for (line , column ) JSON without \"SecretAccessKey\" \
-                         printed credentials of another version than 1 printed an \"Expiration\" that is no time that \
-                         expired at the answer's the answer has no \"AccessKeyId\"";
-            assert!(words.contains(text) || !said.contains(text), "{said}");
-        }
+fn quotes_nothing(bytes: &[u8], said: impl Fn(&[u8]) -> String) {
+    let answer: Value = serde_json::from_slice(bytes).unwrap_or_default();
+    for key in ["AccessKeyId", "SecretAccessKey", "SessionToken", "Token"] {
+        secrets::stays_out(answer[key].as_str().unwrap_or_default(), bytes, &said);
     }
 }
 

@@ -5,8 +5,8 @@ use ecr_login::protocol::output::one_line;
 use ecr_login::registry::host_of;
 use serde_json::{Value, json};
 
-use super::memory;
 use super::world::{ALIAS, REGISTRY, TOKEN, World};
+use super::{memory, secrets};
 
 pub fn check(input: &[u8]) {
     let end = input.iter().position(|byte| *byte == b'\n').unwrap_or(input.len());
@@ -33,7 +33,10 @@ pub fn check(input: &[u8]) {
         }
         Action::Store => {
             is_one_line(&reply);
-            keeps_the_secret(stdin, &reply);
+            let login = serde_json::from_slice::<Value>(stdin).unwrap_or_default();
+            secrets::stays_out(login["Secret"].as_str().unwrap_or_default(), stdin, |stdin| {
+                text(&situation.answer(action, |_| Input::of(stdin.to_vec().into())))
+            });
         }
         Action::Erase => {
             is_one_line(&reply);
@@ -61,15 +64,4 @@ fn is_one_line(reply: &Reply) {
         Some(line) => assert_eq!(line, one_line(line)),
         None => assert!(said.is_empty() && reply.code == 0, "{said:?}"),
     }
-}
-
-/// The secret of a login is nowhere in what is said, unless it stands in the names too.
-fn keeps_the_secret(stdin: &[u8], reply: &Reply) {
-    let Ok(Value::Object(login)) = serde_json::from_slice(stdin) else { return };
-    let Some(secret) = login.get("Secret").and_then(Value::as_str).filter(|secret| secret.len() >= 8) else { return };
-    let elsewhere =
-        login.iter().filter(|(key, _)| *key != "Secret").any(|(_, value)| value.to_string().contains(secret));
-    let said = text(reply);
-    let usual = "is not a registry of Amazon ECR, and ecr-login keeps credentials for no other; tokens are fetched";
-    assert!(elsewhere || usual.contains(secret) || !said.contains(secret), "{said}");
 }

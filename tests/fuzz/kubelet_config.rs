@@ -2,6 +2,7 @@
 //! rest is the file.
 
 use ecr_login::cli::setup::kubelet::config::Plan;
+use ecr_login::cli::setup::kubelet::version::KubeletVersion;
 
 use super::memory;
 use super::tree::Tree;
@@ -14,10 +15,12 @@ pub fn check(input: &[u8]) {
     let end = input.iter().position(|byte| *byte == b'\n').unwrap_or(0);
     let words = String::from_utf8_lossy(&input[..end]).into_owned();
     let text = input.get(end + 1..).unwrap_or_default();
+    let version: Option<KubeletVersion> = words.split(' ').find_map(|word| word.parse().ok());
     let plan = Plan {
         images: vec!["*.dkr.ecr.*.amazonaws.com".to_owned(), "public.ecr.aws".to_owned()],
-        tokens: words.split(' ').any(|word| word == "tokens"),
-        version: words.split(' ').find_map(|word| word.parse().ok()),
+        tokens: words.split(' ').any(|word| word == "tokens")
+            && version.is_none_or(|version| version.needs_tokens().is_ok()),
+        version,
     };
     let Ok(edited) = memory::bounded(text.len(), (64 * 1024, 1024), || plan.edit(text)) else { return };
     let new = Tree::parse(edited.text.as_bytes()).unwrap();

@@ -3,14 +3,15 @@
 use std::time::Duration;
 
 use ecr_login::deadline::Deadline;
-use ecr_login::protocol::kubelet::{self, Request};
+use ecr_login::failure::Failure;
+use ecr_login::protocol::kubelet::{self, Delivery, Request};
 use ecr_login::protocol::output::one_line;
 use ecr_login::registry::host_of;
 use ecr_login::settings::Settings;
 use serde_json::{Map, Value};
 
-use super::memory;
 use super::world::{ALIAS, REGISTRY, TOKEN, World};
+use super::{memory, secrets};
 
 /// What the kubelet's strict decoder knows.
 const FIELDS: [&str; 5] = ["apiVersion", "auth", "cacheDuration", "cacheKeyType", "kind"];
@@ -20,10 +21,7 @@ pub fn check(input: &[u8]) {
     world.fill();
     let request = memory::bounded(input.len(), (4096, 8), || Request::parse(input)).ok();
     let asked: Option<Map<String, Value>> = serde_json::from_slice(input).ok();
-    // A pod's own identity is for AWS to judge, and nobody is asked here: there is no time for it.
-    let deadline = Deadline::within(Duration::ZERO);
-    let settings = Settings::load(&world.environment);
-    let answer = kubelet::answer(input.to_vec().into(), world.environment.clone(), settings, None, deadline);
+    let answer = answer_to(&world, input);
     // In fields that nobody reads, serde lets pass what is not UTF-8, or no number that there is.
     let Some(asked) = asked else { return };
     match (answer, request) {
@@ -62,17 +60,22 @@ pub fn check(input: &[u8]) {
         (Err(failure), request) => {
             let said = failure.to_string();
             assert!(!one_line(&said).is_empty() && !said.contains('\n') && !said.contains(TOKEN), "{said}");
-            if let Some(token) =
-                asked.get("serviceAccountToken").and_then(Value::as_str).filter(|token| token.len() >= 16)
-            {
-                let elsewhere =
-                    asked.iter().any(|(key, value)| key != "serviceAccountToken" && value.to_string().contains(token));
-                assert!(elsewhere || !said.contains(token), "{said}");
-            }
+            let token = asked.get("serviceAccountToken").and_then(Value::as_str).unwrap_or_default();
+            secrets::stays_out(token, input, |input| match answer_to(&world, input) {
+                Ok(_) => String::new(),
+                Err(failure) => failure.to_string(),
+            });
             if request.is_some_and(|request| request.service_account_token.is_some()) {
                 // Notes of what failed for each of the tokens.
                 world.empty();
             }
         }
     }
+}
+
+fn answer_to(world: &World, input: &[u8]) -> Result<Delivery, Failure> {
+    // A pod's own identity is for AWS to judge, and nobody is asked here: there is no time for it.
+    let deadline = Deadline::within(Duration::ZERO);
+    let settings = Settings::load(&world.environment);
+    kubelet::answer(input.to_vec().into(), world.environment.clone(), settings, None, deadline)
 }

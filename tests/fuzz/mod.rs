@@ -11,6 +11,7 @@ pub mod kubelet_config;
 pub mod kubelet_requests;
 mod memory;
 pub mod registry_names;
+mod secrets;
 pub mod settings;
 pub mod settings_edits;
 mod tree;

@@ -1,5 +1,7 @@
 //! JSON as a file has it: keys that stand twice stand twice, in their order.
 
+#![allow(dead_code, reason = "each target uses a part of it")]
+
 use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};

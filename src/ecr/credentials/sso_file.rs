@@ -152,8 +152,12 @@ impl Login {
     }
 
     fn set(&mut self, key: &str, text: String) {
-        let name = self.values.keys().find(|name| name.eq_ignore_ascii_case(key)).cloned();
-        if let Some(Value::String(mut old)) = self.values.insert(name.unwrap_or_else(|| key.to_owned()), text.into()) {
+        // The one that is read.
+        let name = match self.values.keys().find(|name| name.eq_ignore_ascii_case(key)) {
+            Some(name) if !self.values.contains_key(key) => name.clone(),
+            _ => key.to_owned(),
+        };
+        if let Some(Value::String(mut old)) = self.values.insert(name, text.into()) {
             old.zeroize();
         }
     }
@@ -346,6 +350,15 @@ mod tests {
     #[test]
     fn a_login_whose_client_registration_has_ended_cannot_be_refreshed() {
         assert!(Login::parse(LOGIN.as_bytes()).unwrap().refresh(at("2026-05-01T12:00:00Z")).is_none());
+    }
+
+    #[test]
+    fn of_a_key_in_two_spellings_the_one_that_is_read_is_replaced() {
+        let text = br#"{"ACCESSTOKEN":"a","accessToken":"b","expiresAt":"2027-06-01T00:00:00Z","EXPIRESAT":""}"#;
+        let end = at("2027-06-01T01:00:00Z");
+        let refreshed = Login::parse(text).unwrap().refreshed("new", end, None);
+        let read = Login::parse(&refreshed.bytes().unwrap()).unwrap();
+        assert_eq!((read.access_token(), read.expires_at), ("new", end));
     }
 
     #[test]
