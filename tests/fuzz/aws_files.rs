@@ -63,7 +63,12 @@ enum Call {
 }
 
 pub fn check(input: &[u8]) {
-    let Ok(text) = std::str::from_utf8(input) else { return };
+    who_speaks(input);
+}
+
+/// The kind of source that both we and the SDK choose, or that neither finds one; `None` where they were not both asked.
+pub fn who_speaks(input: &[u8]) -> Option<&'static str> {
+    let text = std::str::from_utf8(input).ok()?;
     let home = &home();
     let text = text.replace("HOME/", &format!("{home}/"));
     let (variables, files) = text.split_once("---\n").unwrap_or(("", &text));
@@ -95,16 +100,18 @@ pub fn check(input: &[u8]) {
         [config, credentials].iter().any(|text| text.to_ascii_lowercase().contains("credential_process"));
     let guarded = std::env::var_os("PATH").is_some_and(|path| path == NO_PROGRAMS);
     if runs_programs && !guarded || spells_twice(config) || spells_twice(credentials) {
-        return;
+        return None;
     }
     if let Ok(source) = &ours {
         match base(source) {
-            Source::WebIdentity { token_file: Some(file), .. } if file != Path::new(&format!("{home}/token")) => return,
+            Source::WebIdentity { token_file: Some(file), .. } if file != Path::new(&format!("{home}/token")) => {
+                return None;
+            }
             // The SDK's signer panics over these; our own fetch refuses them.
             Source::Keys { id, session_token, .. }
                 if !is_plain(id.expose()) || !session_token.as_ref().is_none_or(|token| is_plain(token.expose())) =>
             {
-                return;
+                return None;
             }
             Source::Sso { token_file: Some(file), .. } => {
                 let login = r#"{"accessToken": "sso-token", "expiresAt": "2099-01-01T00:00:00Z"}"#;
@@ -115,6 +122,24 @@ pub fn check(input: &[u8]) {
     }
     let (theirs, calls) = by_the_sdk(&variables, on_disk);
     compare(&ours, &theirs, &calls);
+    Some(match &ours {
+        Ok(source) => kind(source),
+        Err(IdentityError::NoSource { .. }) => "nobody",
+        Err(_) => "an error",
+    })
+}
+
+fn kind(source: &Source) -> &'static str {
+    match source {
+        Source::Keys { .. } => "keys",
+        Source::Process { .. } => "a process",
+        Source::Sso { .. } => "SSO",
+        Source::Login { .. } => "a login",
+        Source::WebIdentity { .. } => "web identity",
+        Source::Container { .. } => "a container",
+        Source::Instance { .. } => "an instance",
+        Source::Role { .. } => "a role",
+    }
 }
 
 /// A home directory with a token file in it, for each thread.
@@ -197,9 +222,9 @@ fn compare(ours: &Result<Source, IdentityError>, theirs: &Result<Credentials, Cr
     }
 }
 
-/// Where we promise an error and the SDK goes on, as somebody else than the user meant.
+/// Where we promise an error: the SDK goes on as somebody else than the user meant, or without the code of the device.
 fn is_stricter(error: &IdentityError) -> bool {
-    matches!(error, IdentityError::NoSuchProfile(_))
+    matches!(error, IdentityError::NoSuchProfile(_) | IdentityError::NeedsMfa { .. })
 }
 
 /// The key id that the fake hands out in its answer to the call of this number.

@@ -19,7 +19,7 @@ const NAMES: [&str; 6] = [
 pub fn check(input: &[u8]) {
     let Ok(text) = std::str::from_utf8(input) else { return };
     let parse = |text: &str| Settings::parse("config.toml", text);
-    let read = memory::bounded(input.len(), (64 * 1024, 256), || parse(text));
+    let read = memory::bounded(input.len(), (64 * 1024, 640), || parse(text));
     // A line end of the other kind means nothing, and keeps the plain reader's hands off.
     if !text.ends_with('\r') {
         let full = parse(&format!("{text}\n\r\n"));
