@@ -145,6 +145,18 @@ fn a_login_about_to_end_that_cannot_be_refreshed_now_serves_to_its_end() {
 }
 
 #[test]
+fn a_login_about_to_end_serves_while_its_refresh_hangs() {
+    let aws = FakeAws::start();
+    aws.fail(Service::SsoOidc, Fault::Hang);
+    let login = login(120);
+    let helper = helper(&aws, Some(&login), 1).env("ECR_LOGIN_TIMEOUT", "4");
+    assert_eq!(helper.get(REGISTRY).token().identity, "sso-123456789012-Pull0");
+    assert_eq!((cached(&helper), aws.calls(Service::SsoOidc)), (login, 1));
+    let path = session_file(&helper);
+    assert_eq!(std::fs::read_dir(path.parent().unwrap()).unwrap().count(), 1, "nothing is left behind");
+}
+
+#[test]
 fn an_ended_login_whose_refresh_is_refused_names_the_command_and_stays_as_it_was() {
     let aws = FakeAws::start();
     aws.revoke("refresh-0");

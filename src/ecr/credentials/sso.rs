@@ -133,7 +133,10 @@ async fn login(wanted: Wanted<'_>, file: &Path, aws: &Aws<'_>) -> Result<Login, 
     if !ends_soon(&login) {
         return Ok(login);
     }
-    match refreshed(wanted, &login, file, &lock, aws).await {
+    // While the old one is good, what hangs here leaves time for what it is needed for; else the call has its deadline.
+    let limit = if has_ended(&login) { Duration::MAX } else { aws.deadline.left() / 2 };
+    let refreshed = tokio::time::timeout(limit, refreshed(wanted, &login, file, &lock, aws)).await;
+    match refreshed.unwrap_or_else(|_| Err(wanted.failure("could not be refreshed in time"))) {
         Ok(new) => Ok(new),
         Err(failure) => match Login::read(file) {
             // The AWS CLI knows nothing of our lock and may have been quicker.
