@@ -4,8 +4,8 @@
 
 use std::path::Path;
 
-use ring::digest::{Context, SHA256};
 use serde_json::Value;
+use sha2::{Digest, Sha256};
 
 use super::{Fingerprint, Network, Source, jwt, network, read};
 use crate::registry::{Registry, Service};
@@ -53,7 +53,7 @@ pub(super) fn of(
     source: &Source,
     place: &Place,
 ) -> (Option<Fingerprint>, Option<i64>) {
-    let mut encoder = Encoder { hash: Context::new(&SHA256), place, unclear: false, ends_at: None };
+    let mut encoder = Encoder { hash: Sha256::new(), place, unclear: false, ends_at: None };
     encoder.text(VERSION);
     encoder.tag(match registry.service() {
         Service::Private => 1,
@@ -78,8 +78,7 @@ pub(super) fn of(
     if encoder.unclear {
         return (None, encoder.ends_at);
     }
-    let digest = encoder.hash.finish();
-    (<[u8; 32]>::try_from(digest.as_ref()).ok().map(Fingerprint), encoder.ends_at)
+    (Some(Fingerprint(encoder.hash.finalize().into())), encoder.ends_at)
 }
 
 fn uses_sts(source: &Source) -> bool {
@@ -94,7 +93,9 @@ fn uses_sso(source: &Source) -> bool {
 }
 
 struct Encoder<'a> {
-    hash: Context,
+    /// By this crate and not by ring, which the way to ECR has: the release build makes it ask the processor nothing
+    /// (`scripts/build-release.sh`).
+    hash: Sha256,
     place: &'a Place,
     /// Something that tells two answers apart is not known.
     unclear: bool,
@@ -103,11 +104,11 @@ struct Encoder<'a> {
 
 impl Encoder<'_> {
     fn tag(&mut self, tag: u8) {
-        self.hash.update(&[tag]);
+        self.hash.update([tag]);
     }
 
     fn bytes(&mut self, bytes: &[u8]) {
-        self.hash.update(&(bytes.len() as u64).to_le_bytes());
+        self.hash.update((bytes.len() as u64).to_le_bytes());
         self.hash.update(bytes);
     }
 
@@ -209,12 +210,12 @@ impl Encoder<'_> {
         self.tag(1);
         self.text(&claims.issuer);
         self.text(&claims.subject);
-        self.hash.update(&(claims.audience.len() as u64).to_le_bytes());
+        self.hash.update((claims.audience.len() as u64).to_le_bytes());
         for audience in &claims.audience {
             self.text(audience);
         }
         self.option(claims.service_account_uid.as_deref());
-        self.hash.update(&(claims.others.len() as u64).to_le_bytes());
+        self.hash.update((claims.others.len() as u64).to_le_bytes());
         for (name, value) in &claims.others {
             self.text(name);
             self.value(value);
@@ -240,14 +241,14 @@ impl Encoder<'_> {
             }
             Value::Array(values) => {
                 self.tag(5);
-                self.hash.update(&(values.len() as u64).to_le_bytes());
+                self.hash.update((values.len() as u64).to_le_bytes());
                 for value in values {
                     self.value(value);
                 }
             }
             Value::Object(members) => {
                 self.tag(6);
-                self.hash.update(&(members.len() as u64).to_le_bytes());
+                self.hash.update((members.len() as u64).to_le_bytes());
                 let mut members: Vec<_> = members.iter().collect();
                 members.sort_unstable_by_key(|(name, _)| *name);
                 for (name, value) in members {

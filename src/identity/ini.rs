@@ -6,6 +6,8 @@
 
 use std::borrow::Cow;
 
+use crate::scan::{find, find_either};
+
 /// What the grammar takes for blanks; other white space is part of names and values.
 const BLANK: [char; 2] = [' ', '\t'];
 
@@ -93,7 +95,7 @@ impl<'a> Sections<'a> {
         let mut open: Option<(Group, &str)> = None;
         let mut begin = 0;
         let bytes = text.as_bytes();
-        let comment_from = |at: usize| memchr::memchr2(b'#', b';', &bytes[at..]).map_or(bytes.len(), |n| at + n);
+        let comment_from = |at: usize| find_either(b'#', b';', &bytes[at..]).map_or(bytes.len(), |n| at + n);
         // No comment sign stands between the beginning of the line and here.
         let mut comment = comment_from(0);
         let mut start = 0;
@@ -101,7 +103,7 @@ impl<'a> Sections<'a> {
         while start < bytes.len() {
             number += 1;
             let refuse = |reason| Malformed { line: number, reason };
-            let (end, next) = match memchr::memchr(b'\n', &bytes[start..]) {
+            let (end, next) = match find(b'\n', &bytes[start..]) {
                 Some(length) => (start + length, start + length + 1),
                 None => (bytes.len(), bytes.len()),
             };
@@ -136,7 +138,7 @@ impl<'a> Sections<'a> {
                         comment = comment_from(start);
                     }
                     // Nearly every line: a name, then `=`, and no comment sign before it.
-                    let sign = memchr::memchr(b'=', &bytes[start..]).map_or(bytes.len(), |n| start + n);
+                    let sign = find(b'=', &bytes[start..]).map_or(bytes.len(), |n| start + n);
                     if first == b'=' || sign >= end || sign > comment {
                         property(line(text, (start, end, next))).map_err(refuse)?;
                     }
@@ -230,7 +232,7 @@ fn plain_profile(line: &str, kind: Kind) -> Option<&str> {
 
 /// What stands between the brackets.
 fn header(line: &str) -> Result<&str, &'static str> {
-    let end = memchr::memchr2(b'#', b';', line.as_bytes()).unwrap_or(line.len());
+    let end = find_either(b'#', b';', line.as_bytes()).unwrap_or(line.len());
     trim(&line[..end])
         .strip_prefix('[')
         .and_then(|line| line.strip_suffix(']'))
@@ -278,7 +280,7 @@ fn is_identifier(name: &str) -> bool {
 /// Name and value of a property's line.
 fn property(line: &str) -> Result<(&str, &str), &'static str> {
     let line = without_comment(line);
-    let sign = memchr::memchr(b'=', line.as_bytes()).ok_or("a property without '='")?;
+    let sign = find(b'=', line.as_bytes()).ok_or("a property without '='")?;
     let (name, value) = (&line[..sign], &line[sign + 1..]);
     let name = trim(name);
     if name.is_empty() {
@@ -291,7 +293,7 @@ fn property(line: &str) -> Result<(&str, &str), &'static str> {
 fn without_comment(line: &str) -> &str {
     let line = trim(line);
     let mut from = 0;
-    while let Some(at) = memchr::memchr2(b'#', b';', &line.as_bytes()[from..]).map(|at| from + at) {
+    while let Some(at) = find_either(b'#', b';', &line.as_bytes()[from..]).map(|at| from + at) {
         if line[..at].chars().next_back().is_some_and(char::is_whitespace) {
             return trim(&line[..at]);
         }

@@ -6,6 +6,7 @@
 //! parser, which alone says what is wrong. A property holds the two against each other (`tests.rs`).
 
 use super::parse::{RawEntry, RawFile, Seconds};
+use crate::scan::{One, find, find_either};
 
 /// Room for as many entries as most files have, so that they are not moved again and again.
 const EXPECTED: usize = 32;
@@ -25,7 +26,7 @@ pub(super) fn read(text: &str) -> Option<RawFile> {
     let mut file = RawFile::default();
     let mut entries: Vec<(RawEntry, bool)> = Vec::with_capacity(EXPECTED);
     let mut start = 0;
-    for end in memchr::memchr_iter(b'\n', text.as_bytes()).chain([text.len()]) {
+    for end in One::new(b'\n').iter(text.as_bytes()).chain([text.len()]) {
         // What is left of ASCII's white space are the blanks that TOML knows.
         let line = text[start..end].trim_ascii();
         start = end + 1;
@@ -37,7 +38,7 @@ pub(super) fn read(text: &str) -> Option<RawFile> {
             entries.push((RawEntry::default(), false));
             continue;
         }
-        let sign = memchr::memchr(b'=', line.as_bytes())?;
+        let sign = find(b'=', line.as_bytes())?;
         let key = line[..sign].trim_ascii_end();
         let value = value(line[sign + 1..].trim_ascii_start())?;
         match entries.last_mut() {
@@ -71,7 +72,7 @@ fn ends(rest: &str) -> Option<()> {
 
 fn value(text: &str) -> Option<Value<'_>> {
     if let Some(rest) = text.strip_prefix('"') {
-        let end = memchr::memchr2(b'"', b'\\', rest.as_bytes()).filter(|end| rest.as_bytes()[*end] == b'"')?;
+        let end = find_either(b'"', b'\\', rest.as_bytes()).filter(|end| rest.as_bytes()[*end] == b'"')?;
         ends(&rest[end + 1..])?;
         return Some(Value::Text(&rest[..end]));
     }
