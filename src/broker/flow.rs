@@ -98,7 +98,7 @@ impl<W: World> Flow<'_, W> {
                 // It has ended since it was read.
                 Err(_) => return self.flight(asker, None, self.deadline),
             },
-            None => self.better(asker, &own).unwrap_or(own),
+            None => self.newest(asker, Some(&own)).unwrap_or(own),
         };
         match entry.times.judge(now) {
             Verdict::Serve | Verdict::Miss => {}
@@ -173,7 +173,7 @@ impl<W: World> Flow<'_, W> {
         if matches!(claim, Claim::Busy) {
             return answer(Some(entry), Vec::new()).map(Step::Done);
         }
-        if let Some(better) = self.better(asker, &entry) {
+        if let Some(better) = self.newest(asker, Some(&entry)) {
             return answer(Some(better), Vec::new()).map(Step::Done);
         }
         let left = entry.times.expires_at.saturating_mul(1_000).saturating_sub(self.world.now());
@@ -230,23 +230,20 @@ impl<W: World> Flow<'_, W> {
         let own = asker.cache.read(&asker.fingerprint, self.host);
         let own = own.filter(|own| own.times.judge(self.world.now()) == Verdict::Serve);
         let own = own.filter(|own| old.is_none_or(|old| own.times.expires_at > old.times.expires_at));
-        own.or_else(|| {
-            let before = asker.cache.erasures();
-            let newest = asker.cache.newest(&asker.fingerprint, self.world.now())?;
-            if old.is_some_and(|old| newest.times.expires_at <= old.times.expires_at) {
-                return None;
-            }
-            if newest.registry == self.host {
-                return Some(newest);
-            }
-            let entry = Entry { registry: self.host.to_owned(), ..newest };
-            asker.cache.write(&entry, before);
-            Some(entry)
-        })
+        own.or_else(|| self.newest(asker, old))
     }
 
-    fn better(&self, asker: &Asker<'_, W::Who>, old: &Entry) -> Option<Entry> {
-        self.found(asker, Some(old))
+    /// The token that ends last, if that is after `old`: for whoever has just read the registry's own entry.
+    fn newest(&self, asker: &Asker<'_, W::Who>, old: Option<&Entry>) -> Option<Entry> {
+        let before = asker.cache.erasures();
+        let after = old.map(|old| old.times.expires_at);
+        let newest = asker.cache.newest(&asker.fingerprint, self.world.now(), after)?;
+        if newest.registry == self.host {
+            return Some(newest);
+        }
+        let entry = Entry { registry: self.host.to_owned(), ..newest };
+        asker.cache.write(&entry, before);
+        Some(entry)
     }
 
     /// Asks ECR and keeps what comes: for whom it was asked, if they still are who they were.

@@ -42,16 +42,14 @@ pub fn listed(call: &Call) -> (Vec<String>, Vec<String>) {
         Identity::find_each(&call.environment, asked.iter().map(|t| (Wanted::Speaker(&t.speaker), &t.registry)));
     let hosts = targets.iter().zip(places).filter_map(|(target, place)| {
         let who = identities.get(place)?.as_ref().ok()?;
-        let entry = cache.read(who.fingerprint(now.div_euclid(1_000))?, target.registry.host())?;
-        entry.times.lives(now).then(|| target.registry.host().to_owned())
+        let times = cache.times(who.fingerprint(now.div_euclid(1_000))?, target.registry.host())?;
+        times.lives(now).then(|| target.registry.host().to_owned())
     });
     (hosts.collect(), cache.warnings())
 }
 
 fn is_same_question(one: &Target, other: &Target) -> bool {
-    one.speaker == other.speaker
-        && one.registry.service() == other.registry.service()
-        && one.registry.api_host(false, false) == other.registry.api_host(false, false)
+    one.registry.shares_api_with(&other.registry) && one.speaker == other.speaker
 }
 
 fn now() -> Millis {

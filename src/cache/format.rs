@@ -1,14 +1,17 @@
 //! The bytes of a file: one JSON object with a version and a checksum over what it means. Fields that are not
 //! known are passed over, so that a newer version may add some; `docs/cache.md` has the layout.
 
-use crate::secret::Wiped;
-use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
+
+use serde::de::Visitor;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::{Entry, Note};
 use crate::broker::policy::Times;
+use crate::crc32::Crc32;
 use crate::failure::{Failure, Kind};
 use crate::identity::Fingerprint;
-use crate::secret::Secret;
+use crate::secret::{Secret, Wiped};
 
 /// The version of both kinds of file.
 const VERSION: u32 = 1;
@@ -16,18 +19,77 @@ const VERSION: u32 = 1;
 /// The largest file that is read, in bytes; an entry with ECR's tokens takes 3 to 4 KiB.
 pub const LIMIT: usize = 64 * 1024;
 
+/// An entry as it stands in the bytes that were read, or is about to: its texts are not copied unless something in
+/// them is escaped.
 #[derive(Serialize, Deserialize)]
-struct EntryFile {
+struct EntryFile<'a> {
     version: u32,
-    registry: String,
-    fingerprint: String,
-    label: String,
+    #[serde(borrow)]
+    registry: Cow<'a, str>,
+    #[serde(borrow)]
+    fingerprint: Cow<'a, str>,
+    #[serde(borrow)]
+    label: Cow<'a, str>,
     issued_at: i64,
     refresh_at: i64,
     expires_at: i64,
-    username: String,
-    password: Secret,
+    #[serde(borrow)]
+    username: Cow<'a, str>,
+    #[serde(borrow)]
+    password: Password<'a>,
     crc32: u32,
+}
+
+/// The password within bytes that are wiped, or, unescaped, in a secret of its own.
+enum Password<'a> {
+    Within(&'a str),
+    Unescaped(Secret),
+}
+
+impl Password<'_> {
+    fn expose(&self) -> &str {
+        match self {
+            Self::Within(text) => text,
+            Self::Unescaped(secret) => secret.expose(),
+        }
+    }
+
+    fn into_secret(self) -> Secret {
+        match self {
+            Self::Within(text) => Secret::new(text.to_owned()),
+            Self::Unescaped(secret) => secret,
+        }
+    }
+}
+
+impl Serialize for Password<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.expose())
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Password<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Reader;
+
+        impl<'de> Visitor<'de> for Reader {
+            type Value = Password<'de>;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("a password")
+            }
+
+            fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Password<'de>, E> {
+                Ok(Password::Within(text))
+            }
+
+            fn visit_str<E>(self, text: &str) -> Result<Password<'de>, E> {
+                Ok(Password::Unescaped(Secret::new(text.to_owned())))
+            }
+        }
+
+        deserializer.deserialize_str(Reader)
+    }
 }
 
 #[derive(Serialize, Deserialize)]
@@ -48,14 +110,14 @@ struct NoteFile {
 pub fn write_entry(entry: &Entry) -> Option<Wiped> {
     let mut file = EntryFile {
         version: VERSION,
-        registry: entry.registry.clone(),
-        fingerprint: hex(&entry.fingerprint),
-        label: entry.label.clone(),
+        registry: entry.registry.as_str().into(),
+        fingerprint: hex(&entry.fingerprint).into(),
+        label: entry.label.as_str().into(),
         issued_at: entry.times.issued_at,
         refresh_at: entry.times.refresh_at,
         expires_at: entry.times.expires_at,
-        username: entry.username.clone(),
-        password: entry.password.clone(),
+        username: entry.username.as_str().into(),
+        password: Password::Within(entry.password.expose()),
         crc32: 0,
     };
     file.crc32 = file.checksum();
@@ -70,32 +132,44 @@ pub fn write_entry(entry: &Entry) -> Option<Wiped> {
 
 /// The entry in `bytes`, if they are whole and of this version.
 pub fn read_entry(bytes: &[u8]) -> Option<Entry> {
-    let file: EntryFile = serde_json::from_slice(bytes).ok()?;
-    if file.version != VERSION || file.crc32 != file.checksum() {
-        return None;
-    }
+    let file = EntryFile::read(bytes)?;
     Some(Entry {
         fingerprint: from_hex(&file.fingerprint)?,
-        registry: file.registry,
-        label: file.label,
-        times: Times { issued_at: file.issued_at, refresh_at: file.refresh_at, expires_at: file.expires_at },
-        username: file.username,
-        password: file.password,
+        times: file.times(),
+        registry: file.registry.into_owned(),
+        label: file.label.into_owned(),
+        username: file.username.into_owned(),
+        password: file.password.into_secret(),
     })
 }
 
-impl EntryFile {
+/// The times of the entry in `bytes`, if they are whole, of this version, and of this fingerprint and registry.
+pub fn read_times(bytes: &[u8], fingerprint: &Fingerprint, registry: &str) -> Option<Times> {
+    let file = EntryFile::read(bytes)?;
+    (file.registry == registry && from_hex(&file.fingerprint)? == *fingerprint).then(|| file.times())
+}
+
+impl<'a> EntryFile<'a> {
+    fn read(bytes: &'a [u8]) -> Option<Self> {
+        let file: Self = serde_json::from_slice(bytes).ok()?;
+        (file.version == VERSION && file.crc32 == file.checksum()).then_some(file)
+    }
+
+    fn times(&self) -> Times {
+        Times { issued_at: self.issued_at, refresh_at: self.refresh_at, expires_at: self.expires_at }
+    }
+
     fn checksum(&self) -> u32 {
-        let mut hash = crc32fast::Hasher::new();
+        let mut hash = Crc32::new();
         hash.update(&self.version.to_le_bytes());
-        for text in [&self.registry, &self.fingerprint, &self.label, &self.username, self.password.expose()] {
+        for text in [&*self.registry, &*self.fingerprint, &*self.label, &*self.username, self.password.expose()] {
             hash.update(&text.len().to_le_bytes());
             hash.update(text.as_bytes());
         }
         for number in [self.issued_at, self.refresh_at, self.expires_at] {
             hash.update(&number.to_le_bytes());
         }
-        hash.finalize()
+        hash.finish()
     }
 }
 
@@ -132,7 +206,7 @@ pub fn read_note(bytes: &[u8]) -> Option<Note> {
 
 impl NoteFile {
     fn checksum(&self) -> u32 {
-        let mut hash = crc32fast::Hasher::new();
+        let mut hash = Crc32::new();
         hash.update(&self.version.to_le_bytes());
         hash.update(&self.failed_at_ms.to_le_bytes());
         hash.update(&[self.kind, u8::from(self.hasty)]);
@@ -141,7 +215,7 @@ impl NoteFile {
             hash.update(&text.map_or(usize::MAX, String::len).to_le_bytes());
             hash.update(text.map_or(b"", |text| text.as_bytes()));
         }
-        hash.finalize()
+        hash.finish()
     }
 }
 
@@ -151,8 +225,13 @@ const KINDS: [Kind; 6] =
 
 /// The fingerprint as it stands in a file's name.
 pub fn hex(fingerprint: &Fingerprint) -> String {
-    let digit = |value: u8| char::from_digit(u32::from(value), 16).unwrap_or('0');
-    fingerprint.0.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let mut text = String::with_capacity(2 * fingerprint.0.len());
+    for byte in fingerprint.0 {
+        text.push(DIGITS[usize::from(byte >> 4)].into());
+        text.push(DIGITS[usize::from(byte & 15)].into());
+    }
+    text
 }
 
 /// What [`hex`] wrote.
@@ -198,8 +277,19 @@ mod tests {
     fn what_was_written_is_read() {
         assert_eq!(read_entry(&write_entry(&entry()).unwrap()).as_ref(), Some(&entry()));
         assert_eq!(read_note(&write_note(&note()).unwrap()).as_ref(), Some(&note()));
+        let escaped = Entry { password: Secret::new("p\"\u{1}\\".repeat(9)), username: "\t".into(), ..entry() };
+        assert_eq!(read_entry(&write_entry(&escaped).unwrap()), Some(escaped));
         let all = Fingerprint(std::array::from_fn(|at| (at as u8).wrapping_mul(9)));
         assert_eq!(from_hex(&hex(&all)), Some(all));
+    }
+
+    #[test]
+    fn the_times_are_those_of_the_entry_asked_for_and_of_no_other() {
+        let (bytes, own) = (write_entry(&entry()).unwrap(), entry());
+        assert_eq!(read_times(&bytes, &own.fingerprint, &own.registry), Some(own.times));
+        assert_eq!(read_times(&bytes, &own.fingerprint, "public.ecr.aws"), None);
+        assert_eq!(read_times(&bytes, &Fingerprint([0xa8; 32]), &own.registry), None);
+        assert_eq!(read_times(&bytes[..bytes.len() - 9], &own.fingerprint, &own.registry), None);
     }
 
     #[test]

@@ -109,23 +109,33 @@ impl Cache {
 
     /// The entry of this fingerprint for this registry.
     pub fn read(&self, fingerprint: &Fingerprint, registry: &str) -> Option<Entry> {
-        self.entry(&names::entry(fingerprint, registry)?)
+        let entry = format::read_entry(&self.bytes(&names::entry(fingerprint, registry)?)?)?;
+        // A file that bears another's name is nobody's.
+        (entry.fingerprint == *fingerprint && entry.registry == registry).then_some(entry)
     }
 
-    /// Of all entries of this fingerprint that live at `now`, the one that ends last. Every token of a
-    /// fingerprint opens every registry of its region.
-    pub fn newest(&self, fingerprint: &Fingerprint, now: Millis) -> Option<Entry> {
+    /// The times of that entry, as true as the whole of it, without a copy of its password.
+    pub fn times(&self, fingerprint: &Fingerprint, registry: &str) -> Option<Times> {
+        format::read_times(&self.bytes(&names::entry(fingerprint, registry)?)?, fingerprint, registry)
+    }
+
+    /// Of all entries of this fingerprint that live at `now` and end after `after`, the one that ends last. Every token
+    /// of a fingerprint opens every registry of its region.
+    pub fn newest(&self, fingerprint: &Fingerprint, now: Millis, after: Option<i64>) -> Option<Entry> {
         let directory = self.directory()?;
         let prefix = format!("{}-", format::hex(fingerprint));
         let mut found: Vec<(i64, String)> = directory
             .names()
             .into_iter()
             .filter(|name| name.starts_with(&prefix) && names::parse(name).is_some())
+            // An entry's file bears the end of its token as its time.
             .filter_map(|name| Some((directory.state(&name)?.modified_at, name)))
+            .filter(|(end, _)| after.is_none_or(|after| *end > after))
             .collect();
-        // An entry's file bears the end of its token as its time.
         found.sort_unstable_by(|one, other| other.cmp(one));
-        found.into_iter().find_map(|(_, name)| self.entry(&name).filter(|entry| entry.times.lives(now)))
+        let is_wanted =
+            |entry: &Entry| entry.times.lives(now) && after.is_none_or(|after| entry.times.expires_at > after);
+        found.into_iter().find_map(|(_, name)| self.entry(&name).filter(is_wanted))
     }
 
     /// Keeps the entry in the place of the one that was there, unless something was erased since `before`:

@@ -37,7 +37,7 @@ pub struct Registry {
 /// what cannot be a host, among it anything with control characters, user info or a trailing dot.
 pub fn host_of(text: &str) -> Option<String> {
     let text = text.trim();
-    if text.is_empty() || text.len() > LONGEST || text.chars().any(char::is_control) {
+    if text.is_empty() || text.len() > LONGEST || has_control(text) {
         return None;
     }
     let rest = ["https://", "http://"]
@@ -52,11 +52,25 @@ pub fn host_of(text: &str) -> Option<String> {
         Some(_) => return None,
         None => authority,
     };
-    let is_host = host.len() <= 253
-        && host.split('.').all(|label| {
-            !label.is_empty() && label.len() <= 63 && label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
-        });
-    is_host.then(|| host.to_ascii_lowercase())
+    is_host(host).then(|| host.to_ascii_lowercase())
+}
+
+fn has_control(text: &str) -> bool {
+    text.bytes().any(|b| b.is_ascii_control()) || !text.is_ascii() && text.chars().any(char::is_control)
+}
+
+/// At most 253 characters; labels of 1 to 63 letters, digits and hyphens between dots.
+fn is_host(host: &str) -> bool {
+    let mut label = 0;
+    for byte in host.bytes() {
+        match byte {
+            b'.' if label == 0 => return false,
+            b'.' => label = 0,
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' if label < 63 => label += 1,
+            _ => return false,
+        }
+    }
+    label > 0 && host.len() <= 253
 }
 
 impl Registry {
@@ -114,6 +128,12 @@ impl Registry {
         let partition = hosts::partition_of(region).filter(|p| row.partitions.contains(p))?;
         let (account, region) = (Some(account.to_owned()), region.to_owned());
         Some(Self { service: Service::Private, account, region, partition, fips, dual_stack, host })
+    }
+
+    /// Whether the same API of the same region hands out the tokens of both, whatever the endpoint settings say.
+    pub fn shares_api_with(&self, other: &Self) -> bool {
+        let api = |of: &Self| (of.service, of.partition.id, of.fips, of.dual_stack);
+        api(self) == api(other) && self.region == other.region
     }
 
     /// The host in lower case, without scheme, port and path: the name under which the cache knows it.

@@ -115,15 +115,21 @@ impl Settings {
     /// What `name` (as a client sent it) asks for; `None` when it is neither ECR's nor an alias.
     pub fn target(&self, name: &str) -> Option<Target> {
         let host = host_of(name)?;
-        let alias =
-            self.registries.iter().find(|e| pattern::matches(&e.pattern, &host)).and_then(|e| e.alias_of.as_ref());
+        let named = self.entry(&host);
+        let alias = named.and_then(|e| e.alias_of.as_ref());
         let registry = Registry::parse(alias.unwrap_or(&host))?;
-        let speaker = self.speaker(&registry);
+        // What an alias leads to has its own speaker.
+        let entry = if alias.is_none() { named } else { self.entry(registry.host()) };
+        let speaker = Self::speaker(entry, &registry);
         Some(Target { registry, speaker })
     }
 
-    fn speaker(&self, registry: &Registry) -> Speaker {
-        let entry = self.registries.iter().find(|e| pattern::matches(&e.pattern, registry.host()));
+    /// The entry that speaks for a host: the first that matches it.
+    fn entry(&self, host: &str) -> Option<&Entry> {
+        self.registries.iter().find(|e| pattern::matches(&e.pattern, host))
+    }
+
+    fn speaker(entry: Option<&Entry>, registry: &Registry) -> Speaker {
         let mut speaker = entry.map(|e| e.speaker.clone()).unwrap_or_default();
         if let Some(role) = &mut speaker.role {
             role.arn = role.arn.replace("{region}", registry.region());
