@@ -75,20 +75,21 @@ impl Inner {
         let route = self.proxies.as_ref().and_then(|proxies| proxies.route(uri));
         self.progress.to_proxy(route.is_some());
         let Some(route) = route else {
-            let io = self.tcp(uri).await?;
+            let io = self.tcp(uri, secure).await?;
             let io = if secure { self.tls(io, uri, host_of(uri)).await? } else { io };
             return Ok(Conn { io: TokioIo::new(io), proxied: false });
         };
         let to_proxy = |fault| Fault::ToProxy(Box::new(fault));
         let through = || format!("{} (through the proxy {})", host_of(uri), host_of(route.uri()));
-        let mut io = self.tcp(route.uri()).await.map_err(to_proxy)?;
+        let tls_to_proxy = route.uri().scheme_str() == Some("https");
+        let mut io = self.tcp(route.uri(), secure || tls_to_proxy).await.map_err(to_proxy)?;
         if is_socks5(route.uri()) {
             self.progress.to_proxy(false);
             io = self.socks(io, uri, &route).await?;
             let io = if secure { self.tls(io, uri, through()).await? } else { io };
             return Ok(Conn { io: TokioIo::new(io), proxied: false });
         }
-        if route.uri().scheme_str() == Some("https") {
+        if tls_to_proxy {
             io = self.tls(io, route.uri(), host_of(route.uri())).await.map_err(to_proxy)?;
         }
         self.progress.to_proxy(false);
@@ -99,10 +100,17 @@ impl Inner {
         Ok(Conn { io: TokioIo::new(io), proxied: !secure })
     }
 
-    async fn tcp(&self, uri: &Uri) -> Result<Stream, Fault> {
+    /// TCP to `uri`; where TLS follows, its certificates are read while the packets travel. What is wrong with them is
+    /// said once there is a connection.
+    async fn tcp(&self, uri: &Uri, tls_follows: bool) -> Result<Stream, Fault> {
         let host = host_of(uri);
         self.progress.at(Phase::Connect, &host);
-        let connected = self.tcp.clone().call(uri.clone()).await;
+        let certificates = async {
+            if tls_follows {
+                let _read = self.tls.get();
+            }
+        };
+        let (connected, ()) = futures_util::future::join(self.tcp.clone().call(uri.clone()), certificates).await;
         match connected {
             Ok(io) => Ok(Box::new(io.into_inner())),
             Err(error) => Err(tcp_fault(&error, host, self.limit)),

@@ -6,12 +6,13 @@
 //! | `aws` | what every call shares: clients, deadline, patience, the SDK's configuration |
 //! | `token` | `GetAuthorizationToken` of both services, and what an answer must look like |
 //! | `credentials` | a source of credentials to keys |
-//! | `http`, `connect`, `proxy`, `tls`, `dns` | the way to a server |
+//! | `http`, `connect`, `proxy`, `tls`, `bundle`, `dns` | the way to a server |
 //! | `progress`, `fault`, `explain` | what went wrong, for a person |
 //! | `retry` | when to try again |
 //! | `examine` | the same way one step at a time, for `doctor` |
 
 pub mod aws;
+mod bundle;
 mod connect;
 pub mod credentials;
 pub mod dns;

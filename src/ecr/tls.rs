@@ -4,13 +4,13 @@
 //! `SSL_CERT_DIR`, the system's bundle (a single file; the directory beside it holds the same certificates once
 //! more, one file each), and, where a system has none, Mozilla's, built in.
 
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject;
 use rustls::{ClientConfig, RootCertStore};
 
+use super::bundle;
 use super::fault::Trust;
 use crate::environment::Environment;
 use crate::identity::Network;
@@ -97,8 +97,8 @@ fn add_file(store: &mut RootCertStore, by: &'static str, path: &Path) -> Result<
     if found.len() > LARGEST_BUNDLE {
         return Err(unreadable(format!("{} bytes are too many", found.len())));
     }
-    let pem = std::fs::read(path).map_err(|e| unreadable(e.to_string()))?;
-    match add_pem(store, &pem) {
+    let added = File::open(path).and_then(|mut file| bundle::add(store, &mut file, LARGEST_BUNDLE));
+    match added.map_err(|e| unreadable(e.to_string()))? {
         0 => Err(Trust::Empty { by, path: path.to_owned() }),
         _ => Ok(()),
     }
@@ -121,9 +121,9 @@ fn add_directory(store: &mut RootCertStore, directory: &Path, alone: bool) -> Re
         Ok(files) => {
             for file in files.flatten() {
                 if file.path().metadata().is_ok_and(|m| m.is_file() && m.len() <= LARGEST_BUNDLE)
-                    && let Ok(pem) = std::fs::read(file.path())
+                    && let Ok(mut file) = File::open(file.path())
                 {
-                    added += add_pem(store, &pem);
+                    added += bundle::add(store, &mut file, LARGEST_BUNDLE).unwrap_or(0);
                 }
             }
         }
@@ -136,13 +136,6 @@ fn add_directory(store: &mut RootCertStore, directory: &Path, alone: bool) -> Re
         return Err(Trust::Empty { by, path: directory.to_owned() });
     }
     Ok(())
-}
-
-/// Adds what can be used: bundles hold certificates that webpki cannot parse, and one of these does not spoil
-/// the others.
-fn add_pem(store: &mut RootCertStore, pem: &[u8]) -> usize {
-    let certificates = CertificateDer::pem_slice_iter(pem).flatten();
-    store.add_parsable_certificates(certificates).0
 }
 
 /// The client configuration, made at the first https request and then shared.
