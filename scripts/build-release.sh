@@ -1,7 +1,8 @@
 #!/bin/sh
 # Builds the release binary and prints its path.
 #
-#   scripts/build-release.sh [OPTION]...         options are cargo's
+#   scripts/build-release.sh [OPTION]...              options are cargo's
+#   scripts/build-release.sh --symbols [OPTION]...    the same binary, its functions' names kept: for profiles
 #
 # On Linux with glibc it is static and not position independent: starting it costs no dynamic linker and no
 # relocations, which is most of a warm call's time, and it runs on a host with any libc or none. What that gives up
@@ -12,13 +13,30 @@
 set -eu
 cd "$(dirname "$0")/.."
 
+# build OPTION...: names are kept by an option of the last step alone and not by the profile, whose every setting is part
+# of the functions' names: packaging/warm-path.order must have them as they are in what is released.
+case ${1-} in
+--symbols)
+    shift
+    build() {
+        cargo rustc --release --locked --bin docker-credential-ecr-login "$@" -- -Cstrip=none >&2
+    }
+    ;;
+*)
+    build() {
+        build "$@"
+    }
+    ;;
+esac
+
 host=$(rustc -vV | sed -n 's/^host: //p')
 target=${CARGO_TARGET_DIR:-$PWD/target}
 case ${ECR_LOGIN_BUILD-static}:$host in
 static:*-linux-gnu)
     # --config instead of RUSTFLAGS: the user's own RUSTFLAGS must not silently replace ours.
     unset RUSTFLAGS CARGO_ENCODED_RUSTFLAGS
-    flags="'-Ctarget-feature=+crt-static', '-Crelocation-model=static'"
+    # sha2 in portable code: the other kind asks the processor first what it can do (src/scan.rs).
+    flags="'-Ctarget-feature=+crt-static', '-Crelocation-model=static', '--cfg=sha2_256_backend=\"soft\"'"
     # Where rustc links with lld, functions with the same code are kept once, and those that a cached get runs lie
     # side by side, so that few pages are touched (scripts/warm-path-order.sh). The index of unwind tables is left out:
     # a panic aborts, and nothing else unwinds.
@@ -29,8 +47,7 @@ static:*-linux-gnu)
         flags="$flags, '-Clink-arg=-Wl,--symbol-ordering-file=$PWD/packaging/warm-path.order'"
         ;;
     esac
-    cargo build --release --locked --bin docker-credential-ecr-login --target "$host" \
-        --config "target.$host.rustflags=[$flags]" "$@" >&2
+    build --target "$host" --config "target.$host.rustflags=[$flags]" "$@"
     binary=$target/$host/release/docker-credential-ecr-login
     ;;
 static:* | dynamic:*)

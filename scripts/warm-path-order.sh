@@ -1,18 +1,15 @@
 #!/bin/bash
 # Writes packaging/warm-path.order: the functions that a cached answer runs, in the order in which they are first
-# called. The linker lays them side by side (scripts/build-release.sh), which halves the memory that a cached get
-# touches. Names carry hashes of the compiler and the crates: run this after an update of either. Names that no longer
-# exist are passed over by the linker; the peak memory that benches/counts.sh prints shows when too many are.
+# called, and after them those of a cold one. The linker lays them side by side (scripts/build-release.sh), which halves
+# the memory that a cached get touches. Names carry hashes of the compiler, the crates and the profile: run this after a
+# change of any of these. Names that no longer exist are passed over by the linker; benches/counts.sh says how many do.
+#
+# It also refuses a cached answer that asks the processor what it can do (src/scan.rs).
 #
 #   scripts/warm-path-order.sh      as root; needs valgrind
 set -euo pipefail
-host=$(rustc -vV | sed -n 's/^host: //p')
 if [ -z "${ECR_LOGIN_BENCH_INSIDE-}" ]; then
-    # The same build, its symbols kept.
-    cargo build --release --locked --bin docker-credential-ecr-login --target "$host" \
-        --config profile.release.strip=false --config \
-        "target.$host.rustflags=['-Ctarget-feature=+crt-static', '-Crelocation-model=static', '-Clink-arg=-Wl,--icf=all']"
-    ECR_LOGIN_BINARY=$(realpath "${CARGO_TARGET_DIR:-target}/$host/release/docker-credential-ecr-login")
+    ECR_LOGIN_BINARY=$(realpath "$(scripts/build-release.sh --symbols)")
     export ECR_LOGIN_BINARY
 fi
 # shellcheck source=benches/world.sh
@@ -31,13 +28,33 @@ order() {
         <"$input" >/dev/null 2>&1 || true
     sed -nE "s/^c?fn=\([0-9]+\) ([A-Za-z_][^ ']*).*/\1/p" "$world/calls"
 }
+# The C library chooses among several of its string functions by the processor, and not the same ones under valgrind.
+chosen() {
+    nm "$ours" | awk '{ print $3 }' | grep -E '^__(memmove|memset|memcmp|memchr|memrchr|strlen|strchr|strrchr)_(avx|evex)' |
+        grep -v '_rtm\|wmem' | sort
+}
 {
     order "$world/registry" get
     order "$world/kubelet" kubelet
     order "$world/foreign" get
     order /dev/null list
+    order "$world/store" store
+    chosen
+} >"$world/warm"
+if grep -E 'std_detect|OPENSSL_cpuid|cpufeatures' "$world/warm"; then
+    echo "warm-path-order: a cached answer asks the processor what it can do" >&2
+    exit 1
+fi
+
+aws secure --tls --port 443 --ca "$world/ca.pem"
+{
+    cat "$world/warm"
+    environment=(env -i HOME="$home" ECR_LOGIN_REFRESH=1 SSL_CERT_FILE="$world/ca.pem" AWS_EC2_METADATA_DISABLED=true)
+    order "$world/registry" get
+    environment+=(AWS_ACCESS_KEY_ID=AKIABENCHMARK AWS_SECRET_ACCESS_KEY=benchmark HOME="$world")
+    order "$world/registry" get
 } | awk '!seen[$0]++' >"$world/order"
-[ "$(wc -l <"$world/order")" -gt 100 ]
+[ "$(wc -l <"$world/order")" -gt 1000 ]
 cp "$world/order" packaging/warm-path.order
 # cargo does not know of the linker's input: the next build must link again.
 touch src/main.rs
