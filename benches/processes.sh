@@ -1,8 +1,9 @@
 #!/bin/bash
 # Whole processes against each other, in turn, on this machine: an empty static C program ("no-op"), ours, Debian's
-# amazon-ecr-credential-helper (if installed) and curl. Quote the ratios; the times are this machine's.
+# amazon-ecr-credential-helper (if installed) and curl; beside each figure the one that is asked for. Quote the ratios;
+# the times are this machine's.
 #
-#   benches/processes.sh [ROUNDS]      as root; needs gcc, curl
+#   benches/processes.sh [ROUNDS]      as root; needs gcc, python3, curl
 set -euo pipefail
 # shellcheck source=benches/world.sh
 . "$(dirname "$0")/world.sh"
@@ -11,6 +12,7 @@ rounds=${1:-300}
 gcc -O2 -o "$world/interleave" benches/interleave.c
 echo 'int main(void) { return 0; }' | gcc -O2 -static -x c -o "$world/noop" -
 go=/usr/bin/docker-credential-ecr-login
+mkdir "$world/go"
 
 aws plain
 warm_url=$url
@@ -24,13 +26,22 @@ done
 env -i $warm get <"$world/registry" >/dev/null
 
 echo "## Warm: $rounds rounds"
+# In a home of its own: what starts a refresh changes the cache. Its own background process is no part of its time.
+home second-half
+second="HOME=$home AWS_ENDPOINT_URL=$warm_url AWS_EC2_METADATA_DISABLED=true $ours"
+# shellcheck disable=SC2086
+env -i $second get <"$world/registry" >/dev/null
+middle_aged "$home/.cache/ecr-login"
+entry=$(echo "$home"/.cache/ecr-login/*-"$registry")
+cp "$entry" "$world/old-entry"
 rows=(no-op /dev/null "$world/noop"
-    'get, cached' "$world/registry" "$warm get"
-    'kubelet, cached' "$world/kubelet" "$warm kubelet"
-    'get of a foreign name' "$world/foreign" "$warm get"
-    'list of 10 entries' /dev/null "$warm list"
-    'store' "$world/store" "$warm store"
-    'erase' "$world/registry" "HOME=$world/empty $ours erase")
+    'get, cached|1.5, goal 1.3; 2.6 MB' "$world/registry" "$warm get"
+    'kubelet, cached|as get' "$world/kubelet" "$warm kubelet"
+    'get of a foreign name|1.5' "$world/foreign" "$warm get"
+    'list of 10 entries|1.5' /dev/null "$warm list"
+    'store|1.5' "$world/store" "$warm store"
+    'erase with nothing cached|1.5' "$world/registry" "HOME=$world/empty $ours erase"
+    'get that starts a refresh|2.2' "$world/registry" "@copy:$world/old-entry:$entry $second get")
 mkdir "$world/empty"
 aws secure --tls --port 443 --ca "$world/ca.pem"
 keys="AWS_ACCESS_KEY_ID=AKIABENCHMARK AWS_SECRET_ACCESS_KEY=benchmark AWS_EC2_METADATA_DISABLED=true"
@@ -38,7 +49,7 @@ keys="$keys SSL_CERT_FILE=$world/ca.pem SSL_CERT_DIR=/nonexistent"
 "$world/interleave" "$rounds" "${rows[@]}"
 if [ -x "$go" ]; then
     # In a table of its own: what runs after it finds the processor's caches empty.
-    mkdir "$world/go" "$world/go-warm"
+    mkdir "$world/go-warm"
     # shellcheck disable=SC2086
     env -i HOME="$world/go-warm" $keys "$go" get <"$world/registry" >/dev/null
     echo
@@ -59,13 +70,22 @@ header = "Authorization: AWS4-HMAC-SHA256 Credential=AKIABENCHMARK/20260101/$reg
 data = "{}"
 url = "https://$api/"
 END
+# Both begin without a token and keep the one that they get.
 mkdir "$world/cold"
-rows=('ours: get, cold' "$world/registry" "HOME=$world/cold ECR_LOGIN_REFRESH=1 $keys $ours get"
-    'curl, the same POST' /dev/null "HOME=$world/cold $(command -v curl) -q -K $world/curl")
+cold="@clear:$world/cold/.cache/ecr-login HOME=$world/cold"
+cat /etc/ssl/certs/ca-certificates.crt "$world/ca.pem" >"$world/bundle.pem"
+rows=()
 if [ -x "$go" ]; then
-    rows+=('Go helper: get, cold' "$world/registry" "HOME=$world/go AWS_ECR_DISABLE_CACHE=1 $keys $go get")
+    rows=('Go helper: get, cold' "$world/registry" "@clear:$world/go/.ecr HOME=$world/go $keys $go get")
 fi
+rows+=('ours: get, cold|0.6, goal 0.4; CPU 0.5; 7 MB' "$world/registry" "$cold $keys $ours get"
+    'curl, the same POST' /dev/null "HOME=$world/cold $(command -v curl) -q -K $world/curl")
 "$world/interleave" $((rounds / 3)) "${rows[@]}"
+sed 's/ca\.pem/bundle.pem/' "$world/curl" >"$world/curl-bundle"
+rows=("${rows[@]//ca.pem/bundle.pem}")
+echo
+echo "The same with Debian's bundle of roots before the loopback ECR's own:"
+"$world/interleave" $((rounds / 3)) "${rows[@]//-K $world\/curl/-K $world\/curl-bundle}"
 
 echo
 echo "## Cold by each source of credentials, against keys in the environment: $((rounds / 3)) rounds"
@@ -104,22 +124,25 @@ keys_alone="AWS_ACCESS_KEY_ID=AKIABENCHMARK AWS_SECRET_ACCESS_KEY=benchmark"
     'container' "$world/registry" "$base $off $container $ours get"
 
 echo
-echo "## 50 at once, cold, ECR answering after 200 ms"
-aws slow --late 200
-# at_once LABEL COMMAND...: the wall time and CPU time of 50 processes started together.
+echo "## 50 at once, cold, ECR answering after 200 ms: 5 rounds"
+# The same port, since the Go helper knows no other endpoint.
+calls_of secure >/dev/null
+mkdir "$world/fifty" "$world/names"
+for n in $(seq 50); do printf '%012d.dkr.ecr.%s.amazonaws.com' "$n" "$region" >"$world/names/$n"; done
+ours_at_once="@clear:$world/fifty/.cache/ecr-login HOME=$world/fifty $keys $ours get"
+# at_once LABEL COUNT STDIN COMMAND
 at_once() {
-    local label=$1
-    shift
-    TIMEFORMAT="$label: %R s wall, %U s user, %S s system"
-    time {
-        for n in $(seq 50); do
-            printf '%012d.dkr.ecr.%s.amazonaws.com' "$n" "$region" | "$@" >/dev/null &
-            pids[n]=$!
-        done
-        for n in $(seq 50); do wait "${pids[n]}"; done
-    }
+    aws "$1" --late 200 --tls --port 443 --ca "$world/ca.pem"
+    "$world/interleave" --at-once "$2" 5 "$1" "$3" "$4" | sed 1d
+    printf '%-34s %s calls in 5 rounds\n' '' "$(calls_of "$1")"
 }
-mkdir "$world/fifty"
-# shellcheck disable=SC2086
-at_once 'ours, 50 registries' env -i HOME="$world/fifty" AWS_ENDPOINT_URL="$url" $keys "$ours" get
-at_once 'no-op, 50 times' "$world/noop"
+at_once 'ours, one alone' 1 "$world/registry" "$ours_at_once"
+"$world/interleave" --at-once 50 5 'no-op, 50 times' /dev/null "$world/noop" | sed 1d
+echo '(asked of ours: a call a round, the wall time of these two together, half of the CPU of the Go helper)'
+at_once 'ours, 50 registries' 50 "$world/names/%" "$ours_at_once"
+at_once 'ours, 50 times one registry' 50 "$world/registry" "$ours_at_once"
+if [ -x "$go" ]; then
+    go_at_once="@clear:$world/go/.ecr HOME=$world/go $keys $go get"
+    at_once 'Go helper, 50 registries' 50 "$world/names/%" "$go_at_once"
+    at_once 'Go helper, 50 times one registry' 50 "$world/registry" "$go_at_once"
+fi

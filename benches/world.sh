@@ -38,14 +38,17 @@ cargo build --quiet --locked --example loopback_aws
 loopback_aws=${CARGO_TARGET_DIR:-target}/debug/examples/loopback_aws
 
 # aws NAME ARGUMENT...: starts a loopback AWS; its URL is then in $url.
+declare -A kept process
 aws() {
     local name=$1
     shift
     mkfifo "$world/$name.end"
     # The read end keeps it alive until we go; opened for both so that nobody waits for anybody.
     exec {keep}<>"$world/$name.end"
+    kept[$name]=$keep
     : >"$world/$name.out"
     "$loopback_aws" "$@" <"$world/$name.end" >"$world/$name.out" {keep}>&- &
+    process[$name]=$!
     started+=($!)
     for _ in $(seq 100); do
         url=$(head -n 1 "$world/$name.out")
@@ -54,6 +57,38 @@ aws() {
     done
     echo "the loopback AWS did not start" >&2
     return 1
+}
+
+# calls_of NAME: ends a loopback AWS and says how many calls of ECR there were.
+calls_of() {
+    local fd=${kept[$1]}
+    exec {fd}>&-
+    wait "${process[$1]}"
+    sed -n 's/^Ecr //p' "$world/$1.out"
+}
+
+# middle_aged DIRECTORY: writes the times of the cached tokens in it back by eight of their twelve hours, so that they
+# are in their second half (docs/cache.md has the layout; the checksum is over what the fields mean).
+middle_aged() {
+    python3 - "$1" <<'END'
+import json, os, re, struct, sys, zlib
+for name in os.listdir(sys.argv[1]):
+    if not re.fullmatch(r"[0-9a-f]{64}-.*", name):
+        continue
+    path = os.path.join(sys.argv[1], name)
+    with open(path) as file:
+        entry = json.load(file)
+    times = ["issued_at", "refresh_at", "expires_at"]
+    for key in times:
+        entry[key] -= 8 * 3600
+    meaning = struct.pack("<I", entry["version"])
+    for text in (entry[key].encode() for key in ["registry", "fingerprint", "label", "username", "password"]):
+        meaning += struct.pack("<Q", len(text)) + text
+    entry["crc32"] = zlib.crc32(meaning + struct.pack("<3q", *(entry[key] for key in times)))
+    with open(path, "w") as file:
+        json.dump(entry, file, separators=(",", ":"))
+    os.utime(path, (entry["expires_at"], entry["expires_at"]))
+END
 }
 
 # home NAME: a home with settings and profiles; its path is then in $home.
