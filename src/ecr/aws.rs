@@ -20,9 +20,12 @@ use super::retry;
 use crate::broker::Patience;
 use crate::deadline::Deadline;
 use crate::environment::Environment;
-use crate::failure::Failure;
+use crate::failure::{Failure, Kind};
 use crate::identity::{Identity, Network};
 use crate::registry::Registry;
+
+/// A hook of the SDK's own tests: it names a table of partitions, and the SDK panics on one that it cannot use.
+const TABLE_OF_PARTITIONS: &str = "SMITHY_CLIENT_SDK_CUSTOM_PARTITION";
 
 /// One fetch's view of AWS. Credential sources and the ECR call share it, so that connections and certificates
 /// are used again.
@@ -48,7 +51,7 @@ impl<'a> Aws<'a> {
     /// Opens nothing and reads nothing but the proxy variables.
     ///
     /// # Errors
-    /// A proxy variable that cannot be understood.
+    /// A proxy variable that cannot be understood, and the variable that nobody can mean.
     pub fn new(
         environment: &'a Environment,
         identity: &'a Identity,
@@ -56,6 +59,10 @@ impl<'a> Aws<'a> {
         deadline: Deadline,
         patience: Patience,
     ) -> Result<Self, Failure> {
+        if environment.var_os(TABLE_OF_PARTITIONS).is_some() {
+            let what = format!("{TABLE_OF_PARTITIONS} is set, which is for tests of the AWS SDK alone");
+            return Err(Failure::new(Kind::Settings, what).remedy("unset it"));
+        }
         let progress = Progress::default();
         let clients = Clients::new(environment, &identity.network, &progress)?;
         let (network, label) = (&identity.network, identity.label.as_str());

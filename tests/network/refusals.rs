@@ -168,3 +168,11 @@ fn a_wrong_clock_is_made_good_with_the_servers_time_or_said_with_its_error() {
         assert_eq!(server.seen.requests().len(), 2);
     }
 }
+
+#[test]
+fn a_table_of_partitions_for_the_sdks_tests_is_refused_before_the_sdk_panics_on_it() {
+    let server = http(|_, _| token());
+    let call = Call::to(&server.url()).with("SMITHY_CLIENT_SDK_CUSTOM_PARTITION", "/nonexistent");
+    assert_eq!(call.failure(&["SMITHY_CLIENT_SDK_CUSTOM_PARTITION", "unset it"]).kind, Kind::Settings);
+    assert_eq!(server.seen.connections(), 0);
+}
