@@ -24,7 +24,7 @@ case ${1-} in
     ;;
 *)
     build() {
-        build "$@"
+        cargo build --release --locked --bin docker-credential-ecr-login "$@" >&2
     }
     ;;
 esac
@@ -51,7 +51,7 @@ static:*-linux-gnu)
     binary=$target/$host/release/docker-credential-ecr-login
     ;;
 static:* | dynamic:*)
-    cargo build --release --locked --bin docker-credential-ecr-login "$@" >&2
+    build "$@"
     binary=$target/release/docker-credential-ecr-login
     ;;
 *)

@@ -44,15 +44,17 @@ impl Crc32 {
 
     /// Takes more bytes in.
     pub fn update(&mut self, bytes: &[u8]) {
+        let of = |table: usize, byte: u32| TABLES[table][(byte & 0xff) as usize];
+        let mut crc = self.0;
         let (fours, rest) = bytes.as_chunks::<4>();
         for four in fours {
-            let [a, b, c, d] = (self.0 ^ u32::from_le_bytes(*four)).to_le_bytes().map(usize::from);
-            self.0 = TABLES[3][a] ^ TABLES[2][b] ^ TABLES[1][c] ^ TABLES[0][d];
+            crc ^= u32::from_le_bytes(*four);
+            crc = of(3, crc) ^ of(2, crc >> 8) ^ of(1, crc >> 16) ^ of(0, crc >> 24);
         }
         for byte in rest {
-            let [low, ..] = (self.0 ^ u32::from(*byte)).to_le_bytes();
-            self.0 = self.0 >> 8 ^ TABLES[0][usize::from(low)];
+            crc = crc >> 8 ^ of(0, crc ^ u32::from(*byte));
         }
+        self.0 = crc;
     }
 
     /// The checksum.

@@ -15,7 +15,7 @@ use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 
-use crate::scan::One;
+use crate::scan::find;
 
 /// How much is read at once; no line of the plain shape is longer.
 const PIECE: usize = 16 << 10;
@@ -63,14 +63,18 @@ fn add_plain(store: &mut RootCertStore, from: &mut impl Read) -> io::Result<Opti
             Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
             Err(error) => return Err(error),
         };
+        // For the library's reader this ends a line too.
+        if find(b'\r', buffer.get(filled..filled + count).unwrap_or_default()).is_some() {
+            return Ok(None);
+        }
         filled += count;
         let text = buffer.get(..filled).unwrap_or_default();
         let mut start = 0;
-        for end in One::new(b'\n').iter(text) {
-            if reader.line(&text[start..end]).is_none() {
+        while let Some(length) = find(b'\n', &text[start..]) {
+            if reader.line(&text[start..start + length]).is_none() {
                 return Ok(None);
             }
-            start = end + 1;
+            start += length + 1;
         }
         if count == 0 {
             // The end, or a line longer than the buffer.
@@ -93,10 +97,6 @@ struct Plain<'a> {
 
 impl Plain<'_> {
     fn line(&mut self, line: &[u8]) -> Option<()> {
-        // For the library's reader this ends a line too.
-        if line.contains(&b'\r') {
-            return None;
-        }
         match &mut self.section {
             None if line == BEGIN => self.section = Some(Vec::with_capacity(4096)),
             None if line.starts_with(BEGINS) => return None,

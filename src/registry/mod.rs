@@ -77,7 +77,11 @@ impl Registry {
     /// Reads what a client sent: a host, with or without scheme, port and path, in any case, with blanks
     /// around. `None` for a name that is not ECR's.
     pub fn parse(text: &str) -> Option<Self> {
-        let host = host_of(text)?;
+        Self::of_host(host_of(text)?)
+    }
+
+    /// The registry of a host as [`host_of`] gives it.
+    pub fn of_host(host: String) -> Option<Self> {
         Self::public(&host).or_else(|| Self::private(host))
     }
 

@@ -116,12 +116,16 @@ impl Settings {
     pub fn target(&self, name: &str) -> Option<Target> {
         let host = host_of(name)?;
         let named = self.entry(&host);
-        let alias = named.and_then(|e| e.alias_of.as_ref());
-        let registry = Registry::parse(alias.unwrap_or(&host))?;
-        // What an alias leads to has its own speaker.
-        let entry = if alias.is_none() { named } else { self.entry(registry.host()) };
-        let speaker = Self::speaker(entry, &registry);
-        Some(Target { registry, speaker })
+        let (registry, entry) = match named.and_then(|e| e.alias_of.as_ref()) {
+            None => (Registry::of_host(host)?, named),
+            // What an alias leads to has its own speaker.
+            Some(alias) => {
+                let registry = Registry::parse(alias)?;
+                let entry = self.entry(registry.host());
+                (registry, entry)
+            }
+        };
+        Some(Target { speaker: Self::speaker(entry, &registry), registry })
     }
 
     /// The entry that speaks for a host: the first that matches it.

@@ -6,7 +6,7 @@
 //! parser, which alone says what is wrong. A property holds the two against each other (`tests.rs`).
 
 use super::parse::{RawEntry, RawFile, Seconds};
-use crate::scan::{One, find, find_either};
+use crate::scan::{find, find_either};
 
 /// Room for as many entries as most files have, so that they are not moved again and again.
 const EXPECTED: usize = 32;
@@ -26,7 +26,8 @@ pub(super) fn read(text: &str) -> Option<RawFile> {
     let mut file = RawFile::default();
     let mut entries: Vec<(RawEntry, bool)> = Vec::with_capacity(EXPECTED);
     let mut start = 0;
-    for end in One::new(b'\n').iter(text.as_bytes()).chain([text.len()]) {
+    while start <= text.len() {
+        let end = find(b'\n', &text.as_bytes()[start..]).map_or(text.len(), |length| start + length);
         // What is left of ASCII's white space are the blanks that TOML knows.
         let line = text[start..end].trim_ascii();
         start = end + 1;
