@@ -9,6 +9,7 @@ use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
 use std::path::Path;
+use std::sync::Mutex;
 
 use crate::secret::Wiped;
 use rustix::fs::{AtFlags, CWD, Dir, Mode, OFlags, RawMode, Stat};
@@ -60,6 +61,11 @@ impl Directory {
                     Err(_) => Ok(None),
                 };
             }
+            // One that others have closed to us is as little ours as one that they have left open.
+            Err(Errno::ACCESS) => {
+                let found = rustix::fs::lstat(path);
+                return found.map_or(Ok(None), |found| trusted(&found).map(|()| None));
+            }
             Err(_) => return Ok(None),
         };
         let Ok(found) = rustix::fs::fstat(&handle) else { return Ok(None) };
@@ -72,19 +78,9 @@ impl Directory {
     /// # Errors
     /// It cannot be made, or what is there is not trusted.
     pub fn create(path: &Path) -> io::Result<Self> {
-        if let Some(above) = path.parent().filter(|above| !above.as_os_str().is_empty()) {
-            std::fs::DirBuilder::new().recursive(true).mode(0o700).create(above)?;
-        }
-        match std::fs::DirBuilder::new().mode(0o700).create(path) {
-            // An odd umask must not lock us out of what we just made.
-            Ok(()) => {
-                let made = path.symlink_metadata()?;
-                if made.is_dir() && made.uid() == user::effective() && made.mode() & 0o7777 != 0o700 {
-                    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o700))?;
-                }
-            }
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-            Err(error) => return Err(error),
+        match make(path) {
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+            _ => {}
         }
         match Self::open(path) {
             Ok(Some(directory)) => Ok(directory),
@@ -226,6 +222,24 @@ impl State {
             modified_at: i64::try_from(found.st_mtime).unwrap_or(i64::MAX),
         }
     }
+}
+
+/// Makes a directory for its owner alone, whatever the caller's umask, and those above it that are missing. Their modes
+/// are right from the start and not put right afterwards: by then somebody who may write the directory above could
+/// have put a link to another file there, whose mode would be changed.
+fn make(path: &Path) -> io::Result<()> {
+    /// The umask is the whole process's.
+    static UMASK: Mutex<()> = Mutex::new(());
+    let _alone = UMASK.lock();
+    let callers = rustix::process::umask(Mode::RWXG | Mode::RWXO);
+    let mut builder = std::fs::DirBuilder::new();
+    let above = match path.parent().filter(|above| !above.as_os_str().is_empty()) {
+        Some(above) => builder.recursive(true).mode(0o700).create(above),
+        None => Ok(()),
+    };
+    let made = above.and_then(|()| builder.recursive(false).mode(0o700).create(path));
+    rustix::process::umask(callers);
+    made
 }
 
 fn is_regular(found: &Stat) -> bool {
