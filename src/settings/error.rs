@@ -25,10 +25,10 @@ pub enum SettingsError {
     Untrusted {
         /// The file.
         path: PathBuf,
-        /// Whose it is, or who may write it.
+        /// Whose it is, or who may write it or put another in its place.
         reason: String,
-        /// The command that mends it.
-        mend: &'static str,
+        /// What mends it.
+        remedy: String,
     },
     /// A part of it is wrong.
     #[error("{}:{line}: {key}{message}", path.display(), key = .key.as_ref().map(|k| format!("{k}: ")).unwrap_or_default())]
@@ -49,7 +49,7 @@ impl From<SettingsError> for Failure {
         let remedy = match &error {
             SettingsError::Missing(_) => "create it or unset ECR_LOGIN_CONFIG".to_owned(),
             SettingsError::Unreadable { .. } => "make it a readable file or remove it".to_owned(),
-            SettingsError::Untrusted { path, mend, .. } => format!("{mend} {}", path.display()),
+            SettingsError::Untrusted { remedy, .. } => remedy.clone(),
             SettingsError::Wrong { .. } => "correct that line; nothing of the file is used until then".to_owned(),
         };
         Self::new(Kind::Settings, error.to_string()).remedy(remedy)

@@ -1,8 +1,13 @@
 //! Finding the settings file, and reading it only if nobody else could have written it.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{File, Metadata, OpenOptions};
 use std::io::{self, Read};
+#[cfg(unix)]
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+
+#[cfg(unix)]
+use rustix::fs::StatVfsMountFlags;
 
 use super::error::SettingsError;
 use crate::environment::Environment;
@@ -12,6 +17,12 @@ const LARGEST: u64 = 1 << 20;
 
 /// Where a machine's administrator says it for everybody.
 const SYSTEM_WIDE: &str = "/etc/ecr-login/config.toml";
+
+/// The bits of a mode that let others write, and the one by which they take away only what is theirs.
+#[cfg(unix)]
+const OTHERS_WRITE: u32 = 0o022;
+#[cfg(unix)]
+const STICKY: u32 = 0o1000;
 
 /// The file in force and its text; `None` where there is no file at all.
 pub(super) fn read(environment: &Environment) -> Result<Option<(PathBuf, String)>, SettingsError> {
@@ -65,32 +76,51 @@ fn open(path: &Path) -> io::Result<File> {
     options.open(path)
 }
 
+/// The file, and the directory that has its name: who may write there may take the file away or put another one of ours
+/// in its place, and so decide who speaks.
 #[cfg(unix)]
-fn trust(environment: &Environment, path: &Path, metadata: &std::fs::Metadata) -> Result<(), SettingsError> {
-    use std::os::unix::fs::MetadataExt;
-    const ROOT: u32 = 0;
-    let (owner, us) = (metadata.uid(), environment.user());
-    // Under sudo HOME may stay the caller's, who could become root anyway: his file is as good as root's.
-    let is_homes_owner = || {
-        us == ROOT && environment.home().and_then(|home| home.metadata().ok()).is_some_and(|home| home.uid() == owner)
+fn trust(environment: &Environment, path: &Path, file: &Metadata) -> Result<(), SettingsError> {
+    let untrusted = |reason, remedy| SettingsError::Untrusted { path: path.to_owned(), reason, remedy };
+    let us = environment.user();
+    if !is_ours(environment, file) {
+        let reason = format!("it belongs to uid {}, we are uid {us}", file.uid());
+        return Err(untrusted(reason, format!("take it over with: chown $(id -u) {}", path.display())));
+    }
+    if file.mode() & OTHERS_WRITE != 0 {
+        let reason = format!("others may write it (mode {:04o})", file.mode() & 0o7777);
+        return Err(untrusted(reason, format!("run: chmod go-w {}", path.display())));
+    }
+    let above = path.parent().filter(|above| !above.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    // A directory that is gone by now, or that may not be looked at, hands out no other file either.
+    let Ok(directory) = above.metadata() else { return Ok(()) };
+    let reason = if !is_ours(environment, &directory) {
+        format!("its directory belongs to uid {}, we are uid {us}", directory.uid())
+    } else if directory.mode() & OTHERS_WRITE != 0 && directory.mode() & STICKY == 0 {
+        format!("others may write its directory (mode {:04o})", directory.mode() & 0o7777)
+    } else {
+        return Ok(());
     };
-    if owner != us && owner != ROOT && !is_homes_owner() {
-        let reason = format!("it belongs to uid {owner}, we are uid {us}");
-        return Err(SettingsError::Untrusted {
-            path: path.to_owned(),
-            reason,
-            mend: "take it over with: chown $(id -u)",
-        });
+    // A volume that Kubernetes mounts has mode 0777, and nobody writes to it.
+    if rustix::fs::statvfs(above).is_ok_and(|found| found.f_flag.contains(StatVfsMountFlags::RDONLY)) {
+        return Ok(());
     }
-    if metadata.mode() & 0o022 != 0 {
-        let reason = format!("others may write it (mode {:04o})", metadata.mode() & 0o7777);
-        return Err(SettingsError::Untrusted { path: path.to_owned(), reason, mend: "run: chmod go-w" });
-    }
-    Ok(())
+    Err(untrusted(reason, format!("make {} a directory that you alone can write, or move the file", above.display())))
+}
+
+/// Whether the owner is the user, or root. Under sudo HOME may stay the caller's, who could become root anyway: what is
+/// his is as good as root's.
+#[cfg(unix)]
+fn is_ours(environment: &Environment, found: &Metadata) -> bool {
+    const ROOT: u32 = 0;
+    let (owner, us) = (found.uid(), environment.user());
+    owner == us
+        || owner == ROOT
+        || (us == ROOT
+            && environment.home().and_then(|home| home.metadata().ok()).is_some_and(|home| home.uid() == owner))
 }
 
 /// Elsewhere the platform's own access control guards the user's configuration directory.
 #[cfg(not(unix))]
-fn trust(_: &Environment, _: &Path, _: &std::fs::Metadata) -> Result<(), SettingsError> {
+fn trust(_: &Environment, _: &Path, _: &Metadata) -> Result<(), SettingsError> {
     Ok(())
 }
