@@ -1,20 +1,25 @@
 //! What the process does before anything else, so that no secret leaves it by a side door.
 
-/// Why we do not run at all.
+/// Why we do not run at all. The environment, which says which programs run and where secrets go, is the caller's; the
+/// rights are not.
 #[derive(Debug, thiserror::Error)]
 pub enum Refused {
-    /// The environment, which says which programs run and where secrets go, is the caller's; the rights are not.
+    /// The setuid or setgid bit of the file gave another user or group.
     #[error(
         "refuses to run with rights that its caller lacks; take the setuid or setgid bit off the file (chmod ug-s)"
     )]
     OtherRights,
+    /// The file's capabilities gave some that the caller has not.
+    #[error("refuses to run with capabilities that its caller lacks; take them off the file (setcap -r)")]
+    Capabilities,
 }
 
-/// No core dump, and nobody else's rights.
+/// No core dump, and nobody else's rights. `more_rights` is the system's word that executing the file gave some
+/// (`AT_SECURE`, getauxval(3)).
 ///
 /// # Errors
-/// The binary was given the setuid or setgid bit.
-pub fn harden() -> Result<(), Refused> {
+/// The binary was given the setuid or setgid bit, or capabilities.
+pub fn harden(more_rights: bool) -> Result<(), Refused> {
     #[cfg(unix)]
     {
         use rustix::process::{getegid, geteuid, getgid, getuid};
@@ -23,7 +28,28 @@ pub fn harden() -> Result<(), Refused> {
             return Err(Refused::OtherRights);
         }
     }
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    if more_rights && has_capabilities_of_the_file() {
+        return Err(Refused::Capabilities);
+    }
+    let _ = more_rights;
     Ok(())
+}
+
+/// `AT_SECURE` alone will not do: a security module sets it too, where a service manager starts us in another domain.
+/// What the caller may hand on to any program is in the ambient set (capabilities(7)); what is not came with the file.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn has_capabilities_of_the_file() -> bool {
+    use rustix::thread::{CapabilitySet, capabilities, capability_is_in_ambient_set};
+    // Root has all of them by being root.
+    if rustix::process::geteuid().is_root() {
+        return false;
+    }
+    // What cannot be asked is not given the benefit of the doubt.
+    let Ok(sets) = capabilities(None) else { return true };
+    let permitted = sets.permitted.bits();
+    let each = (0..u64::BITS).map(|number| CapabilitySet::from_bits_retain(permitted & (1 << number)));
+    each.filter(|one| !one.is_empty()).any(|one| !capability_is_in_ambient_set(one).unwrap_or(false))
 }
 
 /// One call for both: no core dump, not even one that goes to a pipe (for which a limit of 0 does not hold, core(5)),

@@ -16,6 +16,8 @@
 pub struct Started {
     /// stdout was closed; what is written there now reaches nobody. Known on Linux with glibc alone.
     pub stdout_was_closed: bool,
+    /// Executing the file gave rights that the caller has not. Known on Linux with glibc alone.
+    pub more_rights: bool,
 }
 
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
@@ -27,8 +29,8 @@ pub fn close_inherited_files() {}
 
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 mod c_main {
-    // The one place of the program with `unsafe`: the name `main` must be exported for C, and `signal` and `syscall`
-    // are C functions.
+    // The one place of the program with `unsafe`: the name `main` must be exported for C, `signal`, `syscall` and
+    // `getauxval` are C functions.
     #![allow(unsafe_code)]
 
     use std::fs::OpenOptions;
@@ -49,7 +51,9 @@ mod c_main {
         let stdout_was_closed = open_standard_streams();
         // SAFETY: SIG_IGN is a valid disposition of SIGPIPE, and no other thread exists yet.
         unsafe { libc::signal(libc::SIGPIPE, libc::SIG_IGN) };
-        let code = crate::run(Started { stdout_was_closed });
+        // SAFETY: it reads what the kernel has left at the end of the stack.
+        let more_rights = unsafe { libc::getauxval(libc::AT_SECURE) } != 0;
+        let code = crate::run(Started { stdout_was_closed, more_rights });
         let delivered = std::io::stdout().flush().is_ok();
         let number = (0..=u8::MAX).find(|number| ExitCode::from(*number) == code).unwrap_or(1);
         i32::from(if delivered { number } else { number.max(1) })
