@@ -20,6 +20,7 @@ pub mod failure;
 pub mod hardening;
 pub mod identity;
 pub mod log;
+pub mod printable;
 pub mod protocol;
 pub mod registry;
 pub mod scan;

@@ -13,7 +13,7 @@ pub fn run(wanted: &Clear, environment: &Environment) -> ExitCode {
     match forget(wanted.registry.as_deref(), environment) {
         Ok(said) => output::deliver(&format!("{said}\n")),
         Err(reason) => {
-            output::error(&format!("{PROGRAM}: clear: {reason}\n"));
+            output::complain(&format!("{PROGRAM}: clear: {reason}"));
             ExitCode::FAILURE
         }
     }

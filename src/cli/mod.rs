@@ -8,6 +8,7 @@ use clap::Parser;
 
 use crate::environment::Environment;
 use crate::failure::{Failure, Kind};
+use crate::printable::one_line;
 use crate::settings::{Settings, Target};
 
 pub mod arguments;
@@ -54,7 +55,13 @@ pub fn run(args: &[OsString], environment: Environment) -> ExitCode {
     let arguments = match Arguments::try_parse_from(command_line) {
         Ok(arguments) => arguments,
         Err(error) if error.use_stderr() => {
-            output::error(&error.render().to_string());
+            // It quotes an argument as it is, line breaks and all.
+            let quoted = args.iter().map(|argument| argument.to_string_lossy());
+            let text = quoted.fold(error.render().to_string(), |text, argument| match one_line(&argument) {
+                plain if plain != argument && !argument.is_empty() => text.replace(&*argument, &plain),
+                _ => text,
+            });
+            text.lines().for_each(output::complain);
             return ExitCode::from(2);
         }
         Err(help) => return output::deliver(&help.render().to_string()),

@@ -4,6 +4,7 @@ use std::io::{IsTerminal as _, Write as _};
 use std::process::ExitCode;
 
 use crate::environment::Environment;
+use crate::printable::one_line;
 
 /// Writes `text` to stdout; success only when all of it went out.
 pub fn deliver(text: &str) -> ExitCode {
@@ -23,7 +24,12 @@ pub fn print(text: &str) -> std::io::Result<()> {
     stdout.flush()
 }
 
-/// Writes `text` to stderr; where nobody listens there is nobody to tell.
+/// Writes a line to stderr, without what would make two of it; where nobody listens there is nobody to tell.
+pub fn complain(line: &str) {
+    error(&format!("{}\n", one_line(line)));
+}
+
+/// Writes `text` of our own to stderr as it is.
 pub fn error(text: &str) {
     let _ = std::io::stderr().lock().write_all(text.as_bytes());
 }

@@ -22,19 +22,19 @@ pub fn run(wanted: &Password, environment: Environment) -> ExitCode {
     match ask(&wanted.registry, environment) {
         Ok(answer) => {
             for warning in &answer.warnings {
-                output::error(&format!("{}: {warning}\n", wanted.registry));
+                output::complain(&format!("{}: {warning}", wanted.registry));
             }
             let line = Zeroizing::new(format!("{}\n", answer.password.expose()));
             match output::print(&line) {
                 Ok(()) => ExitCode::SUCCESS,
                 Err(error) => {
-                    output::error(&format!("the password could not be delivered: {error}\n"));
+                    output::complain(&format!("the password could not be delivered: {error}"));
                     ExitCode::FAILURE
                 }
             }
         }
         Err(failure) => {
-            output::error(&format!("{}: {failure}\n", wanted.registry));
+            output::complain(&format!("{}: {failure}", wanted.registry));
             ExitCode::FAILURE
         }
     }

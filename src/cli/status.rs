@@ -12,6 +12,7 @@ use super::arguments::{Format, PROGRAM};
 use super::output::{self, Paint};
 use crate::cache::{Cache, Entry};
 use crate::environment::Environment;
+use crate::printable::one_line;
 use crate::registry::Registry;
 use crate::settings::Settings;
 
@@ -82,7 +83,7 @@ impl Status {
         for token in &self.tokens {
             let _ = writeln!(text, "{}", paint.strong(&token.registry));
             let region = token.region.as_deref().map_or(String::new(), |region| format!(", region {region}"));
-            let _ = writeln!(text, "  {}{region}", token.identity);
+            let _ = writeln!(text, "  {}{region}", one_line(&token.identity));
             let _ = writeln!(text, "  {}", token.times(paint));
         }
         if self.tokens.is_empty() {
@@ -93,17 +94,17 @@ impl Status {
             count => format!("{count} tokens"),
         };
         let cache = match &self.cache.path {
-            Some(path) => format!("{} ({count})", path.display()),
+            Some(path) => format!("{} ({count})", one_line(&path.display().to_string())),
             None => "none: turned off, or there is no place for it".to_owned(),
         };
         let settings = match &self.settings.path {
-            Some(path) => path.display().to_string(),
+            Some(path) => one_line(&path.display().to_string()),
             None if self.settings.warnings.is_empty() => "no file, so the defaults".to_owned(),
             None => "not usable".to_owned(),
         };
         let _ = writeln!(text, "\ncache     {cache}\nsettings  {settings}");
         for warning in self.cache.warnings.iter().chain(&self.settings.warnings) {
-            let _ = writeln!(text, "{} {warning}", paint.bad("wrong:"));
+            let _ = writeln!(text, "{} {}", paint.bad("wrong:"), one_line(warning));
         }
         if !self.settings.warnings.is_empty() {
             let _ = writeln!(text, "Run {PROGRAM} doctor for what to do.");

@@ -15,6 +15,7 @@ use crate::cache::Cache;
 use crate::deadline::Deadline;
 use crate::environment::Environment;
 use crate::failure::{Failure, Kind};
+use crate::printable::one_line;
 use crate::settings::Settings;
 
 /// How many registries are asked at once. Those of one region and identity make one call together anyway.
@@ -26,7 +27,7 @@ pub fn run(wanted: &Warm, environment: Environment) -> ExitCode {
     let settings = match Settings::load(&environment) {
         Ok(settings) => settings,
         Err(error) => {
-            output::error(&format!("{}\n", Failure::from(error)));
+            output::complain(&Failure::from(error).to_string());
             return ExitCode::FAILURE;
         }
     };
@@ -56,12 +57,12 @@ fn warm(call: &Call, name: &str) -> bool {
     match ask(call, name) {
         Ok(answer) => {
             for warning in answer.iter().flat_map(|answer| &answer.warnings) {
-                output::error(&format!("{name}: {warning}\n"));
+                output::complain(&format!("{name}: {warning}"));
             }
-            output::print(&format!("{name}: {}\n", state(answer.as_ref()))).is_ok()
+            output::print(&format!("{}: {}\n", one_line(name), state(answer.as_ref()))).is_ok()
         }
         Err(failure) => {
-            output::error(&format!("{name}: {failure}\n"));
+            output::complain(&format!("{name}: {failure}"));
             false
         }
     }

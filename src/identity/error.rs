@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use crate::failure::{Failure, Kind};
+use crate::printable::misleads;
 
 /// Why no source could be named. Never holds a secret: values are named by variable or key.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -168,5 +169,5 @@ impl From<IdentityError> for Failure {
 
 /// A name from a file or the environment, fit for a line of text: no control characters, at most 100 characters.
 pub(super) fn plain(name: &str) -> String {
-    name.chars().take(100).map(|c| if c.is_control() { '?' } else { c }).collect()
+    name.chars().take(100).map(|c| if misleads(c) { '?' } else { c }).collect()
 }

@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use crate::printable::misleads;
+
 /// Our own events: everything below this target.
 const OURS: &str = "ecr_login";
 
@@ -76,7 +78,7 @@ pub fn value(text: &str) -> String {
         if word.len() > LONGEST_WORD {
             written.push_str("(long)");
         } else {
-            written.extend(word.chars().map(|character| if character.is_control() { '?' } else { character }));
+            written.extend(word.chars().map(|character| if misleads(character) { '?' } else { character }));
         }
         if written.len() > LONGEST_VALUE {
             written.push_str(" ...");

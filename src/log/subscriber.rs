@@ -94,8 +94,9 @@ impl Fields<'_> {
         if field.name() == "message" {
             self.message = value.to_string();
         } else if allowed::is_ours(self.target) && allowed::field(field.name()) {
-            let value = allowed::value(&value.to_string());
-            let quote = if value.contains(' ') { "\"" } else { "" };
+            // With no quotes of its own, a value cannot look like another field.
+            let value = allowed::value(&value.to_string()).replace('"', "'");
+            let quote = if value.contains([' ', '=']) { "\"" } else { "" };
             let _ = write!(self.text, " {}={quote}{value}{quote}", field.name());
         }
     }

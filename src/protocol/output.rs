@@ -3,6 +3,7 @@
 use std::io;
 
 use crate::deadline::Deadline;
+pub use crate::printable::one_line;
 
 /// Writes an answer to stdout, all of it, within the deadline.
 ///
@@ -67,26 +68,4 @@ pub fn complain(program: &str, line: &str) {
     let _ = write(rustix::stdio::stderr(), line.as_bytes(), Deadline::within(PATIENCE));
     #[cfg(not(unix))]
     let _ = (PATIENCE, io::Write::write_all(&mut io::stderr().lock(), line.as_bytes()));
-}
-
-/// The same text without line breaks and other control characters, with which a server's words could forge lines
-/// or drive a terminal.
-pub fn one_line(text: &str) -> String {
-    /// Marks that turn the order of the text around (Unicode, UAX #9) and the separators of lines and paragraphs.
-    const MISLEADING: [char; 11] = [
-        '\u{2028}', '\u{2029}', '\u{202a}', '\u{202b}', '\u{202c}', '\u{202d}', '\u{202e}', '\u{2066}', '\u{2067}',
-        '\u{2068}', '\u{2069}',
-    ];
-    text.trim_end().chars().map(|c| if c.is_control() || MISLEADING.contains(&c) { ' ' } else { c }).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_line_stays_one_line_and_drives_no_terminal() {
-        assert_eq!(one_line("a\nb\r\tc\u{1b}[31m\u{7f}\u{9b}\u{202e}d\u{2028}e\n"), "a b  c [31m   d e");
-        assert_eq!(one_line("Größe 5 €"), "Größe 5 €");
-    }
 }

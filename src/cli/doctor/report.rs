@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use crate::cli::output::Paint;
 use crate::failure::Failure;
+use crate::printable::one_line;
 
 /// How a step came out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -87,7 +88,7 @@ impl Report {
     pub fn text(&self, paint: Paint) -> String {
         let mut text = String::new();
         if let Some(registry) = &self.registry {
-            let _ = writeln!(text, "{}", paint.strong(registry));
+            let _ = writeln!(text, "{}", paint.strong(&one_line(registry)));
         }
         for step in &self.steps {
             let state = match step.state {
@@ -96,9 +97,9 @@ impl Report {
                 State::Wrong => paint.bad("WRONG"),
                 State::Skipped => paint.weak("-    "),
             };
-            let _ = writeln!(text, "  {state}  {:8}  {}", step.name, step.found);
+            let _ = writeln!(text, "  {state}  {:8}  {}", step.name, one_line(&step.found));
             if let Some(remedy) = &step.remedy {
-                let _ = writeln!(text, "                   {} {remedy}", paint.strong("->"));
+                let _ = writeln!(text, "                   {} {}", paint.strong("->"), one_line(remedy));
             }
         }
         let _ = match self.steps.iter().filter(|step| step.state == State::Wrong).count() {

@@ -87,7 +87,7 @@ fn finish(job: &Job<'_>) -> ExitCode {
     match done.and_then(|report| Ok(output::print(&report)?)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            output::error(&format!("{PROGRAM}: setup {}: {error}\n", job.client));
+            output::complain(&format!("{PROGRAM}: setup {}: {error}", job.client));
             ExitCode::FAILURE
         }
     }
@@ -156,8 +156,8 @@ fn set_up(job: &Job<'_>) -> Result<String, SetupError> {
         }
     }
     if places::on_path(job.environment, PROGRAM).is_none() {
-        output::error(&format!(
-            "{PROGRAM}: {} looks for {PROGRAM} on PATH, and it is not there: add its directory to PATH\n",
+        output::complain(&format!(
+            "{PROGRAM}: {} looks for {PROGRAM} on PATH, and it is not there: add its directory to PATH",
             job.client
         ));
     }

@@ -1,6 +1,7 @@
 //! One line of what a program or a server said, fit for our own stderr: printable, short, secrets out.
 
 use crate::environment::Environment;
+use crate::printable::misleads;
 
 /// The most that is quoted, in characters.
 const QUOTED: usize = 200;
@@ -49,18 +50,13 @@ fn without_controls(text: &str) -> String {
         if character == '\u{1b}' && characters.peek() == Some(&'[') {
             characters.next();
             characters.by_ref().find(|c| ('\u{40}'..='\u{7e}').contains(c));
-        } else if character.is_control() || is_format(character) {
+        } else if misleads(character) {
             out.push(' ');
         } else {
             out.push(character);
         }
     }
     out
-}
-
-/// Characters that reorder or hide text on a terminal (Unicode, bidirectional controls and zero-width characters).
-fn is_format(character: char) -> bool {
-    matches!(character, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
 }
 
 /// Replaces what resembles a secret: access key ids, JSON web tokens, values named `password=` and the like, and

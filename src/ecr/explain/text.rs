@@ -1,9 +1,11 @@
 //! Words of a server or a child process, made fit for a line on a terminal.
 
+use crate::printable::misleads;
+
 /// One line of at most `limit` characters: control characters become blanks, runs of blanks one.
 pub fn one_line(text: &str, limit: usize) -> String {
     let mut line = String::new();
-    for word in text.split(|c: char| c.is_whitespace() || c.is_control() || is_invisible(c)).filter(|w| !w.is_empty()) {
+    for word in text.split(|c: char| c.is_whitespace() || misleads(c)).filter(|w| !w.is_empty()) {
         if !line.is_empty() {
             line.push(' ');
         }
@@ -16,11 +18,6 @@ pub fn one_line(text: &str, limit: usize) -> String {
         line = line.chars().take(limit.saturating_sub(3)).collect::<String>() + "...";
     }
     line
-}
-
-/// Characters that change how the rest of a terminal's line is shown (bidirectional overrides and the like).
-fn is_invisible(c: char) -> bool {
-    matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
 }
 
 /// Replaces what looks like a key, a token or a password: long runs of letters of both cases and digits, access

@@ -50,7 +50,7 @@ pub fn run(arguments: &SetupKubelet, environment: &Environment) -> ExitCode {
     match set_up(arguments, environment) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            output::error(&format!("{error}\n"));
+            output::complain(&error.to_string());
             ExitCode::FAILURE
         }
     }

@@ -1,0 +1,35 @@
+//! Words of somebody else's, a server, a file, an argument, on their way to a terminal or a log.
+
+/// Whether a character could end a line, drive a terminal, hide itself or turn the order of the text around: the
+/// control characters, the separators of lines and paragraphs, the bidirectional marks (Unicode, UAX #9), what has no
+/// width, and the tags.
+pub fn misleads(character: char) -> bool {
+    character.is_control()
+        || matches!(
+            character,
+            '\u{61c}'
+                | '\u{200b}'..='\u{200f}'
+                | '\u{2028}'..='\u{202e}'
+                | '\u{2060}'..='\u{206f}'
+                | '\u{feff}'
+                | '\u{fff9}'..='\u{fffb}'
+                | '\u{e0000}'..='\u{e007f}'
+        )
+}
+
+/// The same text on one line, with a blank for each character that misleads.
+pub fn one_line(text: &str) -> String {
+    text.trim_end().chars().map(|c| if misleads(c) { ' ' } else { c }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_stays_one_line_and_drives_no_terminal() {
+        let said = "a\nb\r\tc\u{1b}[31m\u{7f}\u{9b}\u{202e}d\u{2028}e\u{200b}f\u{e0041}g\n";
+        assert_eq!(one_line(said), "a b  c [31m   d e f g");
+        assert_eq!(one_line("Größe 5 €"), "Größe 5 €");
+    }
+}
