@@ -14,11 +14,11 @@ use ecr_login::{broker, cli, hardening, log};
 
 #[cfg(not(all(target_os = "linux", target_env = "gnu")))]
 fn main() -> ExitCode {
-    run(start::Started { stdout_was_closed: false })
+    run(start::Started { stdout_was_closed: false, more_rights: false })
 }
 
 fn run(started: start::Started) -> ExitCode {
-    if let Err(refused) = hardening::harden() {
+    if let Err(refused) = hardening::harden(started.more_rights) {
         output::complain(docker::PROGRAM, &refused.to_string());
         return ExitCode::FAILURE;
     }
@@ -35,23 +35,26 @@ fn run(started: start::Started) -> ExitCode {
         output::complain(program, "stdout is closed: an answer could not be delivered");
         return ExitCode::FAILURE;
     }
-    if let Some(warning) = log::start(&environment) {
-        output::complain(program, &warning);
-    }
+    let no_log = log::start(&environment);
     if is_plugin {
-        return kubelet::run(environment);
+        return kubelet::run(environment, no_log);
     }
-    dispatch(&arguments, environment)
+    dispatch(&arguments, environment, no_log)
 }
 
 /// The protocol's actions first: nothing that people type may cost them anything.
-fn dispatch(arguments: &[OsString], environment: Environment) -> ExitCode {
+fn dispatch(arguments: &[OsString], environment: Environment, no_log: Option<String>) -> ExitCode {
     let action = arguments.first().map(OsString::as_os_str);
     match (action.and_then(OsStr::to_str), &arguments[arguments.len().min(1)..]) {
-        (Some("kubelet"), _) => kubelet::run(environment),
+        (Some("kubelet"), _) => kubelet::run(environment, no_log),
         (Some(broker::REFRESH_ACTION), [registry]) => broker::run_refresh(environment, &registry.to_string_lossy()),
-        (Some(text), []) if let Some(action) = docker::Action::of(text) => docker::run(action, environment),
-        _ if action.is_some_and(cli::is_command) => cli::run(arguments, environment),
+        (Some(text), []) if let Some(action) = docker::Action::of(text) => docker::run(action, environment, no_log),
+        _ if action.is_some_and(cli::is_command) => {
+            if let Some(no_log) = no_log {
+                output::complain(docker::PROGRAM, &no_log);
+            }
+            cli::run(arguments, environment)
+        }
         _ => docker::usage(arguments),
     }
 }

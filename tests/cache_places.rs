@@ -94,6 +94,26 @@ fn without_home_and_passwd_entry_the_runtime_directory_holds_the_cache() {
 }
 
 #[test]
+fn without_home_the_named_cache_directory_holds_the_cache_if_it_is_ours() {
+    if !can_unshare("XDG_CACHE_HOME") {
+        return;
+    }
+    let place = Place::new();
+    let named = place.directory("named", NOBODY_KNOWS, 0o700);
+    for _ in 0..2 {
+        place.get_as_nobody(&[("XDG_CACHE_HOME", &named)]).token();
+    }
+    assert_eq!(place.aws.calls(Service::Ecr), 1);
+    assert!(!names(&named.join("ecr-login")).is_empty());
+    // A directory of somebody else's, and a path that is none, are passed over.
+    let foreign = place.directory("foreign", "12345", 0o777);
+    place.get_as_nobody(&[("XDG_CACHE_HOME", &foreign)]).token();
+    place.get_as_nobody(&[("XDG_CACHE_HOME", Path::new("relative"))]).token();
+    assert_eq!(place.aws.calls(Service::Ecr), 3);
+    assert!(names(&foreign).is_empty() && !place.path("relative").exists());
+}
+
+#[test]
 fn without_any_place_the_token_is_delivered_in_silence() {
     if !can_unshare("no place at all") {
         return;

@@ -61,6 +61,23 @@ fn a_level_that_is_none_is_said_and_the_answer_comes_all_the_same() {
     assert!(outcome.line().contains("ECR_LOGIN_LOG is \"loud\""), "{outcome:?}");
 }
 
+#[test]
+fn whoever_asks_for_a_foreign_name_hears_nothing_of_a_wrong_level_or_file() {
+    for (level, file) in [("loud", ""), ("info", "/no/such/directory/log")] {
+        let helper = Helper::new().keys("AKIALOG").env("ECR_LOGIN_LOG", level).env("ECR_LOGIN_LOG_FILE", file);
+        helper.get("ghcr.io").assert_not_found();
+        let erase = helper.run(["erase"], "ghcr.io");
+        assert_eq!((erase.code, erase.stderr.as_str()), (Some(0), ""));
+        let request = r#"{"kind":"CredentialProviderRequest","apiVersion":"credentialprovider.kubelet.k8s.io/v1","image":"ghcr.io/x"}"#;
+        let kubelet = helper.run(["kubelet"], request);
+        assert_eq!((kubelet.code, kubelet.stderr.as_str()), (Some(0), ""), "{kubelet:?}");
+        for arguments in [&["erase"][..], &["list"], &["status"]] {
+            let run = helper.run(arguments, REGISTRY);
+            assert!(run.line().contains("ECR_LOGIN_LOG"), "{arguments:?}: {run:?}");
+        }
+    }
+}
+
 #[cfg(unix)]
 #[test]
 fn the_file_is_private_whatever_the_umask_and_added_to() {

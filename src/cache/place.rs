@@ -31,15 +31,20 @@ fn home_for_tilde(wanted: &Path, environment: &Environment) -> Option<PathBuf> {
 }
 
 /// The platform's cache directory. A HOME that is not ours (sudo that keeps it) holds no cache of ours, nor
-/// does what is derived from it; then the passwd file says where we live. `dirs` is not asked without HOME, as
-/// it would ask the host's C library.
+/// does what is derived from it; then the passwd file says where we live, and so it does where there is no HOME, if
+/// XDG_CACHE_HOME names no directory either. `dirs` is not asked without HOME, as it would ask the host's C library.
 fn below_home(environment: &Environment) -> Option<PathBuf> {
     const IN_HOME: &str = if cfg!(target_os = "macos") { "Library/Caches" } else { ".cache" };
-    let Some(home) = environment.home().filter(|home| user::owns_directory(home)) else {
-        return user::passwd_home().map(|home| home.join(IN_HOME));
-    };
+    let in_passwd_home = || user::passwd_home().map(|home| home.join(IN_HOME));
     let foreign = |path: &PathBuf| path.exists() && !user::owns_directory(path);
-    if environment.var_os("XDG_CACHE_HOME").map(PathBuf::from).as_ref().is_some_and(foreign) {
+    let named = if cfg!(target_os = "macos") { None } else { environment.var_os("XDG_CACHE_HOME").map(PathBuf::from) };
+    let Some(home) = environment.home() else {
+        return named.filter(|named| named.is_absolute() && !foreign(named)).or_else(in_passwd_home);
+    };
+    if !user::owns_directory(&home) {
+        return in_passwd_home();
+    }
+    if named.as_ref().is_some_and(foreign) {
         return Some(home.join(IN_HOME));
     }
     dirs::cache_dir()

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use ecr_login::deadline::Deadline;
 use ecr_login::failure::Failure;
-use ecr_login::protocol::kubelet::{self, Delivery, Request};
+use ecr_login::protocol::kubelet::{self, Delivery, Request, Wrong};
 use ecr_login::protocol::output::one_line;
 use ecr_login::registry::host_of;
 use ecr_login::settings::Settings;
@@ -77,5 +77,5 @@ fn answer_to(world: &World, input: &[u8]) -> Result<Delivery, Failure> {
     // A pod's own identity is for AWS to judge, and nobody is asked here: there is no time for it.
     let deadline = Deadline::within(Duration::ZERO);
     let settings = Settings::load(&world.environment);
-    kubelet::answer(input.to_vec().into(), world.environment.clone(), settings, None, deadline)
+    kubelet::answer(input.to_vec().into(), world.environment.clone(), settings, Wrong::default(), deadline)
 }

@@ -29,10 +29,11 @@ pub fn get(situation: &Situation, input: Input) -> Reply {
         return Reply::not_found();
     }
     let is_strict = situation.is_strict();
-    match answer(situation, name, &target) {
+    let reply = match answer(situation, name, &target) {
         Ok(reply) => reply,
         Err(failure) => explain(name, &target, &failure, is_strict),
-    }
+    };
+    reply.with(situation.no_log.clone())
 }
 
 fn answer(situation: &Situation, name: &str, target: &Target) -> Result<Reply, Failure> {

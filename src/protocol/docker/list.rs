@@ -12,7 +12,7 @@ const UNUSED: &[u8] = b"unused";
 /// `{"https://REGISTRY":"AWS"}`, with the delegate's own beside them. Never the network.
 pub fn list(situation: &Situation) -> Reply {
     let mut names = Map::new();
-    let mut lines: Vec<String> = situation.warning().into_iter().collect();
+    let mut lines: Vec<String> = situation.warning().into_iter().chain(situation.no_log.clone()).collect();
     if situation.broken_settings.is_none() {
         if situation.call.settings.delegate.is_some() {
             match delegate::listed(UNUSED, &situation.call) {

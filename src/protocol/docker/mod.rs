@@ -72,12 +72,13 @@ impl Action {
     }
 }
 
-/// Does what the client wants, and says it.
-pub fn run(action: Action, environment: Environment) -> ExitCode {
+/// Does what the client wants, and says it. `no_log` says why a log that was asked for cannot be had; whoever asks for a
+/// registry that is not ours need not hear of it.
+pub fn run(action: Action, environment: Environment, no_log: Option<String>) -> ExitCode {
     if action == Action::Version {
         return version().send(Deadline::within(LIMIT));
     }
-    let situation = Situation::of(environment);
+    let situation = Situation { no_log, ..Situation::of(environment) };
     let deadline = situation.call.deadline;
     let reply = situation.answer(action, Input::read);
     // The process ends with the answer: giving the settings' and variables' many small pieces of memory back one by
@@ -120,6 +121,8 @@ pub struct Situation {
     broken_settings: Option<Failure>,
     /// What is wrong with `ECR_LOGIN_TIMEOUT`.
     wrong_limit: Option<Failure>,
+    /// What is wrong with `ECR_LOGIN_LOG` or its file.
+    no_log: Option<String>,
 }
 
 impl Situation {
@@ -135,7 +138,8 @@ impl Situation {
             Ok(limit) => (limit, None),
             Err(failure) => (LIMIT, Some(failure)),
         };
-        Self { call: Call { environment, settings, deadline: Deadline::within(limit) }, broken_settings, wrong_limit }
+        let call = Call { environment, settings, deadline: Deadline::within(limit) };
+        Self { call, broken_settings, wrong_limit, no_log: None }
     }
 
     /// The answer to `action`, which asks for its input if it has any.

@@ -55,7 +55,8 @@ pub fn store(situation: &Situation, input: Input) -> Reply {
     }
     let shown = shown(name);
     if situation.call.settings.target(name).is_some() {
-        return Reply::of("").with(Some(kept_nothing(&shown, user))).with(situation.warning());
+        let reply = Reply::of("").with(Some(kept_nothing(&shown, user)));
+        return reply.with(situation.warning()).with(situation.no_log.clone());
     }
     if situation.broken_settings.is_none() && situation.call.settings.delegate.is_some() {
         return delegate::pass(Action::Store, &bytes, &situation.call);
@@ -101,7 +102,8 @@ pub fn erase(situation: &Situation, input: Input) -> Reply {
         return Reply::of("").with(situation.warning());
     };
     cache.erase(target.registry.host());
-    cache.warnings().into_iter().fold(Reply::of("").with(situation.warning()), |reply, line| reply.with(Some(line)))
+    let reply = Reply::of("").with(situation.warning()).with(situation.no_log.clone());
+    cache.warnings().into_iter().fold(reply, |reply, line| reply.with(Some(line)))
 }
 
 /// The host where there is one, else a short piece of what was sent.

@@ -45,8 +45,9 @@ const LONGEST_LIMIT: Duration = Duration::from_secs(55);
 const PUBLIC_LIMIT: Duration = Duration::from_secs(3);
 
 /// Answers one request. Whatever arguments the kubelet's configuration gives are of no interest.
-pub fn run(environment: Environment) -> ExitCode {
-    match settle(environment) {
+/// `no_log` says why a log that was asked for cannot be had.
+pub fn run(environment: Environment, no_log: Option<String>) -> ExitCode {
+    match settle(environment, no_log) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             output::complain(PLUGIN, &failure.to_string());
@@ -55,12 +56,13 @@ pub fn run(environment: Environment) -> ExitCode {
     }
 }
 
-fn settle(environment: Environment) -> Result<(), Failure> {
+fn settle(environment: Environment, no_log: Option<String>) -> Result<(), Failure> {
     let settings = Settings::load(&environment);
     let limit = settings::limit(&environment, settings.as_ref().ok(), LIMIT);
     let deadline = Deadline::within(limit.as_ref().map_or(LIMIT, |limit| (*limit).min(LONGEST_LIMIT)));
     let input = stdin::read(LONGEST_REQUEST, deadline).map_err(|error| Failure::new(Kind::Other, error.to_string()))?;
-    let (bytes, warnings) = answer(input, environment, settings, limit.err(), deadline)?;
+    let wrong = Wrong { limit: limit.err(), log: no_log };
+    let (bytes, warnings) = answer(input, environment, settings, wrong, deadline)?;
     for warning in &warnings {
         output::complain(PLUGIN, warning);
     }
@@ -71,7 +73,16 @@ fn settle(environment: Environment) -> Result<(), Failure> {
 /// The response's bytes, and lines for stderr.
 pub type Delivery = (Wiped, Vec<String>);
 
-/// Answers the request in `input`. `wrong_limit` fails the images that are ECR's, and no others.
+/// What is wrong with the environment, and of no interest to images that are not ECR's.
+#[derive(Debug, Default)]
+pub struct Wrong {
+    /// `ECR_LOGIN_TIMEOUT`: fails the pull.
+    pub limit: Option<Failure>,
+    /// `ECR_LOGIN_LOG` or its file: worth a line.
+    pub log: Option<String>,
+}
+
+/// Answers the request in `input`.
 ///
 /// # Errors
 /// What is no request, settings in error, and whatever keeps an ECR image's registry from being served.
@@ -79,7 +90,7 @@ pub fn answer(
     input: Wiped,
     environment: Environment,
     settings: Result<Settings, SettingsError>,
-    wrong_limit: Option<Failure>,
+    wrong: Wrong,
     deadline: Deadline,
 ) -> Result<Delivery, Failure> {
     let request = Request::parse(&input).map_err(|error| Failure::new(Kind::Other, error.to_string()))?;
@@ -92,7 +103,10 @@ pub fn answer(
     let Some(target) = settings.target(registry).filter(|target| !target.speaker.anonymous) else {
         return nothing(&request, Vec::new());
     };
-    if let Some(failure) = wrong_limit {
+    if let Some(no_log) = wrong.log {
+        output::complain(PLUGIN, &no_log);
+    }
+    if let Some(failure) = wrong.limit {
         return Err(failure);
     }
     let named = |failure: Failure| Failure { what: format!("{registry}: {}", failure.what), ..failure };
