@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use super::fault::Fault;
-use super::issued::{Keys, Token, http_date, now, subject};
+use super::issued::{Keys, Token, authorization_token, http_date, now, subject};
 use super::server::{Request, Respond, Response, Server};
 use super::services::{ecr_token, keys_document, oidc_token, sso_role, sts_caller, sts_role};
 use super::tls::{Authority, Certificate};
@@ -231,6 +231,14 @@ impl FakeAws {
         self.state().revoked.insert(token.to_owned());
     }
 
+    /// Every secret that it has handed out so far.
+    pub fn handed_out(&self) -> Vec<String> {
+        let state = self.state();
+        let keys = state.keys.values().flat_map(|keys| [keys.secret.clone(), keys.session_token.clone()]);
+        let tokens = state.passwords.iter().flat_map(|password| [password.clone(), authorization_token(password)]);
+        keys.chain(tokens).chain(state.imds_tokens.iter().cloned()).collect()
+    }
+
     /// AWS's clock is ahead of ours by so many seconds, and ours is to blame.
     pub fn clock(&self, seconds: i64) {
         self.state().clock = seconds;
@@ -391,7 +399,7 @@ impl State {
             let Some(ttl) = request.header("x-aws-ec2-metadata-token-ttl-seconds") else {
                 return Service::Imds.error(400, "Bad Request", "no ttl");
             };
-            let token = format!("fake-imds-token-{}", self.next());
+            let token = format!("fake-imds-session-token-of-the-instance-{:08}", self.next());
             self.imds_tokens.insert(token.clone());
             return Response::new(200, "text/plain", token).header("x-aws-ec2-metadata-token-ttl-seconds", ttl);
         }

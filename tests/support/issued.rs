@@ -6,6 +6,10 @@ use aws_smithy_types::base64;
 
 /// About as long as ECR's own passwords.
 const PASSWORD_LENGTH: usize = 1900;
+/// As long as AWS's.
+const SECRET_KEY_LENGTH: usize = 40;
+/// About as long as STS's.
+const SESSION_TOKEN_LENGTH: usize = 700;
 
 /// A password of ours, read back: whose it is and which call made it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,11 +33,7 @@ impl Token {
     pub(super) fn password(&self) -> String {
         let Self { service, region, key, identity, serial, ends_at } = self;
         let identity = identity.replace('.', "_");
-        let mut password = format!("fake.{service}.{region}.{key}.{identity}.{serial}.{ends_at}.");
-        while password.len() < PASSWORD_LENGTH {
-            password.push_str("Zm9vYmFy");
-        }
-        password
+        filled(format!("fake.{service}.{region}.{key}.{identity}.{serial}.{ends_at}."), "Zm9vYmFy", PASSWORD_LENGTH)
     }
 
     /// Reads a password of ours.
@@ -72,14 +72,22 @@ impl Keys {
     pub fn new(serial: usize, identity: String, ends_at: u64) -> Self {
         Self {
             id: format!("{}{serial:08}", Self::PREFIX),
-            secret: format!("fake-secret-key-{serial}"),
-            session_token: format!("fake-session-token-{serial}"),
+            secret: filled(format!("fake-secret-key-{serial}."), "S2V5S2V5", SECRET_KEY_LENGTH),
+            session_token: filled(format!("fake-session-token-{serial}."), "U2Vzc2lv", SESSION_TOKEN_LENGTH),
             identity,
             ends_at,
         }
     }
 
     pub const PREFIX: &str = "ASIAFAKE";
+}
+
+/// `text` made longer by `more`, as often as it takes.
+fn filled(mut text: String, more: &str, length: usize) -> String {
+    while text.len() < length {
+        text.push_str(more);
+    }
+    text
 }
 
 /// `base64("AWS:" + password)`.
