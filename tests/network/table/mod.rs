@@ -8,12 +8,15 @@ mod faults;
 mod names;
 mod services;
 
-use std::net::TcpListener;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::os::fd::OwnedFd;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use crate::support::{Certificate, FakeAws, Fault, Outcome, Service};
+use rustix::net::{AddressFamily, SocketType};
+
 use faults::{How, Row};
 use services::Asked;
 
@@ -95,6 +98,15 @@ fn check(asked: Asked, what: &What<'_>, hosts: &[&str], outcome: &Outcome) -> St
     format!("{:<12}| {fault:<26}| {:>5} ms | {what}", format!("{asked:?}"), outcome.duration.as_millis())
 }
 
+/// A port that refuses connections for as long as the socket is there: bound, so that nobody else gets it, and without a
+/// listener.
+fn closed_port() -> (OwnedFd, SocketAddr) {
+    let socket = rustix::net::socket(AddressFamily::INET, SocketType::STREAM, None).unwrap();
+    rustix::net::bind(&socket, &SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).unwrap();
+    let address = rustix::net::getsockname(&socket).unwrap().try_into().unwrap();
+    (socket, address)
+}
+
 /// One call with one fault.
 fn trouble(asked: Asked, row: &Row, words: &str) -> String {
     let aws = FakeAws::over_tls(Certificate::Good);
@@ -106,9 +118,10 @@ fn trouble(asked: Asked, row: &Row, words: &str) -> String {
     };
     let server = aws.host_of_its_own(certificate);
     let (mut url, mut host) = (server.url(), server.host());
+    let closed = closed_port();
     match &row.how {
         How::Refused => {
-            host = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+            host = closed.1.to_string();
             url = format!("https://{host}");
         }
         How::Opening(opening) => server.open(*opening),
