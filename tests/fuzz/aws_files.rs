@@ -222,9 +222,14 @@ fn compare(ours: &Result<Source, IdentityError>, theirs: &Result<Credentials, Cr
     }
 }
 
-/// Where we promise an error: the SDK goes on as somebody else than the user meant, or without the code of the device.
+/// Where we promise an error: the SDK goes on as somebody else than the user meant, without the code of the device, or to
+/// another endpoint.
 fn is_stricter(error: &IdentityError) -> bool {
-    matches!(error, IdentityError::NoSuchProfile(_) | IdentityError::NeedsMfa { .. })
+    match error {
+        IdentityError::NoSuchProfile(_) | IdentityError::NeedsMfa { .. } => true,
+        IdentityError::InvalidVariable { name, .. } => name.contains("endpoint_url"),
+        _ => false,
+    }
 }
 
 /// The key id that the fake hands out in its answer to the call of this number.

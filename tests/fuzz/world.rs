@@ -1,6 +1,8 @@
 //! The one home that the protocols' targets answer from: a settings file, a profile, and a token in the cache. For
 //! every other ECR registry there are no credentials, so nothing is ever asked of a network.
 
+#![allow(dead_code, reason = "each target uses a part of it")]
+
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::rc::Rc;
