@@ -1,6 +1,7 @@
 //! Values that must never be printed.
 
 use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde::{Deserialize, Serialize};
 use zeroize::optimization_barrier;
@@ -43,6 +44,22 @@ impl fmt::Debug for Secret {
 fn wipe(bytes: &mut [u8]) {
     bytes.fill(0);
     optimization_barrier(bytes);
+}
+
+/// Whether everything that is given back to the allocator is wiped.
+static FREED_IS_WIPED: AtomicBool = AtomicBool::new(false);
+
+/// From now on memory is wiped when it is given back, whoever had it: the SDK, HTTP, TLS and the readers of JSON and XML
+/// copy secrets into buffers of their own. A cached answer does without: there each secret is in a type of ours, and
+/// wiping the rest too would be an eighth of its instructions. (The binary's allocator, `src/start.rs`, does the wiping;
+/// elsewhere than on Linux with glibc there is none.)
+pub fn wipe_what_is_freed() {
+    FREED_IS_WIPED.store(true, Ordering::Relaxed);
+}
+
+/// What [`wipe_what_is_freed`] has said; for the allocator.
+pub fn is_freed_wiped() -> bool {
+    FREED_IS_WIPED.load(Ordering::Relaxed)
 }
 
 /// Bytes that hold a secret for a while: wiped when dropped, as far as they are filled and no further. (An answer has

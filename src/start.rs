@@ -30,9 +30,10 @@ pub fn close_inherited_files() {}
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 mod c_main {
     // The one place of the program with `unsafe`: the name `main` must be exported for C, `signal`, `syscall` and
-    // `getauxval` are C functions.
+    // `getauxval` are C functions, and an allocator is a promise that no compiler can check.
     #![allow(unsafe_code)]
 
+    use std::alloc::{GlobalAlloc, Layout, System};
     use std::fs::OpenOptions;
     use std::io::Write as _;
     use std::os::fd::{AsRawFd, IntoRawFd};
@@ -41,7 +42,53 @@ mod c_main {
     use rustix::event::{PollFd, PollFlags, Timespec, poll};
     use rustix::stdio;
 
+    use ecr_login::secret;
+
     use super::Started;
+
+    /// The system's allocator, which wipes what is given back once a secret may be in it (`secret::wipe_what_is_freed`):
+    /// requests, answers and signatures pass through buffers of other people's code, which drops them as they are.
+    struct Wiping;
+
+    #[global_allocator]
+    static ALLOCATOR: Wiping = Wiping;
+
+    // SAFETY: memory comes from the system's allocator and goes back to it, with the layouts that it came with. What is
+    // written to is the whole of a piece that its owner has given up, or the beginning of a new piece of at least that
+    // length.
+    unsafe impl GlobalAlloc for Wiping {
+        unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+            unsafe { System.alloc(layout) }
+        }
+
+        unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+            unsafe { System.alloc_zeroed(layout) }
+        }
+
+        unsafe fn dealloc(&self, piece: *mut u8, layout: Layout) {
+            unsafe {
+                if secret::is_freed_wiped() {
+                    libc::explicit_bzero(piece.cast(), layout.size());
+                }
+                System.dealloc(piece, layout);
+            }
+        }
+
+        unsafe fn realloc(&self, piece: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+            unsafe {
+                if !secret::is_freed_wiped() {
+                    return System.realloc(piece, layout, size);
+                }
+                // The system's own would leave the old piece behind as it was.
+                let moved = System.alloc(Layout::from_size_align_unchecked(size, layout.align()));
+                if !moved.is_null() {
+                    moved.copy_from_nonoverlapping(piece, size.min(layout.size()));
+                    self.dealloc(piece, layout);
+                }
+                moved
+            }
+        }
+    }
 
     /// C's entry point. glibc hands the arguments to `std::env::args_os` by itself, before it calls us.
     ///

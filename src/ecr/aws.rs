@@ -63,6 +63,7 @@ impl<'a> Aws<'a> {
             let what = format!("{TABLE_OF_PARTITIONS} is set, which is for tests of the AWS SDK alone");
             return Err(Failure::new(Kind::Settings, what).remedy("unset it"));
         }
+        crate::secret::wipe_what_is_freed();
         let progress = Progress::default();
         let clients = Clients::new(environment, &identity.network, &progress)?;
         let (network, label) = (&identity.network, identity.label.as_str());

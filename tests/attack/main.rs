@@ -4,12 +4,14 @@
 #![cfg(target_os = "linux")]
 
 mod cache;
+mod memory;
 mod names;
 #[path = "../on_disk/mod.rs"]
 mod on_disk;
 mod process;
 mod rights;
 mod settings;
+mod setup;
 mod shell;
 mod strace;
 #[path = "../support/mod.rs"]
