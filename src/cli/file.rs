@@ -21,6 +21,9 @@ pub struct Original {
     target: PathBuf,
     /// What it held; `None` for a file that does not exist yet.
     pub content: Option<Vec<u8>>,
+    /// Whose it was, and with which mode, when it was read. Not asked again later: somebody who may write a directory on
+    /// the way could have put a file of his own there by then, and would be given what was read of ours.
+    found: Option<fs::Metadata>,
 }
 
 /// Why a file of the user's could not be read or replaced. Its text names the file and the remedy.
@@ -79,11 +82,12 @@ impl Original {
     /// It is there and cannot be read, or is no ordinary file.
     pub fn read(path: &Path) -> Result<Self, FileError> {
         let target = follow(path)?;
-        let content = content(&target).map_err(|error| match error {
+        let read = content(&target).map_err(|error| match error {
             FileError::Read { source, .. } => FileError::Read { path: path.to_owned(), source },
             other => other,
         })?;
-        Ok(Self { path: path.to_owned(), target, content })
+        let (content, found) = read.unzip();
+        Ok(Self { path: path.to_owned(), target, content, found })
     }
 
     /// The file itself, where links lead.
@@ -134,7 +138,7 @@ impl Original {
         let name = to.file_name().unwrap_or_default().to_string_lossy();
         let temporary = directory.join(format!(".{name}.{}.tmp", std::process::id()));
         let written = self.write(&temporary, new).map_err(failed).and_then(|()| {
-            if check && content(&self.target)?.as_ref() != self.content.as_ref() {
+            if check && content(&self.target)?.map(|(content, _)| content) != self.content {
                 return Err(FileError::Changed { path: self.path.clone() });
             }
             fs::rename(&temporary, to).map_err(failed)
@@ -157,16 +161,22 @@ impl Original {
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
         let mut file = options.open(temporary)?;
         file.write_all(new)?;
-        if let Ok(metadata) = fs::metadata(&self.target) {
-            #[cfg(unix)]
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+            let ours = file.metadata()?;
+            if let Some(found) = &self.found
+                && (ours.uid(), ours.gid()) != (found.uid(), found.gid())
             {
-                use std::os::unix::fs::MetadataExt as _;
-                let ours = file.metadata()?;
-                if (ours.uid(), ours.gid()) != (metadata.uid(), metadata.gid()) {
-                    std::os::unix::fs::fchown(&file, Some(metadata.uid()), Some(metadata.gid()))?;
-                }
+                std::os::unix::fs::fchown(&file, Some(found.uid()), Some(found.gid()))?;
             }
-            file.set_permissions(metadata.permissions())?;
+            // Also where there was no file: an odd umask must not lock its owner out.
+            let mode = self.found.as_ref().map_or(0o600, |found| found.mode() & 0o7777);
+            file.set_permissions(fs::Permissions::from_mode(mode))?;
+        }
+        #[cfg(not(unix))]
+        if let Some(found) = &self.found {
+            file.set_permissions(found.permissions())?;
         }
         file.sync_all()
     }
@@ -192,7 +202,8 @@ fn follow(path: &Path) -> Result<PathBuf, FileError> {
     Err(FileError::NotAFile { path: path.to_owned(), what: "a link that leads round in a circle" })
 }
 
-fn content(path: &Path) -> Result<Option<Vec<u8>>, FileError> {
+/// What a file holds, with its owner and mode at that moment.
+fn content(path: &Path) -> Result<Option<(Vec<u8>, fs::Metadata)>, FileError> {
     let failed = |source| FileError::Read { path: path.to_owned(), source };
     let metadata = match fs::metadata(path) {
         Ok(metadata) => metadata,
@@ -204,11 +215,13 @@ fn content(path: &Path) -> Result<Option<Vec<u8>>, FileError> {
         return Err(FileError::NotAFile { path: path.to_owned(), what: "not an ordinary file" });
     }
     let mut content = Vec::new();
-    File::open(path).and_then(|file| file.take(LIMIT + 1).read_to_end(&mut content)).map_err(failed)?;
+    let file = File::open(path).map_err(failed)?;
+    let metadata = file.metadata().map_err(failed)?;
+    file.take(LIMIT + 1).read_to_end(&mut content).map_err(failed)?;
     if content.len() as u64 > LIMIT {
         return Err(FileError::NotAFile { path: path.to_owned(), what: "bigger than any configuration file" });
     }
-    Ok(Some(content))
+    Ok(Some((content, metadata)))
 }
 
 #[cfg(test)]
@@ -227,6 +240,30 @@ mod tests {
         fs::remove_file(&path).unwrap();
         assert!(matches!(original.replace(b"ours"), Err(FileError::Changed { .. })));
         assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 0, "no temporary file is left");
+    }
+
+    /// Root's `setup` in a home of somebody else's, who has put a link to root's own file there and takes it away.
+    #[cfg(unix)]
+    #[test]
+    fn what_was_read_keeps_its_mode_though_another_file_has_its_name_by_now() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let directory = tempfile::tempdir().unwrap();
+        let at = |name: &str| directory.path().join(name);
+        for (name, mode) in [("private", 0o600), ("open", 0o644)] {
+            fs::create_dir(at(name)).unwrap();
+            fs::write(at(name).join("config.json"), "{}").unwrap();
+            fs::set_permissions(at(name).join("config.json"), fs::Permissions::from_mode(mode)).unwrap();
+        }
+        std::os::unix::fs::symlink(at("private"), at("link")).unwrap();
+        let original = Original::read(&at("link").join("config.json")).unwrap();
+        fs::remove_file(at("link")).unwrap();
+        std::os::unix::fs::symlink(at("open"), at("link")).unwrap();
+        original.back_up(&at("link").join("copy")).unwrap();
+        original.replace(b"ours").unwrap();
+        for name in ["copy", "config.json"] {
+            let found = fs::metadata(at("open").join(name)).unwrap();
+            assert_eq!(found.permissions().mode() & 0o777, 0o600, "{name}");
+        }
     }
 
     #[test]

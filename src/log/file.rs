@@ -73,6 +73,10 @@ fn open(path: &Path) -> io::Result<File> {
         if metadata.uid() != rustix::process::geteuid().as_raw() {
             return Err(io::Error::other("it belongs to another user"));
         }
+        // Where the system lets everybody give a file of ours another name, this may be any file of ours.
+        if metadata.nlink() != 1 {
+            return Err(io::Error::other("it has another name too"));
+        }
         if metadata.mode() & 0o777 != 0o600 {
             file.set_permissions(fs::Permissions::from_mode(0o600))?;
         }
@@ -112,6 +116,13 @@ mod tests {
         let link = directory.path().join("link");
         std::os::unix::fs::symlink(&path, &link).unwrap();
         assert!(LogFile::open(&link).is_err());
+        let victim = directory.path().join("victim");
+        fs::write(&victim, "precious").unwrap();
+        fs::set_permissions(&victim, fs::Permissions::from_mode(0o640)).unwrap();
+        let other_name = directory.path().join("other-name");
+        fs::hard_link(&victim, &other_name).unwrap();
+        assert!(LogFile::open(&other_name).is_err());
+        assert_eq!(fs::metadata(&victim).unwrap().permissions().mode() & 0o777, 0o640);
         assert!(LogFile::open(directory.path()).is_err());
     }
 }
