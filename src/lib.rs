@@ -21,6 +21,8 @@ pub mod hardening;
 pub mod identity;
 pub mod log;
 pub mod printable;
+#[cfg(test)]
+mod properties;
 pub mod protocol;
 pub mod registry;
 pub mod scan;

@@ -8,7 +8,10 @@
 //!
 //! `docs/cache.md` has the layout.
 
-#[cfg(unix)]
+#[cfg(all(unix, not(test)))]
+mod directory;
+#[cfg(all(unix, test))]
+#[path = "directory_in_trouble.rs"]
 mod directory;
 #[cfg(not(unix))]
 #[path = "directory_elsewhere.rs"]
@@ -25,6 +28,8 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use self::directory::{Directory, State, Unread};
+#[cfg(all(unix, test))]
+pub(crate) use self::directory::{Trouble, in_trouble};
 pub use self::lock::{Claim, Held, Slot};
 use crate::broker::policy::{Millis, Times};
 use crate::environment::Environment;

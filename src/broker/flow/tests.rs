@@ -11,6 +11,9 @@ use super::*;
 use crate::environment::Environment;
 use crate::secret::Secret;
 
+#[cfg(unix)]
+mod trouble;
+
 /// Far enough ahead that no entry has ended by the clock of the machine.
 const START: Millis = 4_000_000_000_000;
 const LIFE: i64 = 12 * 3_600;
@@ -244,7 +247,7 @@ fn moves() -> impl Strategy<Value = Vec<Move>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
+    #![proptest_config(crate::properties::config(64))]
     #[test]
     fn no_sequence_serves_a_dead_forgotten_or_foreign_token_or_fails_without_need(moves in moves()) {
         const HOSTS: [&str; 3] = ["a", "b", "c"];

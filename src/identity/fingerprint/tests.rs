@@ -461,7 +461,7 @@ fn open(source: &Source) -> String {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 1500, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(crate::properties::config(1500))]
 
     #[test]
     fn two_answers_share_a_fingerprint_only_if_they_are_one(a in some_source(), b in some_source()) {

@@ -180,7 +180,7 @@ fn a_file() -> impl Strategy<Value = String> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 2000, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(crate::properties::config(2000))]
 
     /// Two spellings of one section are left out of it: there the SDK takes either's value by chance.
     #[test]

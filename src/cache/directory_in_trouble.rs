@@ -1,0 +1,123 @@
+//! The directory of the tests: the real one, which a test can make fail, or whose user it can kill, at any operation.
+
+use std::cell::Cell;
+use std::fs::File;
+use std::io;
+use std::os::fd::AsRawFd;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::path::Path;
+
+use rustix::io::Errno;
+
+#[path = "directory.rs"]
+mod real;
+
+pub use real::{State, Unread};
+
+use crate::secret::Wiped;
+
+/// What goes wrong. Operations are counted from 0.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Trouble {
+    /// Nothing.
+    None,
+    /// The process dies before this operation.
+    Killed(u32),
+    /// So many operations from the first on fail with this error.
+    Fails(u32, u32, Errno),
+}
+
+thread_local! {
+    static TROUBLE: Cell<(Trouble, u32)> = const { Cell::new((Trouble::None, 0)) };
+}
+
+struct Killed;
+
+/// Runs `what` in trouble; `None` if it was killed.
+pub fn in_trouble<T>(trouble: Trouble, what: impl FnOnce() -> T) -> Option<T> {
+    TROUBLE.set((trouble, 0));
+    let done = catch_unwind(AssertUnwindSafe(what));
+    TROUBLE.set((Trouble::None, 0));
+    match done {
+        Ok(done) => Some(done),
+        Err(payload) if payload.is::<Killed>() => None,
+        Err(payload) => resume_unwind(payload),
+    }
+}
+
+/// One more operation. What the process held is let go as it unwinds, as the system does when one dies.
+fn operation() -> Result<(), Errno> {
+    let (trouble, number) = TROUBLE.get();
+    TROUBLE.set((trouble, number + 1));
+    match trouble {
+        Trouble::Killed(at) if at == number => resume_unwind(Box::new(Killed)),
+        Trouble::Fails(first, many, errno) if (first..first.saturating_add(many)).contains(&number) => Err(errno),
+        _ => Ok(()),
+    }
+}
+
+#[derive(Debug)]
+pub struct Directory(real::Directory);
+
+impl Directory {
+    pub fn open(path: &Path) -> Result<Option<Self>, String> {
+        if operation().is_err() {
+            return Ok(None);
+        }
+        Ok(real::Directory::open(path)?.map(Self))
+    }
+
+    pub fn create(path: &Path) -> io::Result<Self> {
+        operation()?;
+        real::Directory::create(path).map(Self)
+    }
+
+    pub fn read(&self, name: &str, limit: usize) -> Result<Wiped, Unread> {
+        operation().map_err(|_| Unread::Unusable)?;
+        self.0.read(name, limit)
+    }
+
+    /// On a full disk a file can be made and not be written.
+    pub fn create_new(&self, name: &str) -> io::Result<File> {
+        match operation() {
+            Ok(()) => self.0.create_new(name),
+            Err(Errno::NOSPC) => {
+                let file = self.0.create_new(name)?;
+                File::open(format!("/proc/self/fd/{}", file.as_raw_fd()))
+            }
+            Err(errno) => Err(errno.into()),
+        }
+    }
+
+    pub fn open_or_create(&self, name: &str) -> io::Result<File> {
+        operation()?;
+        self.0.open_or_create(name)
+    }
+
+    pub fn open_existing(&self, name: &str) -> io::Result<File> {
+        operation()?;
+        self.0.open_existing(name)
+    }
+
+    pub fn state(&self, name: &str) -> Option<State> {
+        operation().ok()?;
+        self.0.state(name)
+    }
+
+    pub fn is(&self, file: &File, name: &str) -> bool {
+        operation().is_ok() && self.0.is(file, name)
+    }
+
+    pub fn rename(&self, from: &str, to: &str) -> io::Result<()> {
+        operation()?;
+        self.0.rename(from, to)
+    }
+
+    pub fn remove(&self, name: &str) -> bool {
+        operation().is_ok() && self.0.remove(name)
+    }
+
+    pub fn names(&self) -> Vec<String> {
+        if operation().is_err() { Vec::new() } else { self.0.names() }
+    }
+}
