@@ -173,9 +173,10 @@ static double run(struct command *c, int count, double *cpu, double *left) {
 
 int main(int argc, char **argv) {
     static struct command commands[MAX_COMMANDS];
-    int at_once = 1;
+    int at_once = 1, warm_up = 3;
     if (argc > 2 && !strcmp(argv[1], "--at-once")) {
         at_once = atoi(argv[2]);
+        warm_up = 0;
         argv += 2;
         argc -= 2;
     }
@@ -201,7 +202,7 @@ int main(int argc, char **argv) {
         c->left = calloc((size_t)rounds, sizeof(double));
         if (!c->wall || !c->cpu || !c->ratio || !c->left) die("calloc");
     }
-    for (int round = at_once > 1 ? 0 : -3; round < rounds; round++) /* three rounds to warm up */
+    for (int round = -warm_up; round < rounds; round++)
         for (int i = 0; i < count; i++) {
             struct command *c = &commands[i];
             double cpu, left, wall = run(c, at_once, &cpu, &left);

@@ -126,7 +126,7 @@ keys_alone="AWS_ACCESS_KEY_ID=AKIABENCHMARK AWS_SECRET_ACCESS_KEY=benchmark"
 echo
 echo "## 50 at once, cold, ECR answering after 200 ms: 5 rounds"
 # The same port, since the Go helper knows no other endpoint.
-calls_of secure >/dev/null
+end secure
 mkdir "$world/fifty" "$world/names"
 for n in $(seq 50); do printf '%012d.dkr.ecr.%s.amazonaws.com' "$n" "$region" >"$world/names/$n"; done
 ours_at_once="@clear:$world/fifty/.cache/ecr-login HOME=$world/fifty $keys $ours get"
@@ -134,7 +134,8 @@ ours_at_once="@clear:$world/fifty/.cache/ecr-login HOME=$world/fifty $keys $ours
 at_once() {
     aws "$1" --late 200 --tls --port 443 --ca "$world/ca.pem"
     "$world/interleave" --at-once "$2" 5 "$1" "$3" "$4" | sed 1d
-    printf '%-34s %s calls in 5 rounds\n' '' "$(calls_of "$1")"
+    end "$1"
+    printf '%-34s %s calls in 5 rounds\n' '' "$calls"
 }
 at_once 'ours, one alone' 1 "$world/registry" "$ours_at_once"
 "$world/interleave" --at-once 50 5 'no-op, 50 times' /dev/null "$world/noop" | sed 1d

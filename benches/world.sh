@@ -47,7 +47,10 @@ aws() {
     exec {keep}<>"$world/$name.end"
     kept[$name]=$keep
     : >"$world/$name.out"
-    "$loopback_aws" "$@" <"$world/$name.end" >"$world/$name.out" {keep}>&- &
+    (
+        for fd in "${kept[@]}"; do exec {fd}>&-; done
+        exec "$loopback_aws" "$@" <"$world/$name.end" >"$world/$name.out"
+    ) &
     process[$name]=$!
     started+=($!)
     for _ in $(seq 100); do
@@ -59,12 +62,14 @@ aws() {
     return 1
 }
 
-# calls_of NAME: ends a loopback AWS and says how many calls of ECR there were.
-calls_of() {
+# end NAME: ends a loopback AWS; how many calls of ECR there were is then in $calls.
+end() {
     local fd=${kept[$1]}
     exec {fd}>&-
+    unset "kept[$1]"
     wait "${process[$1]}"
-    sed -n 's/^Ecr //p' "$world/$1.out"
+    # shellcheck disable=SC2034 # for whoever asks
+    calls=$(sed -n 's/^Ecr //p' "$world/$1.out")
 }
 
 # middle_aged DIRECTORY: writes the times of the cached tokens in it back by eight of their twelve hours, so that they
