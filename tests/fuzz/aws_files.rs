@@ -210,8 +210,12 @@ fn compare(ours: &Result<Source, IdentityError>, theirs: &Result<Credentials, Cr
             assert!(matches!(theirs, Err(CredentialsError::CredentialsNotLoaded(_))), "{theirs:?}, {passed_over:?}");
         }
         (Ok(source), Err(error)) => {
-            // What needs a feature that this build of the SDK has not.
-            let left_out = matches!(base(source), Source::Process { .. } | Source::Login { .. });
+            // What needs a feature that this build of the SDK has not, and an address that only a call shows to be none.
+            let left_out = match base(source) {
+                Source::Process { .. } | Source::Login { .. } => true,
+                Source::Instance { endpoint } => endpoint != "http://169.254.169.254",
+                _ => false,
+            };
             let refused =
                 matches!(error, CredentialsError::CredentialsNotLoaded(_) | CredentialsError::InvalidConfiguration(_));
             assert!(left_out || !refused, "{source:?}, by the SDK {error:?}");
@@ -227,7 +231,8 @@ fn compare(ours: &Result<Source, IdentityError>, theirs: &Result<Credentials, Cr
 fn is_stricter(error: &IdentityError) -> bool {
     match error {
         IdentityError::NoSuchProfile(_) | IdentityError::NeedsMfa { .. } => true,
-        IdentityError::InvalidVariable { name, .. } => name.contains("endpoint_url"),
+        IdentityError::InvalidVariable { name, .. } => name.contains("endpoint"),
+        IdentityError::InvalidProfile { reason, .. } => reason.contains("profiles name one another"),
         _ => false,
     }
 }
@@ -265,18 +270,26 @@ fn expect(source: &Source, calls: &mut Vec<Call>) -> String {
     key(calls.len())
 }
 
-/// Session names count where somebody chose one, and of the instance's address the part that can be configured.
+/// Session names count where somebody chose one, and of the instance's address the host.
 fn is_same(ours: &Call, theirs: &Call) -> bool {
     let mut theirs = theirs.clone();
     match (ours, &mut theirs) {
         (Call::AssumeRole { session: None, .. }, Call::AssumeRole { session, .. })
         | (Call::WebIdentity { session: None, .. }, Call::WebIdentity { session, .. }) => *session = None,
         (Call::Instance { uri: endpoint }, Call::Instance { uri }) => {
-            return uri.starts_with(endpoint.trim_end_matches('/'));
+            return host(uri) == host(endpoint);
         }
         _ => {}
     }
     *ours == theirs
+}
+
+/// The host of a URL.
+fn host(url: &str) -> String {
+    let authority =
+        url.split_once("://").map_or(url, |(_, rest)| rest).split(['/', '?', '#']).next().unwrap_or_default();
+    let end = authority.rfind(']').map_or_else(|| authority.find(':').unwrap_or(authority.len()), |end| end + 1);
+    authority[..end].to_ascii_lowercase()
 }
 
 fn by_the_sdk(
