@@ -1,7 +1,8 @@
 //! Files of the user's: read within a bound, replaced whole or not at all.
 //!
 //! A link is followed and stays a link; owner and mode stay; the new content is on the disk before it takes the
-//! old one's name; a file that changed since it was read is left alone.
+//! old one's name; a file that changed since it was read is left alone. What a writer that was killed left beside it
+//! goes with the next [`sweep`].
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read as _, Write as _};
@@ -49,6 +50,14 @@ pub enum FileError {
     #[error("{} cannot be written: {}", .path.display(), reason(.source))]
     Write {
         /// The file, where links lead.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// It cannot be removed, where all else that was to be undone is.
+    #[error("{} cannot be removed: {}; all else is as it was before", .path.display(), reason(.source))]
+    Remove {
+        /// The file.
         path: PathBuf,
         /// Why.
         source: io::Error,
@@ -107,15 +116,19 @@ impl Original {
     /// Fails where [`Original::replace`] would for a reason that is known before.
     ///
     /// # Errors
-    /// The file belongs to another user.
+    /// The file belongs to another user, or that cannot be told.
     pub fn may_replace(&self) -> Result<(), FileError> {
         #[cfg(unix)]
-        if let Ok(metadata) = fs::metadata(&self.target) {
-            use std::os::unix::fs::MetadataExt as _;
-            let user = rustix::process::geteuid();
-            if !user.is_root() && metadata.uid() != user.as_raw() {
-                return Err(FileError::Foreign { path: self.target.clone(), owner: metadata.uid() });
+        match fs::metadata(&self.target) {
+            Ok(metadata) => {
+                use std::os::unix::fs::MetadataExt as _;
+                let user = rustix::process::geteuid();
+                if !user.is_root() && metadata.uid() != user.as_raw() {
+                    return Err(FileError::Foreign { path: self.target.clone(), owner: metadata.uid() });
+                }
             }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(source) => return Err(FileError::Read { path: self.path.clone(), source }),
         }
         Ok(())
     }
@@ -136,7 +149,7 @@ impl Original {
         let directory = to.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
         make_directory(directory).map_err(failed)?;
         let name = to.file_name().unwrap_or_default().to_string_lossy();
-        let temporary = directory.join(format!(".{name}.{}.tmp", std::process::id()));
+        let temporary = directory.join(temporary(&name));
         let written = self.write(&temporary, new).map_err(failed).and_then(|()| {
             if check && content(&self.target)?.map(|(content, _)| content) != self.content {
                 return Err(FileError::Changed { path: self.path.clone() });
@@ -190,13 +203,63 @@ fn make_directory(directory: &Path) -> io::Result<()> {
     builder.create(directory)
 }
 
+/// The name of the file that is being written for `name`, by us.
+pub fn temporary(name: &str) -> String {
+    format!(".{name}.{}.tmp", std::process::id())
+}
+
+/// Removes what writers that were killed left beside the file at `path`, and for files whose names begin with its
+/// name, as the copy's does: the writer's number is in the name, and no process has that number any more. (Elsewhere
+/// than on Unix nobody is asked, and what is left stays.)
+pub fn sweep(path: &Path) {
+    #[cfg(unix)]
+    {
+        let target = follow(path).unwrap_or_else(|_| path.to_owned());
+        sweep_beside(path);
+        if target != path {
+            sweep_beside(&target);
+        }
+    }
+    #[cfg(not(unix))]
+    let _ = path;
+}
+
+/// Not by the standard library's listing, which panics where a directory cannot be closed.
+#[cfg(unix)]
+fn sweep_beside(path: &Path) {
+    use rustix::fs::{Dir, Mode, OFlags};
+    let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let prefix = format!(".{}.", path.file_name().unwrap_or_default().to_string_lossy());
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let listing = rustix::fs::open(directory, flags, Mode::empty()).and_then(Dir::new);
+    for found in listing.into_iter().flatten().flatten() {
+        let Ok(name) = found.file_name().to_str() else { continue };
+        let middle = name.strip_prefix(&prefix).and_then(|name| name.strip_suffix(".tmp"));
+        let writer = middle.and_then(|middle| middle.rsplit('.').next()?.parse().ok());
+        if writer.is_some_and(is_gone) {
+            let _ = fs::remove_file(directory.join(name));
+        }
+    }
+}
+
+/// Whether no process has this number.
+#[cfg(unix)]
+fn is_gone(process: i32) -> bool {
+    use rustix::process::{Pid, test_kill_process};
+    Pid::from_raw(process).is_some_and(|process| test_kill_process(process) == Err(rustix::io::Errno::SRCH))
+}
+
 /// Where links lead, also where nothing is there yet.
 fn follow(path: &Path) -> Result<PathBuf, FileError> {
     let mut target = path.to_owned();
     for _ in 0..LINKS {
         match fs::read_link(&target) {
             Ok(next) => target = target.parent().unwrap_or(Path::new("")).join(next),
-            Err(_) => return Ok(target),
+            // No link, or nothing at all. A link that cannot be read must not be taken for the file itself.
+            Err(error) if matches!(error.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::NotFound) => {
+                return Ok(target);
+            }
+            Err(source) => return Err(FileError::Read { path: path.to_owned(), source }),
         }
     }
     Err(FileError::NotAFile { path: path.to_owned(), what: "a link that leads round in a circle" })

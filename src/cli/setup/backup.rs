@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use super::client::{Edits, HELPER, HELPERS, STORE, parse};
 use super::json::{Document, NotJson};
 use super::{SetupError, client};
-use crate::cli::file::Original;
+use crate::cli::file::{FileError, Original};
 
 /// Where the copy of `path` is kept: beside the name that people know, not where a link may lead.
 pub fn path(path: &Path) -> PathBuf {
@@ -18,7 +18,9 @@ pub fn path(path: &Path) -> PathBuf {
 pub fn keep(original: &Original, document: &Document) -> Result<Option<PathBuf>, SetupError> {
     let copy = path(&original.path);
     let untouched = !has_ours(document);
-    if original.content.is_none() || (copy.exists() && !untouched) {
+    // A copy that cannot be looked at may be there, and must not be lost.
+    let exists = || copy.try_exists().map_err(|source| FileError::Read { path: copy.clone(), source });
+    if original.content.is_none() || (!untouched && exists()?) {
         return Ok(None);
     }
     original.back_up(&copy)?;
@@ -39,6 +41,8 @@ fn ours(document: &Document) -> impl Iterator<Item = String> {
 pub enum Undone {
     /// Nothing of ours is in it.
     Nothing,
+    /// It says what it said before; the copy of it is still there, for want of time to remove it.
+    Already,
     /// It says what it said before: these very bytes.
     Before(Vec<u8>),
     /// There was no file, and there is nothing but ours in it now.
@@ -56,7 +60,8 @@ pub fn undo(original: &Original, document: &Document, registries: &[String]) -> 
     };
     let put_in = put_in(&before, document, registries);
     if put_in.helpers.is_empty() && !put_in.store {
-        return Ok(Undone::Nothing);
+        let already = copy.content.is_some() && copy.content == original.content;
+        return Ok(if already { Undone::Already } else { Undone::Nothing });
     }
     let failed = |source| SetupError::NotJson { path: original.path.clone(), source };
     if registries.is_empty() {

@@ -2,6 +2,7 @@
 //! delegate is to be said.
 
 use std::fmt::Write as _;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -9,7 +10,7 @@ use super::json::{Document, NotJson};
 use super::settings_file::{self, Wishes};
 use super::{SetupError, backup, difference, discovery, places};
 use crate::cli::arguments::{PROGRAM, SetupCommon, SetupDocker, SetupPodman};
-use crate::cli::file::Original;
+use crate::cli::file::{self, FileError, Original};
 use crate::cli::output;
 use crate::environment::Environment;
 use crate::registry::{Registry, host_of};
@@ -141,6 +142,7 @@ fn set_up(job: &Job<'_>) -> Result<String, SetupError> {
 
     // The settings first: docker must not ask us for anything that they do not say yet.
     original.may_replace()?;
+    sweep(&original, job.environment);
     if let Some((file, text)) = &settings {
         file.replace(text.as_bytes())?;
         let _ = writeln!(report, "{}: written", file.path.display());
@@ -171,7 +173,7 @@ fn undo(job: &Job<'_>) -> Result<String, SetupError> {
     let settings = undo_settings(job, &registries);
     let path = original.path.display();
     let after = match &undone {
-        backup::Undone::Nothing => None,
+        backup::Undone::Nothing | backup::Undone::Already => None,
         backup::Undone::Before(bytes) => Some(parse(&original.path, bytes)?),
         backup::Undone::NoFile => Some(Document::empty()),
         backup::Undone::Edited(document) => Some(document.clone()),
@@ -183,26 +185,30 @@ fn undo(job: &Job<'_>) -> Result<String, SetupError> {
     if job.common.dry_run {
         return Ok(preview(&original, &document, after.as_ref(), settings.as_ref()));
     }
+    sweep(&original, job.environment);
     let mut report = String::new();
     // What is wrong with our own file must not keep anybody from getting theirs back.
     if let Some(error) = left {
         let _ = writeln!(report, "our settings file is left as it is: {error}");
     }
+    // It holds what the file holds then, old logins too.
     let copy = backup::path(&original.path);
+    let copy = matches!(undone, backup::Undone::Already | backup::Undone::Before(_)).then_some(copy);
     match undone {
         backup::Undone::Nothing => {
             let _ = writeln!(report, "{path}: nothing of this helper's is in it");
         }
+        backup::Undone::Already => {
+            let _ = writeln!(report, "{path}: as it was before");
+        }
         backup::Undone::Before(bytes) => {
             original.replace(&bytes)?;
-            // It holds what the file holds.
-            let _ = std::fs::remove_file(&copy);
             let _ = writeln!(report, "{path}: as it was before");
         }
         backup::Undone::NoFile => {
             original.may_replace()?;
             std::fs::remove_file(original.target())
-                .map_err(|source| crate::cli::file::FileError::Write { path: original.path.clone(), source })?;
+                .map_err(|source| FileError::Write { path: original.path.clone(), source })?;
             let _ = writeln!(report, "{path}: removed, as there was none before");
         }
         backup::Undone::Edited(edited) => {
@@ -214,7 +220,20 @@ fn undo(job: &Job<'_>) -> Result<String, SetupError> {
         file.replace(text.as_bytes())?;
         let _ = writeln!(report, "{}: what setup put in is out", file.path.display());
     }
-    Ok(report)
+    match copy.map(|copy| (std::fs::remove_file(&copy), copy)) {
+        Some((Err(source), path)) if source.kind() != ErrorKind::NotFound => {
+            Err(FileError::Remove { path, source }.into())
+        }
+        _ => Ok(report),
+    }
+}
+
+/// Removes what a setup that was killed left over.
+fn sweep(original: &Original, environment: &Environment) {
+    file::sweep(&original.path);
+    if let Ok(settings) = settings_file::path(environment) {
+        file::sweep(&settings);
+    }
 }
 
 /// Our settings file and its text without what `setup` put in; `None` where there is nothing of it.

@@ -1,10 +1,10 @@
 //! The plugin in the kubelet's directory: a link to this binary. A binary that was there is kept beside it.
 
-use std::fs;
+use std::fs::{self, Metadata};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::cli::file::reason;
+use crate::cli::file::{self, reason};
 use crate::protocol::kubelet::PLUGIN;
 
 /// What is to be done so that the plugin is this binary.
@@ -49,20 +49,57 @@ pub fn plan(plugin: &Path, binary: &Path) -> Result<Linking, LinkError> {
         (Ok(plugin), Ok(binary)) => plugin == binary,
         _ => false,
     };
-    if same { Ok(Linking::Nothing) } else { Ok(Linking::Keep(kept(plugin))) }
+    if same { Ok(Linking::Nothing) } else { Ok(Linking::Keep(kept(plugin, &there)?)) }
 }
 
-/// A name beside the plugin that is not taken.
-fn kept(plugin: &Path) -> PathBuf {
-    let name = |number: u32| {
+/// A name beside the plugin that is not taken, or that this very file has already: a setup that was killed gave it.
+fn kept(plugin: &Path, there: &Metadata) -> Result<PathBuf, LinkError> {
+    /// More than anybody sets up.
+    const MOST: u32 = 1_000;
+    for number in 0..MOST {
         let mut name = plugin.file_name().unwrap_or_default().to_owned();
         name.push(".before-ecr-login");
         if number > 0 {
             name.push(format!(".{number}"));
         }
-        plugin.with_file_name(name)
-    };
-    (0..).map(name).find(|path| fs::symlink_metadata(path).is_err()).unwrap_or_else(|| name(0))
+        let path = plugin.with_file_name(name);
+        match fs::symlink_metadata(&path) {
+            Ok(taken) if !is_same_file(&taken, there) => {}
+            Ok(_) => return Ok(path),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(path),
+            Err(source) => return Err(LinkError { path, source }),
+        }
+    }
+    Err(LinkError { path: plugin.to_owned(), source: io::Error::other(format!("{MOST} others are kept already")) })
+}
+
+#[cfg(unix)]
+fn is_same_file(one: &Metadata, other: &Metadata) -> bool {
+    use std::os::unix::fs::MetadataExt as _;
+    (one.dev(), one.ino()) == (other.dev(), other.ino())
+}
+
+#[cfg(not(unix))]
+fn is_same_file(_one: &Metadata, _other: &Metadata) -> bool {
+    false
+}
+
+/// Gives the plugin a second name; where the file system has no links, copies it. Nothing that has that name is lost.
+fn keep(plugin: &Path, kept: &Path, temporary: &Path) -> io::Result<()> {
+    match fs::hard_link(plugin, kept) {
+        Ok(()) => return Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            let same = is_same_file(&fs::symlink_metadata(plugin)?, &fs::symlink_metadata(kept)?);
+            return if same { Ok(()) } else { Err(error) };
+        }
+        Err(_) => {}
+    }
+    // Half a copy must not bear the name.
+    let copied = fs::copy(plugin, temporary).and_then(|_| fs::rename(temporary, kept));
+    if copied.is_err() {
+        let _ = fs::remove_file(temporary);
+    }
+    copied
 }
 
 /// Puts the link there. At no instant is there no plugin where there was one.
@@ -76,16 +113,15 @@ pub fn put(plugin: &Path, binary: &Path, linking: &Linking) -> Result<(), LinkEr
     };
     let directory = plugin.parent().unwrap_or(Path::new("."));
     fs::create_dir_all(directory).map_err(failed(directory))?;
+    let name = plugin.file_name().unwrap_or_default().to_string_lossy();
+    let temporary = directory.join(file::temporary(&name));
+    let _ = fs::remove_file(&temporary);
     match linking {
         Linking::Nothing => return Ok(()),
         Linking::New => {}
-        // A second name first, so that the first one is never missing; a copy where the file system has no links.
-        Linking::Keep(kept) => {
-            fs::hard_link(plugin, kept).or_else(|_| fs::copy(plugin, kept).map(|_| ())).map_err(failed(kept))?
-        }
+        // A second name first, so that the first one is never missing.
+        Linking::Keep(kept) => keep(plugin, kept, &temporary).map_err(failed(kept))?,
     }
-    let temporary = directory.join(format!(".{PLUGIN}.{}.tmp", std::process::id()));
-    let _ = fs::remove_file(&temporary);
     let put = link(binary, &temporary).and_then(|()| fs::rename(&temporary, plugin));
     if put.is_err() {
         let _ = fs::remove_file(&temporary);

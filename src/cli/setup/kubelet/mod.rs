@@ -15,7 +15,7 @@ use version::{KubeletVersion, VersionError};
 
 use super::{backup, difference};
 use crate::cli::arguments::SetupKubelet;
-use crate::cli::file::{FileError, Original};
+use crate::cli::file::{self, FileError, Original};
 use crate::cli::output;
 use crate::environment::Environment;
 use crate::protocol::kubelet::PLUGIN;
@@ -61,7 +61,8 @@ fn set_up(arguments: &SetupKubelet, environment: &Environment) -> Result<(), Kub
     if arguments.service_account_tokens {
         version.map_or(Ok(()), KubeletVersion::needs_tokens)?;
     }
-    let eks = Path::new(EKS).join("config.json").exists();
+    let of_eks = Path::new(EKS).join("config.json");
+    let eks = of_eks.try_exists().map_err(|source| FileError::Read { path: of_eks, source })?;
     let absolute = |given: &Option<PathBuf>, on_eks: PathBuf, elsewhere: &str| {
         let path = given.clone().unwrap_or_else(|| if eks { on_eks } else { elsewhere.into() });
         std::path::absolute(&path).unwrap_or(path)
@@ -84,6 +85,8 @@ fn set_up(arguments: &SetupKubelet, environment: &Environment) -> Result<(), Kub
     }
     let mut said = String::new();
     if !arguments.dry_run {
+        file::sweep(&config);
+        file::sweep(&plugin);
         link::put(&plugin, &binary, &linking)?;
     }
     say_link(&mut said, &plugin, &binary, &linking, arguments.dry_run);
@@ -151,7 +154,9 @@ fn write_config(
         }
         Configuration::Edit { new, .. } => {
             let copy = backup::path(path);
-            let keep = original.content.is_some() && !copy.exists();
+            // A copy that cannot be looked at may be there, and must not be lost.
+            let exists = || copy.try_exists().map_err(|source| FileError::Read { path: copy.clone(), source });
+            let keep = original.content.is_some() && !exists()?;
             if keep {
                 original.back_up(&copy)?;
             }
