@@ -1,48 +1,19 @@
-//! The file system fails under the cache, or the process dies in it: the token is delivered, or the next `get`
-//! delivers it, and nothing stays behind. strace makes the faults.
+//! The file system fails under the cache: the token is delivered, and nothing stays behind. strace makes the faults;
+//! `tests/hardship` has them at every call, one by one, and kills.
 
 #![cfg(target_os = "linux")]
 
 mod on_disk;
+mod strace;
 mod support;
 
-use std::process::{Command, Stdio};
+use on_disk::{entries, names};
+use strace::has_strace;
+use support::{FakeAws, Helper, Outcome, REGISTRY, Service};
 
-use on_disk::{cache, entries, names};
-use support::{FakeAws, Helper, Outcome, REGISTRY, Running, Service, binary};
-
-/// The calls by which the cache changes the disk or looks at it, under their names on all machines (`?` where one
-/// may not exist).
-const CALLS: [&str; 9] = [
-    "?mkdir,mkdirat",
-    "openat",
-    "flock",
-    "write",
-    "utimensat",
-    "?rename,?renameat,renameat2",
-    "unlinkat",
-    "getdents64",
-    "?newfstatat,statx",
-];
-
-fn has_strace() -> bool {
-    let has = Command::new("strace").arg("-V").stdout(Stdio::null()).status().is_ok_and(|status| status.success());
-    if !has {
-        println!("skipped: there is no strace");
-        assert!(std::env::var_os("CI").is_none_or(|ci| ci.is_empty()), "CI has it");
-    }
-    has
-}
-
-/// Runs an action with a fault injected by strace.
+/// A run with a fault.
 fn injected(helper: &Helper, action: &str, fault: &str) -> Outcome {
-    let mut command = Command::new("strace");
-    command.args(["-f", "-qq", "-o", "/dev/null", "-e", "signal=none", "-e"]).arg(format!("inject={fault}"));
-    command.arg(binary()).arg(action).env_clear();
-    let ours = helper.command(Vec::<String>::new());
-    command.envs(ours.get_envs().filter_map(|(key, value)| Some((key, value?)))).current_dir(helper.home());
-    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    Running::start(command, REGISTRY.as_bytes()).wait()
+    strace::injected(helper, [action], REGISTRY, fault)
 }
 
 fn helper(aws: &FakeAws) -> Helper {
@@ -88,37 +59,28 @@ fn a_file_system_that_fails_in_the_cache_fails_no_get() {
 }
 
 #[test]
-fn killed_at_any_call_it_leaves_the_old_or_the_new_and_the_next_get_succeeds() {
+fn a_refresh_that_cannot_be_kept_takes_the_old_token_with_it() {
     if !has_strace() {
         return;
     }
-    let aws = FakeAws::start();
-    let mut killed = 0;
-    for action in ["get", "erase"] {
-        for call in CALLS {
-            // As many times as the call is made; after the last one nobody is killed.
-            for when in 1..60 {
-                let helper = helper(&aws);
-                if action == "erase" {
-                    helper.get(REGISTRY).token();
-                }
-                let dead = injected(&helper, action, &format!("{call}:signal=KILL:when={when}"));
-                let left = names(&helper.cache());
-                assert!(left.iter().filter(|name| name.ends_with(".tmp")).count() <= 1, "{action} {call} {when}");
-                assert!(entries(&helper).len() <= 1);
-                helper.get(REGISTRY).token();
-                assert_eq!(entries(&helper).len(), 1, "{action} {call} {when}");
-                let entry = entries(&helper).remove(0);
-                cache(&helper).write(&entry, cache(&helper).erasures());
-                let left = names(&helper.cache());
-                assert!(!left.iter().any(|name| name.ends_with(".tmp")), "{action} {call} {when}: {left:?}");
-                if dead.code == Some(0) {
-                    break;
-                }
-                killed += 1;
-            }
+    for (fault, is_told) in [
+        // The new one cannot take its place, but the old one can go.
+        ("?rename,?renameat,renameat2:error=EIO", false),
+        ("flock:error=ENOLCK", false),
+        // Neither; the disk has become read-only.
+        ("?rename,?renameat,renameat2,unlinkat:error=EROFS", true),
+    ] {
+        let aws = FakeAws::start();
+        let helper = helper(&aws);
+        let old = helper.get(REGISTRY).token();
+        let helper = helper.env("ECR_LOGIN_REFRESH", "1");
+        let outcome = injected(&helper, "get", fault);
+        assert_ne!(outcome.token_with_warning().serial, old.serial, "{fault}");
+        let told = outcome.stderr.contains("the next call may be served the old token");
+        assert_eq!(told, is_told, "{fault}: {outcome:?}");
+        if !is_told {
+            let next = helper.without("ECR_LOGIN_REFRESH").get(REGISTRY).token();
+            assert_ne!(next.serial, old.serial, "{fault}: the old one is gone");
         }
     }
-    assert!(killed > 30, "killed {killed} times only");
-    println!("killed {killed} times");
 }

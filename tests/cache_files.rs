@@ -304,7 +304,7 @@ fn a_lock_or_note_that_cannot_be_used_harms_nobody() {
             std::fs::remove_dir_all(&lock).unwrap();
         }
         make(&lock);
-        cache(&helper).clear();
+        cache(&helper).clear().unwrap();
         helper.get(REGISTRY).token();
         helper.get(REGISTRY).token();
         assert_eq!(aws.calls(Service::Ecr), number + 2);
@@ -316,9 +316,9 @@ fn a_lock_or_note_that_cannot_be_used_harms_nobody() {
 fn clear_forgets_everything_but_the_locks() {
     let (aws, helper, _) = with_entry();
     helper.get("123456789012.dkr.ecr.us-east-1.amazonaws.com").token();
-    assert!(cache(&helper).clear());
+    assert!(cache(&helper).clear().unwrap());
     assert!(entries(&helper).is_empty());
-    assert!(!cache(&helper).clear(), "nothing was left");
+    assert!(!cache(&helper).clear().unwrap(), "nothing was left");
     helper.get(REGISTRY).token();
     assert_eq!(aws.calls(Service::Ecr), 3);
 }

@@ -3,27 +3,20 @@
 #![cfg(target_os = "linux")]
 
 mod on_disk;
+mod strace;
 mod support;
 
 use std::collections::BTreeMap;
-use std::process::{Command, Stdio};
 
-use support::{FakeAws, Helper, REGISTRY, Running, Service, binary};
+use support::{FakeAws, Helper, REGISTRY, Running, Service};
 
 /// Runs a `get` under strace; `None` where there is no strace. Each line is one system call.
 fn traced(helper: &Helper) -> Option<Vec<String>> {
-    let has_strace = Command::new("strace").arg("-V").stdout(Stdio::null()).status().is_ok_and(|s| s.success());
-    if !has_strace {
-        println!("skipped: there is no strace");
-        assert!(std::env::var_os("CI").is_none_or(|ci| ci.is_empty()), "CI has it");
+    if !strace::has_strace() {
         return None;
     }
     let log = helper.home().join("strace.log");
-    let mut command = Command::new("strace");
-    command.args(["-f", "-qq", "-o"]).arg(&log).arg(binary()).arg("get").env_clear();
-    let ours = helper.command(Vec::<String>::new());
-    command.envs(ours.get_envs().filter_map(|(key, value)| Some((key, value?)))).current_dir(helper.home());
-    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let command = strace::command(helper, &["-o", log.to_str().unwrap()], ["get"]);
     Running::start(command, REGISTRY.as_bytes()).wait().token();
     let text = std::fs::read_to_string(log).unwrap();
     // `PID call(...) = result`

@@ -217,11 +217,19 @@ impl<W: World> Flow<'_, W> {
         self.fetched(asker, self.deadline)
     }
 
-    /// A new token in the place of the cache's. Who waits for the same takes it too.
+    /// A new token in the place of the cache's. Who waits for the same takes it too. Whoever asks for it has something
+    /// against the old one: where the new one cannot be kept, the old one goes all the same.
     fn replaced(&self, asker: &Asker<'_, W::Who>) -> Result<Answer, Failure> {
         let slot = asker.cache.slot(&asker.fingerprint);
         let _claim = slot.claim();
-        self.fetched(asker, self.deadline)
+        let mut answer = self.fetched(asker, self.deadline)?;
+        let kept = asker.cache.read(&asker.fingerprint, self.host);
+        if kept.is_none_or(|kept| kept.password != answer.password)
+            && let Err(error) = asker.cache.forget_all_of(&asker.fingerprint)
+        {
+            answer.warnings.push(format!("{}: the next call may be served the old token: {error}", self.host));
+        }
+        Ok(answer)
     }
 
     /// The newest token that the cache has for the asker and that is better than `old`. One of another registry

@@ -34,6 +34,17 @@ pub enum Unread {
     Untrusted(String),
 }
 
+/// Why a directory that is there was not opened.
+#[derive(Debug, thiserror::Error)]
+pub enum Unopened {
+    /// It is not trusted; the text says why and what to do.
+    #[error("{0}")]
+    Untrusted(String),
+    /// The system refuses.
+    #[error(transparent)]
+    Failed(#[from] io::Error),
+}
+
 /// What tells one state of a file from another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct State {
@@ -45,31 +56,32 @@ pub struct State {
 }
 
 impl Directory {
-    /// Opens the directory; `None` where there is none or none that can be opened.
+    /// Opens the directory; `None` where there is none.
     ///
     /// # Errors
-    /// The directory is not trusted; the text says why and what to do.
-    pub fn open(path: &Path) -> Result<Option<Self>, String> {
+    /// The directory is not trusted, or cannot be opened.
+    pub fn open(path: &Path) -> Result<Option<Self>, Unopened> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let handle = match rustix::fs::openat(CWD, path, flags, Mode::empty()) {
             Ok(handle) => handle,
             // A link, or a file where the directory should be.
             Err(Errno::NOTDIR | Errno::LOOP) => {
                 return match path.symlink_metadata() {
-                    Ok(found) if found.is_symlink() => Err("it is a symbolic link".to_owned()),
-                    Ok(_) => Err("it is not a directory".to_owned()),
+                    Ok(found) if found.is_symlink() => Err(Unopened::Untrusted("it is a symbolic link".to_owned())),
+                    Ok(_) => Err(Unopened::Untrusted("it is not a directory".to_owned())),
                     Err(_) => Ok(None),
                 };
             }
+            Err(Errno::NOENT) => return Ok(None),
             // One that others have closed to us is as little ours as one that they have left open.
-            Err(Errno::ACCESS) => {
-                let found = rustix::fs::lstat(path);
-                return found.map_or(Ok(None), |found| trusted(&found).map(|()| None));
+            Err(error) => {
+                if let (Errno::ACCESS, Ok(found)) = (error, rustix::fs::lstat(path)) {
+                    trusted(&found).map_err(Unopened::Untrusted)?;
+                }
+                return Err(io::Error::from(error).into());
             }
-            Err(_) => return Ok(None),
         };
-        let Ok(found) = rustix::fs::fstat(&handle) else { return Ok(None) };
-        trusted(&found)?;
+        trusted(&rustix::fs::fstat(&handle).map_err(io::Error::from)?).map_err(Unopened::Untrusted)?;
         Ok(Some(Self { handle }))
     }
 
@@ -85,7 +97,8 @@ impl Directory {
         match Self::open(path) {
             Ok(Some(directory)) => Ok(directory),
             Ok(None) => Err(io::ErrorKind::NotFound.into()),
-            Err(reason) => Err(io::Error::new(io::ErrorKind::PermissionDenied, reason)),
+            Err(Unopened::Untrusted(reason)) => Err(io::Error::new(io::ErrorKind::PermissionDenied, reason)),
+            Err(Unopened::Failed(error)) => Err(error),
         }
     }
 
@@ -190,13 +203,16 @@ impl Directory {
     }
 
     /// The names of everything inside, but for those that are not UTF-8: none of ours.
-    pub fn names(&self) -> Vec<String> {
-        let Ok(listing) = Dir::read_from(&self.handle) else { return Vec::new() };
-        listing
-            .map_while(Result::ok)
-            .filter_map(|found| String::from_utf8(found.file_name().to_bytes().to_vec()).ok())
-            .filter(|name| name != "." && name != "..")
-            .collect()
+    ///
+    /// # Errors
+    /// The directory cannot be read to its end.
+    pub fn names(&self) -> io::Result<Vec<String>> {
+        let mut names = Vec::new();
+        for found in Dir::read_from(&self.handle)? {
+            let name = String::from_utf8(found?.file_name().to_bytes().to_vec());
+            names.extend(name.ok().filter(|name| name != "." && name != ".."));
+        }
+        Ok(names)
     }
 
     fn at(&self, name: &str, flags: OFlags) -> rustix::io::Result<OwnedFd> {

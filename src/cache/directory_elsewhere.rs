@@ -25,6 +25,17 @@ pub enum Unread {
     Untrusted(String),
 }
 
+/// Why a directory that is there was not opened.
+#[derive(Debug, thiserror::Error)]
+pub enum Unopened {
+    /// It is not trusted; the text says why and what to do.
+    #[error("{0}")]
+    Untrusted(String),
+    /// The system refuses.
+    #[error(transparent)]
+    Failed(#[from] io::Error),
+}
+
 /// What tells one state of a file from another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct State {
@@ -38,12 +49,13 @@ impl Directory {
     /// Opens the directory; `None` where there is none.
     ///
     /// # Errors
-    /// Something else is in its place.
-    pub fn open(path: &Path) -> Result<Option<Self>, String> {
+    /// Something else is in its place, or it cannot be looked at.
+    pub fn open(path: &Path) -> Result<Option<Self>, Unopened> {
         match path.symlink_metadata() {
             Ok(found) if found.is_dir() => Ok(Some(Self { path: path.to_owned() })),
-            Ok(_) => Err("it is not a directory".to_owned()),
-            Err(_) => Ok(None),
+            Ok(_) => Err(Unopened::Untrusted("it is not a directory".to_owned())),
+            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => Ok(None),
+            Err(error) => Err(error.into()),
         }
     }
 
@@ -123,8 +135,14 @@ impl Directory {
     }
 
     /// The names of everything inside.
-    pub fn names(&self) -> Vec<String> {
-        let Ok(listing) = std::fs::read_dir(&self.path) else { return Vec::new() };
-        listing.map_while(Result::ok).filter_map(|found| found.file_name().into_string().ok()).collect()
+    ///
+    /// # Errors
+    /// The directory cannot be read to its end.
+    pub fn names(&self) -> io::Result<Vec<String>> {
+        let mut names = Vec::new();
+        for found in std::fs::read_dir(&self.path)? {
+            names.extend(found?.file_name().into_string().ok());
+        }
+        Ok(names)
     }
 }

@@ -27,7 +27,7 @@ use std::cell::{OnceCell, RefCell};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use self::directory::{Directory, State, Unread};
+use self::directory::{Directory, State, Unopened, Unread};
 #[cfg(all(unix, test))]
 pub(crate) use self::directory::{Trouble, in_trouble};
 pub use self::lock::{Claim, Held, Slot};
@@ -69,11 +69,32 @@ pub struct Note {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Erasures(Option<State>);
 
+/// Why something may still be in the cache that was to be forgotten.
+#[derive(Debug, thiserror::Error)]
+pub enum NotForgotten {
+    /// Nobody knows what is in the directory.
+    #[error("the cache directory {} cannot be read, so tokens may be left in it: {source}", .path.display())]
+    Unread {
+        /// The directory.
+        path: PathBuf,
+        /// The system's reason.
+        source: std::io::Error,
+    },
+    /// Files stay.
+    #[error("not every token in {} could be removed; see who owns it, and whether it can be written", .path.display())]
+    Left {
+        /// The directory.
+        path: PathBuf,
+    },
+}
+
 /// The cache directory.
 #[derive(Debug)]
 pub struct Cache {
     places: Vec<PathBuf>,
     open: OnceCell<(PathBuf, Directory)>,
+    /// A directory that is there and could not be opened.
+    unopened: Option<(PathBuf, std::io::Error)>,
     distrusted: bool,
     warnings: RefCell<Vec<String>>,
 }
@@ -83,7 +104,13 @@ impl Cache {
     /// something is written.
     pub fn open(environment: &Environment) -> Option<Self> {
         let places = place::candidates(environment);
-        let mut cache = Self { places, open: OnceCell::new(), distrusted: false, warnings: RefCell::new(Vec::new()) };
+        let mut cache = Self {
+            places,
+            open: OnceCell::new(),
+            unopened: None,
+            distrusted: false,
+            warnings: RefCell::new(Vec::new()),
+        };
         for place in &cache.places {
             match Directory::open(place) {
                 Ok(Some(directory)) => {
@@ -91,7 +118,9 @@ impl Cache {
                     break;
                 }
                 Ok(None) => {}
-                Err(reason) => {
+                // For a token it counts as none.
+                Err(Unopened::Failed(error)) => cache.unopened = Some((place.clone(), error)),
+                Err(Unopened::Untrusted(reason)) => {
                     let line = format!("the cache directory {} is not used: {reason}", place.display());
                     cache.warnings.borrow_mut().push(line);
                     cache.distrusted = true;
@@ -131,6 +160,7 @@ impl Cache {
         let prefix = format!("{}-", format::hex(fingerprint));
         let mut found: Vec<(i64, String)> = directory
             .names()
+            .unwrap_or_default()
             .into_iter()
             .filter(|name| name.starts_with(&prefix) && names::parse(name).is_some())
             // An entry's file bears the end of its token as its time.
@@ -169,43 +199,66 @@ impl Cache {
 
     /// Forgets the tokens that open `registry`: of every identity that has an entry for it all entries, since
     /// they hold the same token and would be taken for it; and every failure. True if there was any entry.
-    pub fn erase(&self, registry: &str) -> bool {
-        self.forget(|directory| {
-            let names = directory.names();
-            let entries = names.iter().filter_map(|name| names::parse(name));
-            let whose: Vec<&str> = entries.filter(|(_, host)| *host == registry).map(|(of, _)| of).collect();
-            names.iter().filter(|name| names::parse(name).is_some_and(|(of, _)| whose.contains(&of))).cloned().collect()
+    ///
+    /// # Errors
+    /// Not everything is known to be gone.
+    pub fn erase(&self, registry: &str) -> Result<bool, NotForgotten> {
+        self.forget(|entries| {
+            let whose: Vec<&str> = entries.iter().filter(|(_, host)| *host == registry).map(|(of, _)| *of).collect();
+            entries.iter().map(|(of, _)| whose.contains(of)).collect()
         })
     }
 
     /// Forgets everything. True if there was any entry.
-    pub fn clear(&self) -> bool {
-        self.forget(|directory| directory.names().into_iter().filter(|name| names::parse(name).is_some()).collect())
+    ///
+    /// # Errors
+    /// Not everything is known to be gone.
+    pub fn clear(&self) -> Result<bool, NotForgotten> {
+        self.forget(|entries| vec![true; entries.len()])
+    }
+
+    /// Forgets every entry of this fingerprint. True if there was any.
+    ///
+    /// # Errors
+    /// Not everything is known to be gone.
+    pub fn forget_all_of(&self, fingerprint: &Fingerprint) -> Result<bool, NotForgotten> {
+        let ours = format::hex(fingerprint);
+        self.forget(|entries| entries.iter().map(|(of, _)| *of == ours).collect())
     }
 
     /// Says before and after each round of removals that something was erased, until there is nothing left: a
     /// copy that another process makes meanwhile is either seen here, or its writer sees what was said. It is said
     /// also where there is nothing to remove: a token may be on its way.
-    fn forget(&self, doomed: impl Fn(&Directory) -> Vec<String>) -> bool {
+    ///
+    /// `doomed` is given fingerprint and host of every entry, and says of each whether it goes.
+    fn forget(&self, doomed: impl Fn(&[(&str, &str)]) -> Vec<bool>) -> Result<bool, NotForgotten> {
         const ROUNDS: usize = 16;
-        let Some(directory) = self.directory() else { return false };
+        if let Some((path, error)) = &self.unopened {
+            let source = std::io::Error::new(error.kind(), error.to_string());
+            return Err(NotForgotten::Unread { path: path.clone(), source });
+        }
+        let Some((path, directory)) = self.open.get() else { return Ok(false) };
         let mut any = false;
         say_erased(directory);
         for _ in 0..ROUNDS {
             sweep::notes_and_remains(directory);
-            let doomed = doomed(directory);
+            let names = directory.names().map_err(|source| NotForgotten::Unread { path: path.clone(), source })?;
+            let (files, entries): (Vec<&String>, Vec<(&str, &str)>) =
+                names.iter().filter_map(|name| Some((name, names::parse(name)?))).unzip();
+            let doomed: Vec<&String> =
+                files.into_iter().zip(doomed(&entries)).filter(|it| it.1).map(|it| it.0).collect();
             if doomed.is_empty() {
-                break;
+                return Ok(any);
             }
-            any |= doomed.iter().filter(|name| directory.remove(name)).count() > 0;
+            any |= doomed.into_iter().filter(|name| directory.remove(name)).count() > 0;
             say_erased(directory);
         }
-        any
+        Err(NotForgotten::Left { path: path.clone() })
     }
 
     /// Every entry, whether it still lives or not, by registry.
     pub fn entries(&self) -> Vec<Entry> {
-        let names = self.directory().map(Directory::names).unwrap_or_default();
+        let names = self.names();
         let mut entries: Vec<Entry> =
             names.iter().filter(|name| names::parse(name).is_some()).filter_map(|name| self.entry(name)).collect();
         entries.sort_by(|one, other| (&one.registry, one.fingerprint.0).cmp(&(&other.registry, other.fingerprint.0)));
@@ -214,12 +267,33 @@ impl Cache {
 
     /// The registries that have an entry of any identity, in order, by the names of the files alone.
     pub fn registries(&self) -> Vec<String> {
-        let names = self.directory().map(Directory::names).unwrap_or_default();
+        let names = self.names();
         let mut hosts: Vec<String> =
             names.iter().filter_map(|name| names::parse(name)).map(|(_, host)| host.to_owned()).collect();
         hosts.sort_unstable();
         hosts.dedup();
         hosts
+    }
+
+    /// The names of everything in the directory, for those who tell people what is there: a directory that cannot be
+    /// read is empty to them, and a warning says that it is not.
+    fn names(&self) -> Vec<String> {
+        let unread = |path: &Path, error: &std::io::Error| {
+            self.warn(format!("the cache directory {} cannot be read: {error}", path.display()));
+            Vec::new()
+        };
+        match (&self.unopened, self.open.get()) {
+            (Some((path, error)), _) => unread(path, error),
+            (None, Some((path, directory))) => directory.names().unwrap_or_else(|error| unread(path, &error)),
+            (None, None) => Vec::new(),
+        }
+    }
+
+    fn warn(&self, line: String) {
+        let mut warnings = self.warnings.borrow_mut();
+        if !warnings.contains(&line) {
+            warnings.push(line);
+        }
     }
 
     /// The last failure of a fetch for this fingerprint, if none has succeeded since.
@@ -286,11 +360,7 @@ impl Cache {
             Ok(bytes) => Some(bytes),
             Err(Unread::Unusable) => None,
             Err(Unread::Untrusted(reason)) => {
-                let line = format!("the cached {} is not used: {reason}", path.join(name).display());
-                let mut warnings = self.warnings.borrow_mut();
-                if !warnings.contains(&line) {
-                    warnings.push(line);
-                }
+                self.warn(format!("the cached {} is not used: {reason}", path.join(name).display()));
                 None
             }
         }

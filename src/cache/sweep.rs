@@ -13,7 +13,7 @@ const FORGOTTEN: i64 = 10 * 60;
 /// about to come, those that end first, down to one less than [`MOST`].
 pub fn sweep(directory: &Directory, now: i64) {
     let mut live: Vec<(i64, String)> = Vec::new();
-    for name in directory.names() {
+    for name in directory.names().unwrap_or_default() {
         if name.ends_with(names::TEMPORARY) {
             replace::removed(directory, &name);
         } else if names::parse(&name).is_some() {
@@ -37,7 +37,7 @@ pub fn sweep(directory: &Directory, now: i64) {
 
 /// Removes old notes alone: where nothing succeeds, identities that come and go must not fill the disk.
 pub fn old_notes(directory: &Directory, now: i64) {
-    for name in directory.names() {
+    for name in directory.names().unwrap_or_default() {
         forget(directory, &name, now);
     }
 }
@@ -52,7 +52,7 @@ fn forget(directory: &Directory, name: &str, now: i64) {
 
 /// Removes every note of a failure, and what writers that were killed left over: it holds tokens too.
 pub fn notes_and_remains(directory: &Directory) {
-    for name in directory.names() {
+    for name in directory.names().unwrap_or_default() {
         if name.ends_with(names::NOTE) {
             directory.remove(&name);
         } else if name.ends_with(names::TEMPORARY) {

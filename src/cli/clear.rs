@@ -35,17 +35,9 @@ fn forget(name: Option<&str>, environment: &Environment) -> Result<String, Strin
         Some(host) => cache.erase(host),
         None => cache.clear(),
     };
+    let forgotten = forgotten.map_err(|error| error.to_string())?;
     if let Some(warning) = cache.warnings().into_iter().next() {
         return Err(warning);
-    }
-    let left = cache.registries();
-    let stays = match &host {
-        Some(host) => left.contains(host),
-        None => !left.is_empty(),
-    };
-    if stays {
-        let place = cache.path().map(|path| path.display().to_string()).unwrap_or_default();
-        return Err(format!("not all of it could be removed; see who owns {place}"));
     }
     let whose = host.map_or_else(|| "all registries".to_owned(), |host| format!("{host} and what shares its token"));
     Ok(match forgotten {

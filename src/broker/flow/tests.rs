@@ -137,7 +137,7 @@ fn a_token_erased_while_a_copy_of_it_is_written_does_not_come_back() {
     let cache = world.cache();
     let before = cache.erasures();
     let entry = cache.read(&Fingerprint([1; 32]), "a").unwrap();
-    assert!(world.cache().erase("a"));
+    assert!(world.cache().erase("a").unwrap());
     cache.write(&Entry { registry: "b".into(), ..entry }, before);
     assert!(cache.entries().is_empty());
     assert_eq!(world.get("b").unwrap(), 1);
@@ -288,12 +288,12 @@ proptest! {
                     let whose: Vec<Fingerprint> = entries.iter().filter(of).map(|entry| entry.fingerprint).collect();
                     let gone = entries.iter().filter(|entry| whose.contains(&entry.fingerprint));
                     forgotten.extend(gone.map(|entry| entry.password.expose().parse::<usize>().unwrap()));
-                    world.cache().erase(HOSTS[usize::from(host)]);
+                    world.cache().erase(HOSTS[usize::from(host)]).unwrap();
                     prop_assert!(!world.cache().entries().iter().any(|entry| whose.contains(&entry.fingerprint)));
                 }
                 Move::Clear => {
                     forgotten.extend(0..world.issued.borrow().len());
-                    world.cache().clear();
+                    world.cache().clear().unwrap();
                 }
                 Move::Become(other) => world.who.set(other),
                 Move::Down(down) => world.down.set(if down { usize::MAX } else { 0 }),

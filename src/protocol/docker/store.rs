@@ -101,8 +101,12 @@ pub fn erase(situation: &Situation, input: Input) -> Reply {
     let Some(cache) = Cache::open(&situation.call.environment) else {
         return Reply::of("").with(situation.warning());
     };
-    cache.erase(target.registry.host());
-    let reply = Reply::of("").with(situation.warning()).with(situation.no_log.clone());
+    let forgotten = cache.erase(target.registry.host());
+    let reply = match &forgotten {
+        Ok(_) => Reply::of(""),
+        Err(error) => Reply::error(&error.to_string()).with(Some(error.to_string())),
+    };
+    let reply = reply.with(situation.warning()).with(situation.no_log.clone());
     cache.warnings().into_iter().fold(reply, |reply, line| reply.with(Some(line)))
 }
 
