@@ -1,10 +1,16 @@
 //! stdout and stderr as the commands use them: an answer counts only when it was delivered.
 
-use std::io::{IsTerminal as _, Write as _};
+use std::io::IsTerminal as _;
 use std::process::ExitCode;
+use std::time::Duration;
 
+use crate::deadline::Deadline;
 use crate::environment::Environment;
 use crate::printable::one_line;
+use crate::protocol::output;
+
+/// For how long a person may look at one page before the next is wanted; whoever takes longer is gone.
+const PAGE: Duration = Duration::from_secs(300);
 
 /// Writes `text` to stdout; success only when all of it went out.
 pub fn deliver(text: &str) -> ExitCode {
@@ -17,11 +23,18 @@ pub fn deliver(text: &str) -> ExitCode {
 /// Writes `text` to stdout.
 ///
 /// # Errors
-/// stdout is closed or full.
+/// stdout is closed or full, or nobody reads it any more.
 pub fn print(text: &str) -> std::io::Result<()> {
-    let mut stdout = std::io::stdout().lock();
-    stdout.write_all(text.as_bytes())?;
-    stdout.flush()
+    output::show(text.as_bytes(), PAGE)
+}
+
+/// Writes one of many lines to stdout, until `deadline`, or for a second where that has passed. Threads take turns.
+///
+/// # Errors
+/// stdout is closed or full, or nobody reads it.
+pub fn print_line(line: &str, deadline: Deadline) -> std::io::Result<()> {
+    let _turn = std::io::stdout().lock();
+    output::deliver(line.as_bytes(), Deadline::within(deadline.left().max(Duration::from_secs(1))))
 }
 
 /// Writes a line to stderr, without what would make two of it; where nobody listens there is nobody to tell.
@@ -31,7 +44,8 @@ pub fn complain(line: &str) {
 
 /// Writes `text` of our own to stderr as it is.
 pub fn error(text: &str) {
-    let _ = std::io::stderr().lock().write_all(text.as_bytes());
+    let _turn = std::io::stderr().lock();
+    let _ = output::tell(text);
 }
 
 /// Colours, where a person looks and wants them.

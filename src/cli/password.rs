@@ -12,6 +12,7 @@ use crate::broker::{self, Answer, Call, Patience, Question, Wish};
 use crate::deadline::Deadline;
 use crate::environment::Environment;
 use crate::failure::{Failure, Kind};
+use crate::protocol::output::deliver;
 use crate::settings::{self, Settings};
 
 /// The limit of a call, as for docker.
@@ -20,12 +21,12 @@ const LIMIT: Duration = Duration::from_secs(10);
 /// Prints the password and a newline.
 pub fn run(wanted: &Password, environment: Environment) -> ExitCode {
     match ask(&wanted.registry, environment) {
-        Ok(answer) => {
+        Ok((answer, deadline)) => {
             for warning in &answer.warnings {
                 output::complain(&format!("{}: {warning}", wanted.registry));
             }
             let line = Zeroizing::new(format!("{}\n", answer.password.expose()));
-            match output::print(&line) {
+            match deliver(line.as_bytes(), deadline) {
                 Ok(()) => ExitCode::SUCCESS,
                 Err(error) => {
                     output::complain(&format!("the password could not be delivered: {error}"));
@@ -40,7 +41,8 @@ pub fn run(wanted: &Password, environment: Environment) -> ExitCode {
     }
 }
 
-fn ask(name: &str, environment: Environment) -> Result<Answer, Failure> {
+/// The answer, and until when it is to be delivered.
+fn ask(name: &str, environment: Environment) -> Result<(Answer, Deadline), Failure> {
     let settings = Settings::load(&environment)?;
     let deadline = Deadline::within(settings::limit(&environment, Some(&settings), LIMIT)?);
     let target = super::target(&settings, name)?;
@@ -49,5 +51,5 @@ fn ask(name: &str, environment: Environment) -> Result<Answer, Failure> {
     }
     let wish = if environment.var("ECR_LOGIN_REFRESH") == Some("1") { Wish::Fresh } else { Wish::Cached };
     let question = Question { target: &target, service_account: None, wish, patience: Patience::Client };
-    broker::token(&Call { environment, settings, deadline }, &question)
+    Ok((broker::token(&Call { environment, settings, deadline }, &question)?, deadline))
 }

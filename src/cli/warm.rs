@@ -59,7 +59,7 @@ fn warm(call: &Call, name: &str) -> bool {
             for warning in answer.iter().flat_map(|answer| &answer.warnings) {
                 output::complain(&format!("{name}: {warning}"));
             }
-            output::print(&format!("{}: {}\n", one_line(name), state(answer.as_ref()))).is_ok()
+            output::print_line(&format!("{}: {}\n", one_line(name), state(answer.as_ref())), call.deadline).is_ok()
         }
         Err(failure) => {
             output::complain(&format!("{name}: {failure}"));

@@ -95,7 +95,7 @@ fn open(path: &Path) -> io::Result<File> {
     use rustix::fs::{Mode, OFlags};
     // NONBLOCK: opening a FIFO must not wait for its writer.
     let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
-    Ok(File::from(rustix::fs::open(path, flags, Mode::empty())?))
+    Ok(File::from(rustix::io::retry_on_intr(|| rustix::fs::open(path, flags, Mode::empty()))?))
 }
 
 #[cfg(not(unix))]

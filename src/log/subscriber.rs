@@ -1,7 +1,6 @@
 //! Events become lines: the time, the process, the level, the room, and what is allowed of the rest.
 
 use std::fmt::{self, Write as _};
-use std::io::Write as _;
 use std::sync::Mutex;
 
 use time::OffsetDateTime;
@@ -13,6 +12,7 @@ use tracing::{Event, Metadata, Subscriber};
 
 use super::allowed;
 use super::file::LogFile;
+use crate::protocol::output::tell;
 
 /// Where lines go.
 pub enum Output {
@@ -20,6 +20,8 @@ pub enum Output {
     Stderr,
     /// A file of ours.
     File(LogFile),
+    /// Nobody reads.
+    Nobody,
 }
 
 /// The process's one subscriber. Spans are not followed: nothing in them is allowed.
@@ -72,8 +74,14 @@ impl Subscriber for Lines {
         let Ok(mut output) = self.output.lock() else { return };
         // A log that cannot be written is no reason to fail the call.
         match &mut *output {
-            Output::Stderr => drop(std::io::stderr().lock().write_all(line.as_bytes())),
+            Output::Stderr => {
+                // Who did not read one line in time is not waited for with each of the next.
+                if tell(&line).is_err() {
+                    *output = Output::Nobody;
+                }
+            }
             Output::File(file) => drop(file.write(line.as_bytes())),
+            Output::Nobody => {}
         }
     }
 
