@@ -3,10 +3,12 @@
 //! What is promised: the call returns when the child has exited, at the deadline, or as soon as the child has
 //! written too much, whichever is first. No descendant that keeps a pipe open, and none that ignores signals, makes
 //! it wait longer. At the deadline and after too much output the child and what it started are killed; a
-//! descendant of a child that exited by itself (an agent, say) is left alone.
+//! descendant of a child that exited by itself (an agent, say) is left alone. When we are killed ourselves, the child
+//! goes with us, where the edge has given us a [`Leash`] for it.
 
 use std::io::{self, Read, Write};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::OnceLock;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -24,6 +26,46 @@ const EXIT_CHECK: Duration = Duration::from_millis(20);
 const QUIET: Duration = Duration::from_millis(250);
 /// How long a killed child may take to go away before it is left to itself.
 const REAP: Duration = Duration::from_millis(200);
+
+/// By what a child is tied to our own life. Safe code cannot say it, so the edge does.
+#[derive(Clone, Copy, Debug)]
+pub struct Leash {
+    /// Prepares a command, before it is started.
+    pub tie: fn(&mut Command),
+    /// A child has begun: its number, or that of the group it leads with a minus sign.
+    pub begun: fn(i32),
+    /// The child was reaped just now, or left to itself; the same number.
+    pub ended: fn(i32),
+}
+
+static LEASH: OnceLock<Leash> = OnceLock::new();
+
+/// Says once, before any child is started, how children are tied to our own life. Without it they are not.
+pub fn leash(leash: Leash) {
+    let _ = LEASH.set(leash);
+}
+
+/// A child on the leash, until this is dropped.
+struct Tied(Option<(Leash, i32)>);
+
+impl Tied {
+    fn to(child: &Child, own_group: bool) -> Self {
+        let number = i32::try_from(child.id()).ok().map(|number| if own_group { -number } else { number });
+        let tied = LEASH.get().copied().zip(number);
+        if let Some((leash, number)) = tied {
+            (leash.begun)(number);
+        }
+        Self(tied)
+    }
+}
+
+impl Drop for Tied {
+    fn drop(&mut self) {
+        if let Some((leash, number)) = self.0 {
+            (leash.ended)(number);
+        }
+    }
+}
 
 /// Where the child's stderr goes, and with it to whom the child belongs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -89,7 +131,11 @@ pub fn run(mut command: Command, input: &[u8], bounds: Bounds) -> Result<Finishe
     if own_group {
         lead_group(&mut command);
     }
+    if let Some(leash) = LEASH.get() {
+        (leash.tie)(&mut command);
+    }
     let mut child = command.spawn().map_err(ChildError::Start)?;
+    let _tied = Tied::to(&child, own_group);
     let (receiver, open) = match attend(&mut child, input) {
         Ok(attended) => attended,
         Err(error) => {

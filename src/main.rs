@@ -14,7 +14,7 @@ use ecr_login::{broker, cli, hardening, log};
 
 #[cfg(not(all(target_os = "linux", target_env = "gnu")))]
 fn main() -> ExitCode {
-    run(start::Started { stdout_was_closed: false, more_rights: false })
+    run(start::Started { stdout_was_closed: false, stream_is_missing: false, more_rights: false })
 }
 
 fn run(started: start::Started) -> ExitCode {
@@ -31,6 +31,10 @@ fn run(started: start::Started) -> ExitCode {
     let environment = Environment::of_process();
     let is_plugin = is_plugin(&name);
     let program = if is_plugin { kubelet::PLUGIN } else { docker::PROGRAM };
+    if started.stream_is_missing {
+        output::complain(program, "stdin, stdout or stderr is closed, and /dev/null cannot be opened in its place");
+        return ExitCode::FAILURE;
+    }
     if started.stdout_was_closed && answers(&arguments) {
         output::complain(program, "stdout is closed: an answer could not be delivered");
         return ExitCode::FAILURE;

@@ -9,6 +9,9 @@
 //! thing more is done that it does not do: it is remembered whether stdout was closed, since exit code 0 would say
 //! that an answer was delivered there.
 //!
+//! And children are leashed here, for the same reason: that a child goes when we are killed can only be said between
+//! fork and exec and in a signal handler, and for neither there is safe code.
+//!
 //! Elsewhere the standard library starts us.
 
 /// What was found when the process started.
@@ -16,6 +19,9 @@
 pub struct Started {
     /// stdout was closed; what is written there now reaches nobody. Known on Linux with glibc alone.
     pub stdout_was_closed: bool,
+    /// A standard stream was closed and nothing could be opened in its place: some file of ours would take its number,
+    /// and be written to as if it were stdout or stderr.
+    pub stream_is_missing: bool,
     /// Executing the file gave rights that the caller has not. Known on Linux with glibc alone.
     pub more_rights: bool,
 }
@@ -29,17 +35,23 @@ pub fn close_inherited_files() {}
 
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 mod c_main {
-    // The one place of the program with `unsafe`: the name `main` must be exported for C, `signal`, `syscall` and
-    // `getauxval` are C functions, and an allocator is a promise that no compiler can check.
+    // The one place of the program with `unsafe`: the name `main` must be exported for C, `signal`, `syscall`, `prctl`,
+    // `kill` and `getauxval` are C functions, what runs between fork and exec is for us to vouch for, and an allocator is
+    // a promise that no compiler can check.
     #![allow(unsafe_code)]
 
     use std::alloc::{GlobalAlloc, Layout, System};
     use std::fs::OpenOptions;
     use std::io::Write as _;
     use std::os::fd::{AsRawFd, IntoRawFd};
-    use std::process::ExitCode;
+    use std::os::unix::process::CommandExt as _;
+    use std::process::{Command, ExitCode};
+    use std::sync::Once;
+    use std::sync::atomic::{AtomicI32, Ordering};
 
+    use ecr_login::child::{self, Leash};
     use rustix::event::{PollFd, PollFlags, Timespec, poll};
+    use rustix::io::Errno;
     use rustix::stdio;
 
     use ecr_login::secret;
@@ -95,12 +107,13 @@ mod c_main {
     /// SAFETY of the exported name: the crate is `no_main` on this platform, so no other `main` exists.
     #[unsafe(no_mangle)]
     extern "C" fn main(_count: i32, _arguments: *const *const u8) -> i32 {
-        let stdout_was_closed = open_standard_streams();
+        let started = open_standard_streams();
         // SAFETY: SIG_IGN is a valid disposition of SIGPIPE, and no other thread exists yet.
         unsafe { libc::signal(libc::SIGPIPE, libc::SIG_IGN) };
         // SAFETY: it reads what the kernel has left at the end of the stack.
         let more_rights = unsafe { libc::getauxval(libc::AT_SECURE) } != 0;
-        let code = crate::run(Started { stdout_was_closed, more_rights });
+        child::leash(Leash { tie, begun, ended });
+        let code = crate::run(Started { more_rights, ..started });
         let delivered = std::io::stdout().flush().is_ok();
         let number = (0..=u8::MAX).find(|number| ExitCode::from(*number) == code).unwrap_or(1);
         i32::from(if delivered { number } else { number.max(1) })
@@ -115,22 +128,97 @@ mod c_main {
         unsafe { libc::syscall(libc::SYS_close_range, FIRST, libc::c_uint::MAX, 0 as libc::c_uint) };
     }
 
-    /// Opens the null device in the place of each standard stream that we were started without, and says whether
-    /// stdout was among them. A new file gets the lowest free number, so each fills the lowest gap.
-    fn open_standard_streams() -> bool {
+    /// Opens the null device in the place of each standard stream that we were started without, and says which were
+    /// missing. A new file gets the lowest free number, so each fills the lowest gap.
+    fn open_standard_streams() -> Started {
         let streams = [stdio::stdin(), stdio::stdout(), stdio::stderr()];
         let mut polled = streams.each_ref().map(|stream| PollFd::from_borrowed_fd(*stream, PollFlags::empty()));
-        if poll(&mut polled, Some(&Timespec { tv_sec: 0, tv_nsec: 0 })).is_err() {
-            return false;
+        let done = loop {
+            match poll(&mut polled, Some(&Timespec { tv_sec: 0, tv_nsec: 0 })) {
+                Err(Errno::INTR) => {}
+                done => break done,
+            }
+        };
+        if done.is_err() {
+            return Started { stdout_was_closed: false, stream_is_missing: false, more_rights: false };
         }
         let closed = polled.each_ref().map(|stream| stream.revents().contains(PollFlags::NVAL));
+        let mut started = Started { stdout_was_closed: closed[1], stream_is_missing: false, more_rights: false };
         for _ in closed.iter().filter(|closed| **closed) {
-            let Ok(null) = OpenOptions::new().read(true).write(true).open("/dev/null") else { break };
+            let Ok(null) = OpenOptions::new().read(true).write(true).open("/dev/null") else {
+                started.stream_is_missing = true;
+                break;
+            };
             if null.as_raw_fd() <= 2 {
                 // It is a standard stream now and stays open.
                 let _ = null.into_raw_fd();
             }
         }
-        closed[1]
+        started
+    }
+
+    /// The children that go when we do: a process, or with a minus sign a process group, or 0.
+    static TIED: [AtomicI32; 64] = [const { AtomicI32::new(0) }; 64];
+
+    /// The signals by which people and init systems end a process.
+    const ENDING: [libc::c_int; 4] = [libc::SIGTERM, libc::SIGINT, libc::SIGHUP, libc::SIGQUIT];
+
+    /// The child asks to be killed when we die, however we do; what it starts in its turn does not ask.
+    fn tie(command: &mut Command) {
+        let parent = rustix::process::getpid().as_raw_nonzero().get();
+        let ask = move || {
+            // SAFETY: two calls of the system, with plain numbers. No memory is touched between fork and exec.
+            let (asked, now) = unsafe {
+                (libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL as libc::c_ulong, 0, 0, 0), libc::getppid())
+            };
+            // We died before it had asked. A system that knows no such wish gets no such promise.
+            if asked == 0 && now != parent {
+                return Err(std::io::Error::from_raw_os_error(libc::ESRCH));
+            }
+            Ok(())
+        };
+        // SAFETY: `ask` allocates nothing and takes no lock; its error is made of a number.
+        unsafe { command.pre_exec(ask) };
+    }
+
+    fn begun(child: i32) {
+        static HANDLERS: Once = Once::new();
+        HANDLERS.call_once(|| {
+            for signal in ENDING {
+                let handler = end as extern "C" fn(libc::c_int);
+                // SAFETY: `end` does nothing that a signal handler may not. A signal that we were started to ignore
+                // (nohup) stays ignored.
+                unsafe {
+                    if libc::signal(signal, handler as libc::sighandler_t) == libc::SIG_IGN {
+                        libc::signal(signal, libc::SIG_IGN);
+                    }
+                }
+            }
+        });
+        // With more children than places, the kernel's own promise to `tie` is all that the rest have.
+        let _ = TIED.iter().find(|place| place.compare_exchange(0, child, Ordering::SeqCst, Ordering::SeqCst).is_ok());
+    }
+
+    fn ended(child: i32) {
+        for place in &TIED {
+            let _ = place.compare_exchange(child, 0, Ordering::SeqCst, Ordering::SeqCst);
+        }
+    }
+
+    /// Kills the children with what they started, and lets the signal do what it would have done.
+    extern "C" fn end(signal: libc::c_int) {
+        for place in &TIED {
+            let child = place.load(Ordering::SeqCst);
+            if child != 0 {
+                // SAFETY: a call of the system with two numbers; it may be made in a handler (signal-safety(7)). The
+                // child lives, or was reaped this instant: its number is nobody else's yet.
+                unsafe { libc::kill(child, libc::SIGKILL) };
+            }
+        }
+        // SAFETY: both may be called in a handler. The signal is held back until we return, and ends us then.
+        unsafe {
+            libc::signal(signal, libc::SIG_DFL);
+            libc::raise(signal);
+        }
     }
 }

@@ -12,7 +12,7 @@ use rustix::io::Errno;
 #[path = "directory.rs"]
 mod real;
 
-pub use real::{State, Unread};
+pub use real::{State, Unopened, Unread};
 
 use crate::secret::Wiped;
 
@@ -60,10 +60,8 @@ fn operation() -> Result<(), Errno> {
 pub struct Directory(real::Directory);
 
 impl Directory {
-    pub fn open(path: &Path) -> Result<Option<Self>, String> {
-        if operation().is_err() {
-            return Ok(None);
-        }
+    pub fn open(path: &Path) -> Result<Option<Self>, Unopened> {
+        operation().map_err(io::Error::from)?;
         Ok(real::Directory::open(path)?.map(Self))
     }
 
@@ -117,7 +115,8 @@ impl Directory {
         operation().is_ok() && self.0.remove(name)
     }
 
-    pub fn names(&self) -> Vec<String> {
-        if operation().is_err() { Vec::new() } else { self.0.names() }
+    pub fn names(&self) -> io::Result<Vec<String>> {
+        operation()?;
+        self.0.names()
     }
 }

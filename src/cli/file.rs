@@ -280,9 +280,13 @@ fn content(path: &Path) -> Result<Option<(Vec<u8>, fs::Metadata)>, FileError> {
     let mut content = Vec::new();
     let file = File::open(path).map_err(failed)?;
     let metadata = file.metadata().map_err(failed)?;
+    let too_big = || FileError::NotAFile { path: path.to_owned(), what: "bigger than any configuration file" };
+    if metadata.len() > LIMIT {
+        return Err(too_big());
+    }
     file.take(LIMIT + 1).read_to_end(&mut content).map_err(failed)?;
     if content.len() as u64 > LIMIT {
-        return Err(FileError::NotAFile { path: path.to_owned(), what: "bigger than any configuration file" });
+        return Err(too_big());
     }
     Ok(Some((content, metadata)))
 }
