@@ -15,8 +15,8 @@ rm "$stage/metadata"
 
 SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH-$(git log -1 --format=%ct)}
 export SOURCE_DATE_EPOCH
-# It writes beside Cargo.toml whatever it is told.
-trap 'rm -f "$name.json"' EXIT
+# It writes beside the Cargo.toml of each package of the workspace whatever it is told.
+trap 'rm -f "$name.json" "benches/pieces/$name.json"' EXIT
 cargo cyclonedx --quiet --format json --spec-version 1.5 --target "$host" --no-build-deps --override-filename "$name" >&2
 # The directory in which it was built is nobody's business.
 sed "s|path+file://$PWD#|path+file:///#|g" "$name.json" >"$stage/$name.cdx.json"

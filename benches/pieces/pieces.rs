@@ -76,9 +76,12 @@ fn settings(criterion: &mut Criterion) {
 fn cached_answer(criterion: &mut Criterion) {
     let home = tempfile::tempdir().expect("a directory for the benchmark");
     write_profiles(home.path()).expect("the profiles");
-    let environment = Environment::of([("HOME", home.path())])
-        .with("AWS_EC2_METADATA_DISABLED", "true")
-        .with("AWS_ECR_CACHE_DIR", &home.path().join("cache").to_string_lossy());
+    let variables = [
+        ("HOME", home.path().as_os_str().to_owned()),
+        ("AWS_EC2_METADATA_DISABLED", "true".into()),
+        ("AWS_ECR_CACHE_DIR", home.path().join("cache").into_os_string()),
+    ];
+    let environment = Environment::of(variables);
     let target = Settings::parse("config.toml", &settings_text()).ok().and_then(|settings| settings.target(REGISTRY));
     let target = target.expect("a registry");
     let who = || Identity::find(&environment, Wanted::Speaker(&target.speaker), &target.registry);
