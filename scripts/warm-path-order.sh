@@ -40,15 +40,15 @@ chosen() {
     order /dev/null list
     order "$world/store" store
     chosen
-} >"$world/warm"
-if grep -E 'std_detect|OPENSSL_cpuid|cpufeatures' "$world/warm"; then
+} >"$world/order-warm"
+if grep -E 'std_detect|OPENSSL_cpuid|cpufeatures' "$world/order-warm"; then
     echo "warm-path-order: a cached answer asks the processor what it can do" >&2
     exit 1
 fi
 
 aws secure --tls --port 443 --ca "$world/ca.pem"
 {
-    cat "$world/warm"
+    cat "$world/order-warm"
     environment=(env -i HOME="$home" ECR_LOGIN_REFRESH=1 SSL_CERT_FILE="$world/ca.pem" AWS_EC2_METADATA_DISABLED=true)
     order "$world/registry" get
     environment+=(AWS_ACCESS_KEY_ID=AKIABENCHMARK AWS_SECRET_ACCESS_KEY=benchmark HOME="$world")

@@ -9,24 +9,34 @@ const TOPS: u64 = ONES << 7;
 
 /// Where `byte` first stands.
 pub fn find(byte: u8, bytes: &[u8]) -> Option<usize> {
-    find_either(byte, byte, bytes)
+    let each = ONES * u64::from(byte);
+    first(bytes, |eight| noughts(eight ^ each), |other| other == byte)
 }
 
 /// Where one of the two first stands.
 pub fn find_either(one: u8, other: u8, bytes: &[u8]) -> Option<usize> {
-    let (one_each, other_each) = (ONES * u64::from(one), ONES * u64::from(other));
+    let (ones, others) = (ONES * u64::from(one), ONES * u64::from(other));
+    first(bytes, |eight| noughts(eight ^ ones) | noughts(eight ^ others), |byte| byte == one || byte == other)
+}
+
+/// The lowest top bit that is set stands in the first byte that is nought; those above it may be wrong.
+#[inline(always)]
+fn noughts(eight: u64) -> u64 {
+    eight.wrapping_sub(ONES) & !eight & TOPS
+}
+
+#[inline(always)]
+fn first(bytes: &[u8], in_eight: impl Fn(u64) -> u64, is_it: impl Fn(u8) -> bool) -> Option<usize> {
     let (eights, rest) = bytes.as_chunks::<8>();
-    for (number, eight) in eights.iter().enumerate() {
-        let eight = u64::from_le_bytes(*eight);
-        // The lowest top bit that is set stands in the first byte that is nought; those above it may be wrong.
-        let noughts = |of: u64| of.wrapping_sub(ONES) & !of & TOPS;
-        let found = noughts(eight ^ one_each) | noughts(eight ^ other_each);
+    let mut at = 0;
+    for eight in eights {
+        let found = in_eight(u64::from_le_bytes(*eight));
         if found != 0 {
-            return Some(8 * number + found.trailing_zeros() as usize / 8);
+            return Some(at + found.trailing_zeros() as usize / 8);
         }
+        at += 8;
     }
-    let at = rest.iter().position(|byte| *byte == one || *byte == other)?;
-    Some(8 * eights.len() + at)
+    rest.iter().position(|byte| is_it(*byte)).map(|rest| at + rest)
 }
 
 #[cfg(test)]
