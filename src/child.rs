@@ -30,9 +30,9 @@ const REAP: Duration = Duration::from_millis(200);
 /// By what a child is tied to our own life. Safe code cannot say it, so the edge does.
 #[derive(Clone, Copy, Debug)]
 pub struct Leash {
-    /// Prepares a command, before it is started.
+    /// Prepares a command, and holds back what would end us until `begun`.
     pub tie: fn(&mut Command),
-    /// A child has begun: its number, or that of the group it leads with a minus sign.
+    /// A child has begun: its number, or that of the group it leads with a minus sign; 0 where none could.
     pub begun: fn(i32),
     /// The child was reaped just now, or left to itself; the same number.
     pub ended: fn(i32),
@@ -49,9 +49,9 @@ pub fn leash(leash: Leash) {
 struct Tied(Option<(Leash, i32)>);
 
 impl Tied {
-    fn to(child: &Child, own_group: bool) -> Self {
-        let number = i32::try_from(child.id()).ok().map(|number| if own_group { -number } else { number });
-        let tied = LEASH.get().copied().zip(number);
+    fn to(child: Option<&Child>, own_group: bool) -> Self {
+        let number = child.and_then(|child| i32::try_from(child.id()).ok()).unwrap_or(0);
+        let tied = LEASH.get().map(|leash| (*leash, if own_group { -number } else { number }));
         if let Some((leash, number)) = tied {
             (leash.begun)(number);
         }
@@ -134,8 +134,9 @@ pub fn run(mut command: Command, input: &[u8], bounds: Bounds) -> Result<Finishe
     if let Some(leash) = LEASH.get() {
         (leash.tie)(&mut command);
     }
-    let mut child = command.spawn().map_err(ChildError::Start)?;
-    let _tied = Tied::to(&child, own_group);
+    let child = command.spawn();
+    let _tied = Tied::to(child.as_ref().ok(), own_group);
+    let mut child = child.map_err(ChildError::Start)?;
     let (receiver, open) = match attend(&mut child, input) {
         Ok(attended) => attended,
         Err(error) => {

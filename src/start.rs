@@ -41,6 +41,7 @@ mod c_main {
     #![allow(unsafe_code)]
 
     use std::alloc::{GlobalAlloc, Layout, System};
+    use std::cell::Cell;
     use std::fs::OpenOptions;
     use std::io::Write as _;
     use std::os::fd::{AsRawFd, IntoRawFd};
@@ -179,9 +180,17 @@ mod c_main {
         };
         // SAFETY: `ask` allocates nothing and takes no lock; its error is made of a number.
         unsafe { command.pre_exec(ask) };
+        // The standard library gives the child an empty set again.
+        hold_back();
     }
 
-    fn begun(child: i32) {
+    std::thread_local! {
+        /// The signals that were held back before [`hold_back`] held back more.
+        static HELD_BACK: Cell<Option<libc::sigset_t>> = const { Cell::new(None) };
+    }
+
+    /// Between the child's start and our knowing its number no signal may end us: it would live on.
+    fn hold_back() {
         static HANDLERS: Once = Once::new();
         HANDLERS.call_once(|| {
             for signal in ENDING {
@@ -195,8 +204,26 @@ mod c_main {
                 }
             }
         });
+        // SAFETY: sets of signals are plain numbers, for which all zeros are a value; the calls fill them.
+        let before = unsafe {
+            let (mut more, mut before) = (std::mem::zeroed(), std::mem::zeroed());
+            libc::sigemptyset(&raw mut more);
+            for signal in ENDING {
+                libc::sigaddset(&raw mut more, signal);
+            }
+            let held = libc::pthread_sigmask(libc::SIG_BLOCK, &raw const more, &raw mut before);
+            (held == 0).then_some(before)
+        };
+        HELD_BACK.set(before);
+    }
+
+    fn begun(child: i32) {
         // With more children than places, the kernel's own promise to `tie` is all that the rest have.
         let _ = TIED.iter().find(|place| place.compare_exchange(0, child, Ordering::SeqCst, Ordering::SeqCst).is_ok());
+        if let Some(before) = HELD_BACK.take() {
+            // SAFETY: the set is the one that this thread had. What came meanwhile is delivered here.
+            unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, &raw const before, std::ptr::null_mut()) };
+        }
     }
 
     fn ended(child: i32) {

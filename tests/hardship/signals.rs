@@ -75,6 +75,16 @@ fn a_signal_that_was_to_be_ignored_is_ignored_with_a_child_too() {
 }
 
 #[test]
+fn a_child_starts_with_no_signal_held_back() {
+    let helper = Helper::new();
+    let script = helper.script("process", "grep SigBlk /proc/self/status > \"$0.mask\"\nexit 1");
+    let helper = helper.aws_config(&format!("[default]\ncredential_process = {}\n", script.display()));
+    helper.get(REGISTRY).failure();
+    let mask = fs::read_to_string(helper.home().join("process.mask")).unwrap();
+    assert_eq!(mask.split_whitespace().last(), Some("0000000000000000"), "{mask}");
+}
+
+#[test]
 fn a_signal_at_any_moment_leaves_no_lock_and_the_next_get_has_its_token() {
     let rounds = if long() { 2_000 } else { 60 };
     let aws = FakeAws::start();
