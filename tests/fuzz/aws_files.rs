@@ -102,8 +102,7 @@ pub fn who_speaks(input: &[u8]) -> Option<&'static str> {
     if runs_programs && !guarded || spells_twice(config) || spells_twice(credentials) {
         return None;
     }
-    // The SDK asserts that there is none such.
-    if ours.as_ref().is_err_and(|error| error.to_string().contains("endpoint_url")) {
+    if [config, credentials].iter().any(|text| has_broken_endpoint(text)) {
         return None;
     }
     if let Ok(source) = &ours {
@@ -180,6 +179,15 @@ fn spells_twice(text: &str) -> bool {
         let raw = &line[1..end.max(1)];
         let plain = raw.split_whitespace().collect::<Vec<_>>().join(" ");
         seen.insert(plain, raw).is_some_and(|earlier| earlier != raw)
+    })
+}
+
+/// Whether there may be an `endpoint_url` that is empty or no URL: the SDK asserts that it is one, and we take an empty
+/// one for none and refuse the other.
+fn has_broken_endpoint(text: &str) -> bool {
+    text.to_ascii_lowercase().split("endpoint_url").skip(1).any(|rest| {
+        let value = rest.trim_start_matches([' ', '\t']).strip_prefix('=').unwrap_or_default();
+        !value.trim_start_matches([' ', '\t']).starts_with("http")
     })
 }
 

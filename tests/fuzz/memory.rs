@@ -1,19 +1,14 @@
 //! How much memory a piece of code holds at its height.
 
-use std::sync::{Mutex, PoisonError};
-
 use peak_alloc::PeakAlloc;
 
 #[global_allocator]
 static COUNTED: PeakAlloc = PeakAlloc;
 
-/// Runs `work`, which reads `length` bytes of input, and fails if it ever holds more than `base` bytes and `factor`
+/// The count is the whole process's: nothing else may be at work in it. Runs `work`, which reads `length` bytes of input, and fails if it ever holds more than `base` bytes and `factor`
 /// bytes for each byte of the input.
 #[track_caller]
 pub fn bounded<T>(length: usize, (base, factor): (usize, usize), work: impl FnOnce() -> T) -> T {
-    // The count is the whole process's: one at a time.
-    static ALONE: Mutex<()> = Mutex::new(());
-    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
     COUNTED.reset_peak_usage();
     let before = COUNTED.current_usage();
     let done = work();
