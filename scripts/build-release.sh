@@ -38,11 +38,12 @@ static:*-linux-gnu)
     # sha2 in portable code: the other kind asks the processor first what it can do (src/scan.rs).
     flags="'-Ctarget-feature=+crt-static', '-Crelocation-model=static', '--cfg=sha2_256_backend=\"soft\"'"
     # Where rustc links with lld, functions with the same code are kept once, and those that a cached get runs lie
-    # side by side, so that few pages are touched (scripts/warm-path-order.sh). The index of unwind tables is left out:
-    # a panic aborts, and nothing else unwinds.
+    # side by side, so that few pages are touched (scripts/warm-path-order.sh). The unwind tables and their index are
+    # left out: a panic aborts, and nothing else unwinds.
     case $host in
     x86_64-unknown-linux-gnu)
         flags="$flags, '-Clink-arg=-Wl,--icf=all', '-Clink-arg=-Wl,--no-eh-frame-hdr'"
+        flags="$flags, '-Clink-arg=-Wl,-T,$PWD/packaging/no-unwind-tables.ld'"
         flags="$flags, '-Clink-arg=-Wl,--no-warn-symbol-ordering'"
         flags="$flags, '-Clink-arg=-Wl,--symbol-ordering-file=$PWD/packaging/warm-path.order'"
         ;;
