@@ -8,7 +8,7 @@
 # Nothing is done if the directory is there.
 set -euo pipefail
 
-suite=$1 directory=$2
+suite=$1 directory=$(realpath -m "$2")
 shift 2
 [ ! -d "$directory" ] || exit 0
 
