@@ -318,6 +318,8 @@ fn by_the_sdk(
             .env(Env::from(variables))
             .fs(Fs::from_map(files))
             .region(aws_config::Region::new("eu-west-1"))
+            // Else a `max_attempts` that is no number makes it panic.
+            .retry_config(aws_config::retry::RetryConfig::standard())
             .http_client(http_client_fn(move |_, _| SharedHttpConnector::new(aws.clone())))
             .load()
             .await;
