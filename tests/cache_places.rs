@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use on_disk::{is_root, names};
-use support::{FakeAws, Helper, Outcome, REGISTRY, Running, Service, binary};
+use support::{FakeAws, Helper, Outcome, REGISTRY, Running, Service, copy_binary};
 
 /// A user that no passwd file knows.
 const NOBODY_KNOWS: &str = "54321";
@@ -44,7 +44,7 @@ impl Place {
         let helper = Helper::new().aws(&aws).keys("AKIAEXAMPLE").without("HOME").without("AWS_CA_BUNDLE");
         let directory = tempfile::tempdir().unwrap();
         std::fs::set_permissions(directory.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
-        std::fs::copy(binary(), directory.path().join("helper")).unwrap();
+        copy_binary(&directory.path().join("helper"));
         Self { aws, helper, directory }
     }
 

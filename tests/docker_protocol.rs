@@ -339,7 +339,7 @@ fn with_rights_that_the_caller_lacks_it_refuses() {
     const NOBODY: u32 = 65534;
     let helper = Helper::new();
     let program = helper.home().join("docker-credential-ecr-login");
-    std::fs::copy(support::binary(), &program).unwrap();
+    support::copy_binary(&program);
     std::fs::set_permissions(helper.home(), std::fs::Permissions::from_mode(0o755)).unwrap();
     for (user, group, mode) in [(Some(NOBODY), None, 0o4755), (None, Some(NOBODY), 0o2755)] {
         chown(&program, user.or(Some(0)), group.or(Some(0))).unwrap();

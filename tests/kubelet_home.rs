@@ -8,7 +8,7 @@ mod support;
 use std::process::{Command, Stdio};
 
 use kubelet::V1;
-use support::{FakeAws, Helper, REGISTRY, Running, Service, binary};
+use support::{FakeAws, Helper, REGISTRY, Running, Service, copy_binary};
 
 /// Runs the binary with `home` in the place of root's home, as a mount of its own that ends with it. The binary is a
 /// copy: the one that was built may lie under root's home.
@@ -18,7 +18,7 @@ fn in_root_s_home(helper: &Helper, arguments: &[&str]) -> Command {
     let copy = helper.home().join("docker-credential-ecr-login");
     std::fs::create_dir_all(&home).unwrap();
     if !copy.exists() {
-        std::fs::copy(binary(), &copy).unwrap();
+        copy_binary(&copy);
     }
     let plain = helper.command(arguments);
     let mut command = Command::new("unshare");

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::support::{Helper, Outcome, REGISTRY, Running, binary};
+use crate::support::{Helper, Outcome, REGISTRY, Running, copy_binary};
 use crate::users::{ATTACKER, Ground, VICTIM, belongs, can_switch};
 
 /// Where a caller could want to look with somebody else's rights.
@@ -59,7 +59,7 @@ fn a_setuid_or_setgid_copy_refuses_to_run() {
     }
     for (owner, mode) in [(VICTIM, 0o4755), (VICTIM, 0o2755), (0, 0o4755), (0, 0o6755)] {
         let ground = Ground::new();
-        std::fs::copy(binary(), ground.path("copy")).unwrap();
+        copy_binary(&ground.path("copy"));
         belongs(&ground.path("copy"), owner, mode);
         if !takes_effect(&ground) {
             return;
@@ -77,7 +77,7 @@ fn a_copy_with_capabilities_of_its_own_refuses_to_run() {
     const EFFECTIVE: u32 = 1;
     for effective in [EFFECTIVE, 0] {
         let ground = Ground::new();
-        std::fs::copy(binary(), ground.path("copy")).unwrap();
+        copy_binary(&ground.path("copy"));
         // The file's capabilities in the kernel's form (capabilities(7), version 2): permitted and inheritable, twice.
         let words = [0x0200_0000 | effective, DAC_READ_SEARCH, 0, 0, 0];
         let bytes: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();

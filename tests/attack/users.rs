@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use crate::on_disk::is_root;
-use crate::support::{FakeAws, Helper, Outcome, REGISTRY, Running, binary};
+use crate::support::{FakeAws, Helper, Outcome, REGISTRY, Running, binary, copy_binary};
 
 pub const VICTIM: u32 = 54_321;
 pub const ATTACKER: u32 = 65_534;
@@ -44,7 +44,7 @@ impl Ground {
         let program = directory.path().join("helper");
         // The binary's own directory may be one that only root can enter.
         if std::fs::hard_link(binary(), &program).is_err() {
-            std::fs::copy(binary(), &program).unwrap();
+            copy_binary(&program);
         }
         let ground = Self { aws, helper, directory };
         ground.directory("home", VICTIM, 0o700);

@@ -28,6 +28,12 @@ pub fn binary() -> &'static Path {
     &BINARY
 }
 
+/// Puts a copy of the binary under test at `to`. A process of its own writes it: a thread of ours that starts a program
+/// meanwhile would pass on the open file, and the copy could not be run ("Text file busy").
+pub fn copy_binary(to: &Path) {
+    assert!(Command::new("cp").arg(binary()).arg(to).status().unwrap().success());
+}
+
 /// How the binary is to be run; its home lives as long as this does.
 pub struct Helper {
     home: TempDir,
