@@ -203,9 +203,11 @@ impl Cache {
     /// # Errors
     /// Not everything is known to be gone.
     pub fn erase(&self, registry: &str) -> Result<bool, NotForgotten> {
+        // Kept from round to round: the registry's own entry may be gone while others with its token are not.
+        let mut whose: Vec<String> = Vec::new();
         self.forget(|entries| {
-            let whose: Vec<&str> = entries.iter().filter(|(_, host)| *host == registry).map(|(of, _)| *of).collect();
-            entries.iter().map(|(of, _)| whose.contains(of)).collect()
+            whose.extend(entries.iter().filter(|(_, host)| *host == registry).map(|(of, _)| (*of).to_owned()));
+            entries.iter().map(|(of, _)| whose.iter().any(|known| known == of)).collect()
         })
     }
 
@@ -231,7 +233,7 @@ impl Cache {
     /// also where there is nothing to remove: a token may be on its way.
     ///
     /// `doomed` is given fingerprint and host of every entry, and says of each whether it goes.
-    fn forget(&self, doomed: impl Fn(&[(&str, &str)]) -> Vec<bool>) -> Result<bool, NotForgotten> {
+    fn forget(&self, mut doomed: impl FnMut(&[(&str, &str)]) -> Vec<bool>) -> Result<bool, NotForgotten> {
         const ROUNDS: usize = 16;
         if let Some((path, error)) = &self.unopened {
             let source = std::io::Error::new(error.kind(), error.to_string());

@@ -182,7 +182,7 @@ impl Fault {
             Self::LengthTooSmall | Self::LengthTooLarge => {
                 let right = right();
                 let length = right.body.len();
-                let length = if matches!(self, Self::LengthTooSmall) { length / 2 } else { length * 2 };
+                let length = if matches!(self, Self::LengthTooSmall) { length / 4 } else { length * 2 };
                 let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {length}\r\n\r\n");
                 Respond::Steps(vec![send(&head), Step::Send(right.body)])
             }

@@ -118,7 +118,10 @@ fn packets_that_vanish_are_said_of_every_service_in_time() {
         return;
     }
     // Those next door have a second to connect, which is this call's deadline too: who is first says it.
-    let words = |asked: Asked| if asked == Asked::Container { "10.9.0.9" } else { "no connection came about" };
+    let words = |asked: Asked| match asked {
+        Asked::Container | Asked::ImdsToken => "10.9.0.9",
+        _ => "no connection came about",
+    };
     run(&ASKED, |asked| {
         let what = What { fault: "packets vanish", limit: LIMIT, late: true, words: words(*asked) };
         ask(*asked, "https://10.9.0.9", &what, "10.9.0.9")
