@@ -12,8 +12,9 @@ use rustix::io::Errno;
 #[path = "directory.rs"]
 mod real;
 
-pub use real::{State, Unopened, Unread};
+pub use real::State;
 
+use crate::cache::refusal::{Unopened, Unread};
 use crate::secret::Wiped;
 
 /// What goes wrong. Operations are counted from 0.

@@ -20,6 +20,7 @@ pub mod format;
 mod lock;
 mod names;
 mod place;
+mod refusal;
 mod replace;
 mod sweep;
 
@@ -27,10 +28,11 @@ use std::cell::{OnceCell, RefCell};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use self::directory::{Directory, State, Unopened, Unread};
+use self::directory::{Directory, State};
 #[cfg(all(unix, test))]
 pub(crate) use self::directory::{Trouble, in_trouble};
 pub use self::lock::{Claim, Held, Slot};
+use self::refusal::{Unopened, Unread};
 use crate::broker::policy::{Millis, Times};
 use crate::environment::Environment;
 use crate::failure::Failure;

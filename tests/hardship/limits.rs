@@ -10,6 +10,24 @@ use crate::support::{FakeAws, Helper, Outcome, REGISTRY, Running, binary};
 /// The address space that is enough for anything that the release build does, in bytes.
 const MEMORY: &str = "--as=16777216";
 
+/// What has to work, or to say why not, within every limit.
+const DEEDS: [Deed; 14] = [
+    Deed::ColdGet,
+    Deed::WarmGet,
+    Deed::ForeignGet,
+    Deed::Kubelet,
+    Deed::Erase,
+    Deed::Store,
+    Deed::List,
+    Deed::Status,
+    Deed::Clear,
+    Deed::Refresh,
+    Deed::SetupDocker,
+    Deed::UndoDocker,
+    Deed::SetupPodman,
+    Deed::SetupKubelet,
+];
+
 /// Whether the binary is the static release build. The tests' own build is mapped from a file of more than 100 MB, and
 /// its loader opens libraries: limits say nothing about it.
 fn is_release() -> bool {
@@ -42,21 +60,7 @@ fn sixteen_megabytes_are_enough_for_everything() {
         return;
     }
     let aws = FakeAws::start();
-    for deed in [
-        Deed::ColdGet,
-        Deed::WarmGet,
-        Deed::Kubelet,
-        Deed::Erase,
-        Deed::Store,
-        Deed::List,
-        Deed::Status,
-        Deed::Clear,
-        Deed::Refresh,
-        Deed::SetupDocker,
-        Deed::UndoDocker,
-        Deed::SetupPodman,
-        Deed::SetupKubelet,
-    ] {
+    for deed in DEEDS {
         let home = Home::before(&aws, deed);
         let outcome = limited(&home.helper, MEMORY, home.arguments(deed), &deed.stdin());
         assert_eq!(outcome.code, Some(0), "{deed:?}: {outcome:?}");
@@ -171,21 +175,7 @@ fn however_few_files_may_be_open_there_is_an_answer_or_a_reason() {
     // tests' build has in it cannot start; which two depends on the files that whoever runs the tests left open.
     let numbers: Vec<u32> =
         if is_release() { (3..=16).collect() } else { (5..=16).filter(|number| !(8..=12).contains(number)).collect() };
-    for deed in [
-        Deed::ColdGet,
-        Deed::WarmGet,
-        Deed::ForeignGet,
-        Deed::Kubelet,
-        Deed::Erase,
-        Deed::Store,
-        Deed::List,
-        Deed::Status,
-        Deed::Clear,
-        Deed::Refresh,
-        Deed::SetupDocker,
-        Deed::UndoDocker,
-        Deed::SetupKubelet,
-    ] {
+    for deed in DEEDS {
         for number in &numbers {
             let home = Home::before(&aws, deed);
             let before = home.files();
