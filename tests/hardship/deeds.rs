@@ -93,6 +93,18 @@ impl Deed {
         }
     }
 
+    /// It succeeded, and its answer is right.
+    pub fn is_done(self, outcome: &Outcome) {
+        match self {
+            Self::ColdGet | Self::WarmGet => assert_eq!(outcome.token_with_warning().key, RIGHT, "{outcome:?}"),
+            Self::ForeignGet => outcome.assert_not_found(),
+            _ => assert_eq!(outcome.code, Some(0), "{self:?}: {outcome:?}"),
+        }
+        if self == Self::Kubelet {
+            assert!(outcome.stdout.contains(&format!("fake.ecr.eu-west-1.{RIGHT}.")), "{outcome:?}");
+        }
+    }
+
     /// What gives back what was there.
     pub fn undo(self) -> Option<Self> {
         match self {
@@ -142,7 +154,7 @@ impl Home {
             home.do_it(first);
         }
         if deed == Deed::Refresh {
-            crate::on_disk::age(&home.helper, 7 * crate::on_disk::HOUR);
+            crate::on_disk::age(&home.helper, 8 * crate::on_disk::HOUR);
         }
         home
     }
@@ -155,17 +167,9 @@ impl Home {
         self.helper.run(self.arguments(deed), deed.stdin())
     }
 
-    /// Does it undisturbed: it succeeds, and its answer is right.
+    /// Does it undisturbed.
     pub fn do_it(&self, deed: Deed) {
-        let outcome = self.run(deed);
-        match deed {
-            Deed::ColdGet | Deed::WarmGet => assert_eq!(outcome.token_with_warning().key, RIGHT, "{outcome:?}"),
-            Deed::ForeignGet => outcome.assert_not_found(),
-            _ => assert_eq!(outcome.code, Some(0), "{deed:?}: {outcome:?}"),
-        }
-        if deed == Deed::Kubelet {
-            assert!(outcome.stdout.contains(&format!("fake.ecr.eu-west-1.{RIGHT}.")), "{outcome:?}");
-        }
+        deed.is_done(&self.run(deed));
     }
 
     /// A run with a fault.

@@ -62,9 +62,7 @@ fn sixteen_megabytes_are_enough_for_everything() {
     let aws = FakeAws::start();
     for deed in DEEDS {
         let home = Home::before(&aws, deed);
-        let outcome = limited(&home.helper, MEMORY, home.arguments(deed), &deed.stdin());
-        assert_eq!(outcome.code, Some(0), "{deed:?}: {outcome:?}");
-        keeps_to_the_protocol(deed, &outcome, "", false, &format!("{deed:?}"));
+        deed.is_done(&limited(&home.helper, MEMORY, home.arguments(deed), &deed.stdin()));
     }
 }
 
