@@ -72,11 +72,11 @@ url = "https://$api/"
 END
 # Both begin without a token and keep the one that they get.
 mkdir "$world/cold"
-cold="@clear:$world/cold/.cache/ecr-login HOME=$world/cold"
+cold="@empty:$world/cold/.cache/ecr-login HOME=$world/cold"
 cat /etc/ssl/certs/ca-certificates.crt "$world/ca.pem" >"$world/bundle.pem"
 rows=()
 if [ -x "$go" ]; then
-    rows=('Go helper: get, cold' "$world/registry" "@clear:$world/go/.ecr HOME=$world/go $keys $go get")
+    rows=('Go helper: get, cold' "$world/registry" "@empty:$world/go/.ecr HOME=$world/go $keys $go get")
 fi
 rows+=('ours: get, cold|0.6, goal 0.4; CPU 0.5; 7 MB' "$world/registry" "$cold $keys $ours get"
     'curl, the same POST' /dev/null "HOME=$world/cold $(command -v curl) -q -K $world/curl")
@@ -129,7 +129,7 @@ echo "## 50 at once, cold, ECR answering after 200 ms: 5 rounds"
 end secure
 mkdir "$world/fifty" "$world/names"
 for n in $(seq 50); do printf '%012d.dkr.ecr.%s.amazonaws.com' "$n" "$region" >"$world/names/$n"; done
-ours_at_once="@clear:$world/fifty/.cache/ecr-login HOME=$world/fifty $keys $ours get"
+ours_at_once="@empty:$world/fifty/.cache/ecr-login HOME=$world/fifty $keys $ours get"
 # at_once LABEL COUNT STDIN COMMAND
 at_once() {
     aws "$1" --late 200 --tls --port 443 --ca "$world/ca.pem"
@@ -143,7 +143,7 @@ echo '(asked of ours: a call a round, the wall time of these two together, half 
 at_once 'ours, 50 registries' 50 "$world/names/%" "$ours_at_once"
 at_once 'ours, 50 times one registry' 50 "$world/registry" "$ours_at_once"
 if [ -x "$go" ]; then
-    go_at_once="@clear:$world/go/.ecr HOME=$world/go $keys $go get"
+    go_at_once="@empty:$world/go/.ecr HOME=$world/go $keys $go get"
     at_once 'Go helper, 50 registries' 50 "$world/names/%" "$go_at_once"
     at_once 'Go helper, 50 times one registry' 50 "$world/registry" "$go_at_once"
 fi

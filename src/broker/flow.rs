@@ -98,7 +98,7 @@ impl<W: World> Flow<'_, W> {
                 // It has ended since it was read.
                 Err(_) => return self.flight(asker, None, self.deadline),
             },
-            None => self.newest(asker, Some(&own)).unwrap_or(own),
+            None => self.newest(asker, Some(&own), false).unwrap_or(own),
         };
         match entry.times.judge(now) {
             Verdict::Serve | Verdict::Miss => {}
@@ -122,9 +122,12 @@ impl<W: World> Flow<'_, W> {
         let mut patience = Instant::now() + deadline.left() / 2;
         let slot = asker.cache.slot(&asker.fingerprint);
         let mut waited = false;
+        let mut brought = false;
         loop {
-            let claim = slot.claim();
-            if let Some(found) = self.found(asker, old.as_ref()) {
+            // Who was waited for has brought something, as a rule. A lock taken by each who waited to look for it
+            // would make the others wait once more.
+            let claim = (!brought).then(|| slot.claim());
+            if let Some(found) = self.found(asker, old.as_ref(), waited) {
                 if waited && let Some(step) = self.changed(asker)? {
                     return Ok(step);
                 }
@@ -147,9 +150,16 @@ impl<W: World> Flow<'_, W> {
                 return self.or_old(old, note.failure).map(Step::Done);
             }
             let asks = match claim {
-                Claim::Held(_) | Claim::Unsupported => true,
-                // The one that asks hangs, or was stopped: then without it.
-                Claim::Busy => !slot.wait(patience),
+                None => {
+                    brought = false;
+                    continue;
+                }
+                Some(Claim::Held(_) | Claim::Unsupported) => true,
+                Some(Claim::Busy) => {
+                    brought = slot.wait(patience);
+                    // The one that asks hangs, or was stopped: then without it.
+                    !brought
+                }
             };
             if asks {
                 match self.fetched(asker, deadline).or_else(|failure| self.or_old(old.take(), failure)) {
@@ -173,7 +183,7 @@ impl<W: World> Flow<'_, W> {
         if matches!(claim, Claim::Busy) {
             return answer(Some(entry), Vec::new()).map(Step::Done);
         }
-        if let Some(better) = self.newest(asker, Some(&entry)) {
+        if let Some(better) = self.newest(asker, Some(&entry), false) {
             return answer(Some(better), Vec::new()).map(Step::Done);
         }
         let left = entry.times.expires_at.saturating_mul(1_000).saturating_sub(self.world.now());
@@ -204,7 +214,7 @@ impl<W: World> Flow<'_, W> {
     fn refreshed_in(&self, asker: &Asker<'_, W::Who>, slot: &Slot) -> Result<Answer, Failure> {
         let claim = slot.claim();
         let now = self.world.now();
-        let own = self.found(asker, None);
+        let own = self.found(asker, None, false);
         let fresh = own.as_ref().is_some_and(|own| own.times.judge(now) == Verdict::Serve);
         if fresh || matches!(claim, Claim::Busy) {
             return answer(own, Vec::new());
@@ -232,26 +242,19 @@ impl<W: World> Flow<'_, W> {
         Ok(answer)
     }
 
-    /// The newest token that the cache has for the asker and that is better than `old`. One of another registry
-    /// becomes an entry of its own.
-    fn found(&self, asker: &Asker<'_, W::Who>, old: Option<&Entry>) -> Option<Entry> {
+    /// The newest token that the cache has for the asker and that is better than `old`. `waited` says that
+    /// somebody has been waited for, who has written if there is one.
+    fn found(&self, asker: &Asker<'_, W::Who>, old: Option<&Entry>, waited: bool) -> Option<Entry> {
         let own = asker.cache.read(&asker.fingerprint, self.host);
         let own = own.filter(|own| own.times.judge(self.world.now()) == Verdict::Serve);
         let own = own.filter(|own| old.is_none_or(|old| own.times.expires_at > old.times.expires_at));
-        own.or_else(|| self.newest(asker, old))
+        own.or_else(|| self.newest(asker, old, waited))
     }
 
     /// The token that ends last, if that is after `old`: for whoever has just read the registry's own entry.
-    fn newest(&self, asker: &Asker<'_, W::Who>, old: Option<&Entry>) -> Option<Entry> {
-        let before = asker.cache.erasures();
+    fn newest(&self, asker: &Asker<'_, W::Who>, old: Option<&Entry>, waited: bool) -> Option<Entry> {
         let after = old.map(|old| old.times.expires_at);
-        let newest = asker.cache.newest(&asker.fingerprint, self.world.now(), after)?;
-        if newest.registry == self.host {
-            return Some(newest);
-        }
-        let entry = Entry { registry: self.host.to_owned(), ..newest };
-        asker.cache.write(&entry, before);
-        Some(entry)
+        asker.cache.newest(&asker.fingerprint, self.host, self.world.now(), after, waited)
     }
 
     /// Asks ECR and keeps what comes: for whom it was asked, if they still are who they were.

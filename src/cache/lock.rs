@@ -13,7 +13,7 @@ use crate::identity::Fingerprint;
 const SLOTS: u8 = 64;
 
 /// The first and the longest pause between two looks at a lock.
-const PAUSE: (Duration, Duration) = (Duration::from_millis(1), Duration::from_millis(10));
+const PAUSE: (Duration, Duration) = (Duration::from_millis(1), Duration::from_millis(5));
 
 /// The lock of everybody who would ask ECR the same.
 #[derive(Debug)]

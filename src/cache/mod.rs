@@ -156,38 +156,62 @@ impl Cache {
     }
 
     /// Of all entries of this fingerprint that live at `now` and end after `after`, the one that ends last. Every token
-    /// of a fingerprint opens every registry of its region.
-    pub fn newest(&self, fingerprint: &Fingerprint, now: Millis, after: Option<i64>) -> Option<Entry> {
+    /// of a fingerprint opens every registry of its region: one of another registry becomes an entry of this one.
+    ///
+    /// `swept` says that somebody has just written and swept: of fifty who waited for one token each would look at the
+    /// other forty-nine copies.
+    pub fn newest(
+        &self,
+        fingerprint: &Fingerprint,
+        registry: &str,
+        now: Millis,
+        after: Option<i64>,
+        swept: bool,
+    ) -> Option<Entry> {
+        let before = self.erasures();
         let directory = self.directory()?;
         let prefix = format!("{}-", format::hex(fingerprint));
-        let mut found: Vec<(i64, String)> = directory
-            .names()
-            .unwrap_or_default()
-            .into_iter()
+        let names = directory.names().unwrap_or_default();
+        let mut found: Vec<(i64, &String)> = names
+            .iter()
             .filter(|name| name.starts_with(&prefix) && names::parse(name).is_some())
             // An entry's file bears the end of its token as its time.
-            .filter_map(|name| Some((directory.state(&name)?.modified_at, name)))
+            .filter_map(|name| Some((directory.state(name)?.modified_at, name)))
             .filter(|(end, _)| after.is_none_or(|after| *end > after))
             .collect();
         found.sort_unstable_by(|one, other| other.cmp(one));
         let is_wanted =
             |entry: &Entry| entry.times.lives(now) && after.is_none_or(|after| entry.times.expires_at > after);
-        found.into_iter().find_map(|(_, name)| self.entry(&name).filter(is_wanted))
+        let newest = found.into_iter().find_map(|(_, name)| self.entry(name).filter(is_wanted))?;
+        if newest.registry == registry {
+            return Some(newest);
+        }
+        let entry = Entry { registry: registry.to_owned(), ..newest };
+        if !swept || names.len() >= sweep::MOST {
+            sweep::sweep(directory, seconds_now());
+        }
+        self.keep(directory, &entry, before);
+        Some(entry)
     }
 
     /// Keeps the entry in the place of the one that was there, unless something was erased since `before`:
     /// the token may be the very one that was to be forgotten. Expired entries go at the same time.
     pub fn write(&self, entry: &Entry, before: Erasures) {
+        if let Some(directory) = self.writable() {
+            sweep::sweep(directory, seconds_now());
+            self.keep(directory, entry, before);
+        }
+    }
+
+    fn keep(&self, directory: &Directory, entry: &Entry, before: Erasures) {
         let written = (|| {
-            let directory = self.writable()?;
             let name = names::entry(&entry.fingerprint, &entry.registry)?;
             let bytes = format::write_entry(entry)?;
-            sweep::sweep(directory, seconds_now());
             let end = UNIX_EPOCH.checked_add(Duration::from_secs(u64::try_from(entry.times.expires_at).ok()?))?;
             replace::replace(directory, &name, &bytes, Some(end)).ok()?;
-            Some((directory, name))
+            Some(name)
         })();
-        if let Some((directory, name)) = written
+        if let Some(name) = written
             && self.erasures() != before
         {
             directory.remove(&name);
