@@ -16,7 +16,7 @@ fn traced(helper: &Helper) -> Option<Vec<String>> {
         return None;
     }
     let log = helper.home().join("strace.log");
-    let command = strace::command(helper, &["-o", log.to_str().unwrap()], ["get"]);
+    let command = strace::command(helper, &["-f", "-o", log.to_str().unwrap()], ["get"]);
     Running::start(command, REGISTRY.as_bytes()).wait().token();
     let text = std::fs::read_to_string(log).unwrap();
     // `PID call(...) = result`

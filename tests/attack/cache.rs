@@ -252,7 +252,7 @@ fn attacking<T>(work: impl Fn() + Sync, while_running: impl FnOnce() -> T) -> T 
 /// The moment between making the directory and looking at it, made long.
 #[test]
 fn a_directory_swapped_as_soon_as_it_is_made_changes_no_file_of_the_victims() {
-    if !can_switch("a directory swapped as soon as it is made") || !strace::is_there() {
+    if !can_switch("a directory swapped as soon as it is made") || !strace::has_strace() {
         return;
     }
     let ground = Ground::new();

@@ -4,6 +4,7 @@
 #![cfg(target_os = "linux")]
 
 mod cache;
+mod marked;
 mod memory;
 mod names;
 #[path = "../on_disk/mod.rs"]
@@ -13,8 +14,10 @@ mod rights;
 mod settings;
 mod setup;
 mod shell;
+#[path = "../strace/mod.rs"]
 mod strace;
 #[path = "../support/mod.rs"]
 mod support;
 mod terminal;
+mod traces;
 mod users;

@@ -122,9 +122,9 @@ fn hostile() -> Vec<String> {
 /// but on the standard streams.
 fn harmless(helper: &Helper, name: &str, arguments: &[&str], input: &[u8]) -> (Option<i32>, String, String) {
     let trace = helper.home().join("trace");
-    let options =
-        ["-f", "-e", "signal=none", "-e", "trace=%network,%file,execve", "-e", "inject=%network:error=EACCES"];
-    let command = strace::command(helper, &options, &trace, arguments);
+    let (refused, traced) = ("inject=%network:error=EACCES", "trace=%network,%file,execve");
+    let options = ["-f", "-o", trace.to_str().unwrap(), "-e", "signal=none", "-e", traced, "-e", refused];
+    let command = strace::command(helper, &options, arguments);
     let run = Running::start(command, input).wait();
     let calls = std::fs::read_to_string(&trace).unwrap();
     assert!(calls.contains("execve("), "{calls}");
@@ -149,7 +149,7 @@ fn helper() -> Helper {
 
 #[test]
 fn a_docker_client_gets_not_found_at_once_in_silence_and_nobody_is_asked() {
-    if !strace::is_there() {
+    if !strace::has_strace() {
         return;
     }
     let helper = helper();
@@ -167,7 +167,7 @@ fn a_docker_client_gets_not_found_at_once_in_silence_and_nobody_is_asked() {
 
 #[test]
 fn nul_and_other_bytes_that_no_name_has_are_no_name() {
-    if !strace::is_there() {
+    if !strace::has_strace() {
         return;
     }
     let helper = helper();
@@ -182,7 +182,7 @@ fn nul_and_other_bytes_that_no_name_has_are_no_name() {
 
 #[test]
 fn the_kubelet_gets_an_answer_without_credentials() {
-    if !strace::is_there() {
+    if !strace::has_strace() {
         return;
     }
     let helper = helper().named("ecr-credential-provider");
@@ -207,7 +207,7 @@ fn the_kubelet_gets_an_answer_without_credentials() {
 
 #[test]
 fn people_are_told_on_one_line_that_it_is_no_registry() {
-    if !strace::is_there() {
+    if !strace::has_strace() {
         return;
     }
     let helper = helper();

@@ -22,8 +22,8 @@ const META: [&str; 12] = [
 /// The programs that a run has started, the helper first.
 fn programs(helper: &Helper, arguments: &[&str], input: &str) -> (crate::support::Outcome, Vec<String>) {
     let trace = helper.home().join("trace");
-    let options = ["-f", "-s", "4096", "-e", "signal=none", "-e", "trace=execve"];
-    let command = strace::command(helper, &options, &trace, arguments);
+    let options = ["-f", "-o", trace.to_str().unwrap(), "-s", "4096", "-e", "signal=none", "-e", "trace=execve"];
+    let command = strace::command(helper, &options, arguments);
     let run = Running::start(command, input.as_bytes()).wait();
     let calls = std::fs::read_to_string(&trace).unwrap();
     std::fs::remove_file(trace).unwrap();
@@ -34,7 +34,7 @@ fn programs(helper: &Helper, arguments: &[&str], input: &str) -> (crate::support
 
 #[test]
 fn a_credential_process_is_run_word_for_word_by_no_shell() {
-    if !strace::is_there() {
+    if !strace::has_strace() {
         return;
     }
     let aws = FakeAws::start();
@@ -60,7 +60,7 @@ fn a_credential_process_is_run_word_for_word_by_no_shell() {
 /// Without quotes a shell would see two commands; here there is one program, with these words.
 #[test]
 fn metacharacters_without_quotes_are_words_too() {
-    if !strace::is_there() {
+    if !strace::has_strace() {
         return;
     }
     let aws = FakeAws::start();
@@ -79,7 +79,7 @@ fn metacharacters_without_quotes_are_words_too() {
 
 #[test]
 fn a_delegate_is_a_name_and_nothing_else() {
-    if !strace::is_there() {
+    if !strace::has_strace() {
         return;
     }
     for meta in META.into_iter().chain(["", "a b", "../x", "/bin/sh", "a/b", "x\\ty", "\u{fc}", "a\\\"b"]) {
@@ -96,7 +96,7 @@ fn a_delegate_is_a_name_and_nothing_else() {
 /// What the client sends goes to the delegate's stdin, and no place where anybody would run it.
 #[test]
 fn what_a_delegate_is_sent_is_run_by_nobody() {
-    if !strace::is_there() {
+    if !strace::has_strace() {
         return;
     }
     let helper = Helper::new().settings("delegate = \"store\"\n");

@@ -23,7 +23,7 @@ pub fn has_strace() -> bool {
 /// The command under strace with these options, in the helper's environment and home.
 pub fn command<S: AsRef<OsStr>>(helper: &Helper, options: &[&str], arguments: impl IntoIterator<Item = S>) -> Command {
     let mut command = Command::new("strace");
-    command.args(["-f", "-qq"]).args(options).arg(binary()).args(arguments).env_clear();
+    command.arg("-qq").args(options).arg(binary()).args(arguments).env_clear();
     let ours = helper.command(Vec::<String>::new());
     command.envs(ours.get_envs().filter_map(|(key, value)| Some((key, value?)))).current_dir(helper.home());
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -38,7 +38,7 @@ pub fn injected<S: AsRef<OsStr>>(
     fault: &str,
 ) -> Outcome {
     let fault = format!("inject={fault}");
-    let options = ["-o", "/dev/null", "-e", "signal=none", "-e", &fault];
+    let options = ["-f", "-o", "/dev/null", "-e", "signal=none", "-e", &fault];
     Running::start(command(helper, &options, arguments), stdin.as_bytes()).wait()
 }
 
@@ -53,7 +53,7 @@ pub fn traced<S: AsRef<OsStr>>(
     /// By it the process forbids its core dump, before it does anything else.
     const FIRST_OF_OURS: &str = "prctl(PR_SET_DUMPABLE";
     let log = tempfile::NamedTempFile::new().unwrap();
-    let options = ["-o", log.path().to_str().unwrap(), "-y", "-e", "signal=none"];
+    let options = ["-f", "-o", log.path().to_str().unwrap(), "-y", "-e", "signal=none"];
     Running::start(command(helper, &options, arguments), stdin.as_bytes()).wait();
     let text = std::fs::read_to_string(log.path()).unwrap();
     let mut lines = text.lines().filter_map(|line| line.split_once(char::is_whitespace));

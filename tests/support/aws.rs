@@ -231,6 +231,11 @@ impl FakeAws {
         self.state().revoked.insert(token.to_owned());
     }
 
+    /// The passwords that ECR has handed out so far.
+    pub fn passwords(&self) -> Vec<String> {
+        self.state().passwords.iter().cloned().collect()
+    }
+
     /// Every secret that it has handed out so far.
     pub fn handed_out(&self) -> Vec<String> {
         let state = self.state();
