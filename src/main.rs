@@ -49,10 +49,13 @@ fn run(started: start::Started) -> ExitCode {
 /// The protocol's actions first: nothing that people type may cost them anything.
 fn dispatch(arguments: &[OsString], environment: Environment, no_log: Option<String>) -> ExitCode {
     let action = arguments.first().map(OsString::as_os_str);
-    match (action.and_then(OsStr::to_str), &arguments[arguments.len().min(1)..]) {
+    let text = action.and_then(OsStr::to_str);
+    if let (Some(action), 1) = (text.and_then(docker::Action::of), arguments.len()) {
+        return docker::run(action, environment, no_log);
+    }
+    match (text, &arguments[arguments.len().min(1)..]) {
         (Some("kubelet"), _) => kubelet::run(environment, no_log),
         (Some(broker::REFRESH_ACTION), [registry]) => broker::run_refresh(environment, &registry.to_string_lossy()),
-        (Some(text), []) if let Some(action) = docker::Action::of(text) => docker::run(action, environment, no_log),
         _ if action.is_some_and(cli::is_command) => {
             if let Some(no_log) = no_log {
                 output::complain(docker::PROGRAM, &no_log);

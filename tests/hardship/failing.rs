@@ -58,8 +58,17 @@ const FILES: [&str; 40] = [
 /// Beside those: the same for writing, and what has no other name everywhere.
 const WRITES: [&str; 5] = ["write", "writev", "sendfile", "symlinkat", "fchownat"];
 
-/// Calls that cannot fail so, whose failure is the end of the process, or by which memory comes: that is for limits.
-const NOT_THESE: [&str; 14] = [
+/// Calls that POSIX gives no errors (an error in their place is another number, and another user's is refused), whose
+/// failure is the end of the process, or by which memory comes: that is for limits.
+const NOT_THESE: [&str; 22] = [
+    "getegid",
+    "geteuid",
+    "getgid",
+    "getpid",
+    "getppid",
+    "gettid",
+    "getuid",
+    "umask",
     "brk",
     "execve",
     "exit",
