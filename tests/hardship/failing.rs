@@ -58,9 +58,11 @@ const FILES: [&str; 40] = [
 /// Beside those: the same for writing, and what has no other name everywhere.
 const WRITES: [&str; 5] = ["write", "writev", "sendfile", "symlinkat", "fchownat"];
 
-/// Calls that POSIX gives no errors (an error in their place is another number, and another user's is refused), whose
-/// failure is the end of the process, or by which memory comes: that is for limits.
-const NOT_THESE: [&str; 22] = [
+/// Calls that POSIX gives no errors (an error in their place is another number, and another user's is refused), random
+/// numbers (which the kernel has, or has no such call: the empty roots have that), whose failure is the end of the
+/// process, or by which memory comes: that is for limits.
+const NOT_THESE: [&str; 23] = [
+    "getrandom",
     "getegid",
     "geteuid",
     "getgid",

@@ -83,7 +83,7 @@ pub enum SetupError {
         registries: String,
     },
     /// stdout is closed or full.
-    #[error("the changes cannot be shown: {0}")]
+    #[error("the changes cannot be shown on stdout: {0}")]
     Output(#[from] std::io::Error),
 }
 

@@ -41,7 +41,7 @@ enum KubeletError {
     Settings(#[from] SettingsError),
     #[error("this binary's own path is not known: {0}")]
     Ourselves(std::io::Error),
-    #[error("the changes cannot be shown: {0}")]
+    #[error("the changes cannot be shown on stdout: {0}")]
     Output(std::io::Error),
 }
 
