@@ -25,33 +25,51 @@ bound() {
     fi
 }
 
-# instructions STDIN ARGUMENT...: user instructions of one run.
+# exactly WHAT VALUE WANTED
+exactly() {
+    bound "$1" "$2" "$3"
+    [ "$2" -ge "$3" ] || { echo "FAILED  $1: fewer than $3"; failed=$((failed + 1)); }
+}
+
+# answered PATTERN [TIMES]: what the last run wrote to stdout, without which its count is one of something else.
+answered() {
+    local times
+    times=$(grep -o -- "$1" "$world/answer" | wc -l || true)
+    [ "$times" -eq "${2-1}" ] || { echo "FAILED  the answer has $1 $times times, not ${2-1}"; failed=$((failed + 1)); }
+}
+
+# instructions STDIN ARGUMENT...: user instructions of one run; its answer is then in $world/answer.
 instructions() {
     local input=$1
     shift
     "${environment[@]}" valgrind --tool=callgrind --callgrind-out-file=/dev/null "$ours" "$@" \
-        <"$input" 2>&1 >/dev/null | sed -n 's/.*Collected : //p'
+        <"$input" 2>&1 >"$world/answer" | sed -n 's/.*Collected : //p'
 }
 
-# calls STDIN ARGUMENT...: writes each system call of one run to $world/trace; those of children too, unless ${alone} is
-# set.
+# calls STDIN ARGUMENT...: writes each system call of one run to $world/trace, those of children too, unless ${alone} is
+# set, and its answer to $world/answer.
 calls() {
     local input=$1
     shift
     # shellcheck disable=SC2086 # an option or none
-    "${environment[@]}" strace ${alone--f} -o "$world/trace" "$ours" "$@" <"$input" >/dev/null || true
+    "${environment[@]}" strace ${alone--f} -o "$world/trace" "$ours" "$@" <"$input" >"$world/answer" || true
     sed -i '/+++ exited\|--- SIG/d' "$world/trace"
 }
 
 calls "$world/registry" get
+answered '"Secret":"'
 bound 'warm get: system calls' "$(wc -l <"$world/trace")" $max_calls
 bound 'warm get: threads, children and sockets' "$(grep -cE ' (clone3?|v?fork|socket)\(' "$world/trace" || true)" 0
 ten=$(instructions "$world/registry" get)
+answered '"Secret":"'
 bound 'warm get: user instructions' "$ten" $max_instructions
 calls "$world/kubelet" kubelet
+answered '"password":"'
 bound 'kubelet, cached: system calls' "$(wc -l <"$world/trace")" $max_calls
 bound 'kubelet, cached: user instructions' "$(instructions "$world/kubelet" kubelet)" $max_instructions
+answered '"password":"'
 calls "$world/foreign" get
+answered 'credentials not found in native keychain'
 bound 'get of a foreign name: files of AWS or the cache' "$(grep -cE '\.aws/|ecr-login/[0-9a-f]{16}' "$world/trace" || true)" 0
 
 gcc -O2 -o "$world/interleave" benches/interleave.c
@@ -71,8 +89,10 @@ fill() {
 fill 1 9
 ten=$(instructions "$world/registry" get)
 bound 'list of 10 entries: user instructions' "$(instructions /dev/null list)" 700000
+answered '"AWS"' 10
 fill 10 990
 many=$(instructions "$world/registry" get)
+answered '"Secret":"'
 echo "        warm get with 10 cached registries: $ten instructions, with 991: $many"
 difference=$((many > ten ? many - ten : ten - many))
 bound 'difference between 10 and 991 registries, per mille' $((difference * 1000 / ten)) 20
@@ -83,7 +103,8 @@ environment=(env -i HOME="$home" AWS_ENDPOINT_URL="$url" AWS_EC2_METADATA_DISABL
 "${environment[@]}" "$ours" get <"$world/registry" >/dev/null
 middle_aged "$home/.cache/ecr-login"
 alone='' calls "$world/registry" get
+answered '"Secret":"'
 bound 'get that starts a refresh: system calls' "$(wc -l <"$world/trace")" $((2 * max_calls))
 bound 'get that starts a refresh: waits for it, sockets' "$(grep -cE '(wait4|waitid|socket)\(' "$world/trace" || true)" 0
-bound 'get that starts a refresh: processes started' "$(grep -cE '(clone3?|v?fork)\(' "$world/trace" || true)" 1
+exactly 'get that starts a refresh: processes started' "$(grep -cE '(clone3?|v?fork)\(' "$world/trace" || true)" 1
 [ "$failed" = 0 ] || { echo "$failed past their bounds"; exit 1; }

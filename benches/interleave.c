@@ -13,6 +13,9 @@
  *   @empty:DIRECTORY    puts it aside under another name and an empty one in its place
  *   @copy:FROM:TO       writes the content of one file to another
  *
+ * A command has to end with exit code 0, or with what @exit:CODE before it says; where one does not, the table says so and
+ * the exit code is 1.
+ *
  * A process that a command leaves behind is waited for before the next command, in nobody's time; if there was one, the
  * median CPU time of it is printed too.
  *
@@ -40,6 +43,7 @@ struct command {
     char *before[MAX_WORDS], *argv[MAX_WORDS], *envp[MAX_WORDS];
     double *wall, *cpu, *ratio, *left;
     long memory_kib, failures, leavings;
+    int exit_code;
 };
 
 static void die(const char *what) {
@@ -72,7 +76,9 @@ static void split(struct command *c, char *text) {
             fprintf(stderr, "%s: too many words\n", c->label);
             exit(2);
         }
-        if (words == 0 && variables == 0 && *word == '@')
+        if (words == 0 && variables == 0 && !strncmp(word, "@exit:", 6))
+            c->exit_code = atoi(word + 6);
+        else if (words == 0 && variables == 0 && *word == '@')
             c->before[before++] = word;
         else if (words == 0 && strchr(word, '='))
             c->envp[variables++] = word;
@@ -159,7 +165,7 @@ static double run(struct command *c, int count, double *cpu, double *left) {
     struct rusage used;
     for (int i = 0; i < count; i++) {
         if (wait4(children[i], &status, 0, &used) != children[i]) die("wait4");
-        if (!WIFEXITED(status) || WEXITSTATUS(status) > 1) c->failures++;
+        if (!WIFEXITED(status) || WEXITSTATUS(status) != c->exit_code) c->failures++;
         *cpu += micros(used.ru_utime) + micros(used.ru_stime);
         if (used.ru_maxrss > c->memory_kib) c->memory_kib = used.ru_maxrss;
     }
@@ -219,6 +225,7 @@ int main(int argc, char **argv) {
             c->left[round] = left;
             c->ratio[round] = wall / commands[0].wall[round];
         }
+    int failed = 0;
     printf("%-34s %11s %7s %11s %10s  %s\n", "", "wall", "ratio", "CPU", "memory", "asked for");
     for (int i = 0; i < count; i++) {
         struct command *c = &commands[i];
@@ -228,7 +235,8 @@ int main(int argc, char **argv) {
         if (c->leavings)
             printf("  (left behind: %ld processes, %.3f ms CPU a round)", c->leavings, median(c->left, rounds) / 1e3);
         if (c->failures) printf("  %ld FAILED", c->failures);
+        failed |= c->failures > 0;
         printf("\n");
     }
-    return 0;
+    return failed;
 }

@@ -29,7 +29,7 @@ pub fn run(wanted: &Password, environment: Environment) -> ExitCode {
             match deliver(line.as_bytes(), deadline) {
                 Ok(()) => ExitCode::SUCCESS,
                 Err(error) => {
-                    output::complain(&format!("the password could not be delivered: {error}"));
+                    output::complain(&format!("the password could not be delivered on stdout: {error}"));
                     ExitCode::FAILURE
                 }
             }

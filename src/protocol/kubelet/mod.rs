@@ -67,7 +67,7 @@ fn settle(environment: Environment, no_log: Option<String>) -> Result<(), Failur
         output::complain(PLUGIN, warning);
     }
     output::deliver(&bytes, deadline)
-        .map_err(|error| Failure::new(Kind::Other, format!("the answer could not be delivered: {error}")))
+        .map_err(|error| Failure::new(Kind::Other, format!("the answer could not be delivered on stdout: {error}")))
 }
 
 /// The response's bytes, and lines for stderr.
