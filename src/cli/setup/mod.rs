@@ -5,19 +5,17 @@ pub mod client;
 mod discovery;
 pub mod json;
 pub mod kubelet;
+mod lines;
 pub mod places;
 pub mod settings_file;
 
-use std::path::{Path, PathBuf};
-
-use similar::DiffTag;
-use similar::algorithms::{Capture, Replace, myers};
-use similar::udiff::UnifiedHunkHeader;
+use std::path::PathBuf;
 
 use super::file::FileError;
 use crate::settings::SettingsError;
 
 pub use client::{docker, podman};
+pub use lines::difference;
 
 /// Why nothing was set up. Nothing has been changed then, unless the text says so.
 #[derive(Debug, thiserror::Error)]
@@ -85,90 +83,4 @@ pub enum SetupError {
     /// stdout is closed or full.
     #[error("the changes cannot be shown on stdout: {0}")]
     Output(#[from] std::io::Error),
-}
-
-/// The difference between two texts, for people: unified, with three lines around each change.
-///
-/// Of the library one algorithm is called by name. `TextDiff` chooses among five at run time, so that all of them would
-/// be in the binary: 0.1 MB.
-pub fn difference(path: &Path, old: &str, new: &str) -> String {
-    let old: Vec<&str> = old.split_inclusive('\n').collect();
-    let new: Vec<&str> = new.split_inclusive('\n').collect();
-    let mut found = Replace::new(Capture::new());
-    let Ok(()) = myers::diff_deadline_raw(&mut found, old.as_slice(), 0..old.len(), new.as_slice(), 0..new.len(), None);
-    let hunks = found.into_inner().into_grouped_ops(3);
-    let mut shown = String::new();
-    if !hunks.is_empty() {
-        let name = path.display();
-        shown = format!("--- {name}\n+++ {name}\n");
-    }
-    let mut put = |sign: &str, lines: &[&str]| {
-        for line in lines {
-            shown.push_str(sign);
-            shown.push_str(line);
-            if !line.ends_with('\n') {
-                shown.push_str("\n\\ No newline at end of file\n");
-            }
-        }
-    };
-    for hunk in hunks {
-        put("", &[&format!("{}\n", UnifiedHunkHeader::new(&hunk))]);
-        for part in hunk {
-            if part.tag() == DiffTag::Equal {
-                put(" ", &old[part.old_range()]);
-            } else {
-                put("-", &old[part.old_range()]);
-                put("+", &new[part.new_range()]);
-            }
-        }
-    }
-    shown
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn shown(old: &str, new: &str) -> String {
-        difference(Path::new("f"), old, new)
-    }
-
-    #[test]
-    fn a_change_is_shown_with_three_lines_around_it() {
-        assert_eq!(
-            shown("1\n2\n3\n4\n5\n6\n7\n8\n9\n", "1\n2\n3\n4\nfive\n6\n7\n8\n9\n"),
-            "--- f\n+++ f\n@@ -2,7 +2,7 @@\n 2\n 3\n 4\n-5\n+five\n 6\n 7\n 8\n"
-        );
-        let far: String = (0..20).map(|n| format!("{n}\n")).collect();
-        let both = far.replace("2\n3\n", "2\nnew\n3\n").replace("18\n", "");
-        assert_eq!(
-            shown(&far, &both),
-            "--- f\n+++ f\n@@ -1,6 +1,7 @@\n 0\n 1\n 2\n+new\n 3\n 4\n 5\n@@ -16,5 +17,4 @@\n 15\n 16\n 17\n-18\n 19\n"
-        );
-    }
-
-    #[test]
-    fn a_new_file_a_file_without_a_last_newline_and_no_change_at_all() {
-        assert_eq!(shown("", "{\n}\n"), "--- f\n+++ f\n@@ -0,0 +1,2 @@\n+{\n+}\n");
-        assert_eq!(shown("{}", "{\n}\n"), "--- f\n+++ f\n@@ -1 +1,2 @@\n-{}\n\\ No newline at end of file\n+{\n+}\n");
-        assert_eq!(shown("{}\n", "{}\n"), "");
-    }
-
-    #[test]
-    fn it_is_what_the_library_shows_itself() {
-        for (old, new) in [
-            ("", "a\n"),
-            ("a\nb\n", ""),
-            ("a\nb", "a\nc"),
-            ("a\r\nb\r\n", "a\r\nc\r\n"),
-            (
-                "{\n  \"auths\": {}\n}\n",
-                "{\n  \"auths\": {},\n  \"credHelpers\": {\n    \"x\": \"ecr-login\"\n  }\n}\n",
-            ),
-            ("[a]\nx = 1\n\n[b]\nx = 1\n", "[a]\nx = 2\n\n[b]\nx = 1\n\n[c]\nx = 3\n"),
-        ] {
-            let whole = similar::TextDiff::from_lines(old, new).unified_diff().header("f", "f").to_string();
-            assert_eq!(shown(old, new), whole);
-        }
-    }
 }

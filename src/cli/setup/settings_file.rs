@@ -3,10 +3,11 @@
 
 use std::path::{Path, PathBuf};
 
-use similar::{ChangeTag, TextDiff};
+use similar::DiffTag;
 use toml_edit::{ArrayOfTables, DocumentMut, Item, Table, value};
 
 use super::SetupError;
+use super::lines::compared;
 use crate::cli::file::Original;
 use crate::environment::Environment;
 use crate::registry::Registry;
@@ -159,15 +160,20 @@ fn text_of(original: &Original, document: &DocumentMut) -> String {
     }
     let lines: Vec<&str> = old.split_inclusive('\n').collect();
     let end = if lines.first().is_some_and(|line| line.ends_with("\r\n")) { "\r\n" } else { "\n" };
+    let plain = old.replace("\r\n", "\n");
+    let (plain, new): (Vec<&str>, Vec<&str>) =
+        (plain.split_inclusive('\n').collect(), new.split_inclusive('\n').collect());
     let mut text = mark.to_owned();
-    for change in TextDiff::from_lines(old.replace("\r\n", "\n").as_str(), new.as_str()).iter_all_changes() {
-        match (change.tag(), change.old_index().and_then(|at| lines.get(at))) {
-            (ChangeTag::Equal, Some(line)) => text.push_str(line),
-            (ChangeTag::Delete, _) => {}
-            _ => match change.value().strip_suffix('\n') {
+    for part in compared(&plain, &new).into_ops() {
+        if part.tag() == DiffTag::Equal {
+            text.extend(lines.get(part.old_range()).unwrap_or_default().iter().copied());
+            continue;
+        }
+        for line in new.get(part.new_range()).unwrap_or_default() {
+            match line.strip_suffix('\n') {
                 Some(line) => text.extend([line.strip_suffix('\r').unwrap_or(line), end]),
-                None => text.push_str(change.value()),
-            },
+                None => text.push_str(line),
+            }
         }
     }
     text
