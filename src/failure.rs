@@ -61,6 +61,16 @@ impl Failure {
         self.remedy = Some(remedy.into());
         self
     }
+
+    /// Says at its end what else went wrong: a whole sentence.
+    #[must_use]
+    pub fn besides(mut self, line: &str) -> Self {
+        self.remedy = Some(match self.remedy {
+            Some(remedy) => format!("{remedy}; besides, {line}"),
+            None => format!("besides, {line}"),
+        });
+        self
+    }
 }
 
 impl fmt::Display for Failure {

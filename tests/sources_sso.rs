@@ -2,6 +2,8 @@
 
 #![cfg(unix)]
 
+#[cfg(target_os = "linux")]
+mod strace;
 mod support;
 
 use std::os::unix::fs::PermissionsExt;
@@ -252,6 +254,67 @@ fn refuses_to_refresh(aws: &FakeAws, helper: &Helper) {
     assert!(line.contains("the refreshed login cannot be written beside"), "{line}");
     assert!(line.contains("make the directory writable"), "{line}");
     assert_eq!(aws.calls(Service::SsoOidc), 0);
+}
+
+/// Neither the login nor a token can be kept: what was written takes no place.
+#[cfg(target_os = "linux")]
+const NO_RENAME: &str = "rename,renameat,renameat2:error=EIO";
+
+#[cfg(target_os = "linux")]
+fn says_that_the_login_is_lost(line: &str, helper: &Helper) {
+    assert!(line.contains("the SSO session corp of profile dev0 was refreshed for this call alone"), "{line}");
+    let beside = format!("the refreshed login cannot be written beside {}", session_file(helper).display());
+    assert!(line.contains(&beside) && line.contains("Input/output error"), "{line}");
+    assert!(line.contains("run \"aws sso login --profile dev0\", since the old login may be used up"), "{line}");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_refreshed_login_that_cannot_be_kept_serves_the_call_and_is_said_with_file_reason_and_command() {
+    if !strace::has_strace() {
+        return;
+    }
+    for fault in [NO_RENAME, "fsync:error=EIO"] {
+        let aws = FakeAws::start();
+        let old = login(-60);
+        let helper = helper(&aws, Some(&old), 1);
+        let outcome = strace::injected(&helper, ["get"], REGISTRY, fault);
+        assert_eq!(outcome.token_with_warning().identity, "sso-123456789012-Pull0");
+        says_that_the_login_is_lost(outcome.line(), &helper);
+        assert_eq!((cached(&helper), aws.calls(Service::SsoOidc)), (old, 1));
+        let folder = session_file(&helper);
+        assert_eq!(std::fs::read_dir(folder.parent().unwrap()).unwrap().count(), 1, "nothing is left behind");
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_refreshed_login_that_cannot_be_kept_is_said_where_the_call_fails_for_another_reason_too() {
+    if !strace::has_strace() {
+        return;
+    }
+    let aws = FakeAws::start();
+    aws.fail(Service::Sso, Fault::Error { status: 403, code: "ForbiddenException", message: "No access".to_owned() });
+    let helper = helper(&aws, Some(&login(-60)), 1);
+    let outcome = strace::injected(&helper, ["get"], REGISTRY, NO_RENAME);
+    let line = outcome.failure();
+    assert!(line.contains("has no access to role Pull0 in account 123456789012: ForbiddenException"), "{line}");
+    says_that_the_login_is_lost(line, &helper);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn warm_says_of_a_token_and_of_a_login_that_neither_is_kept() {
+    if !strace::has_strace() {
+        return;
+    }
+    let aws = FakeAws::start();
+    let helper = helper(&aws, Some(&login(-60)), 1);
+    let outcome = strace::injected(&helper, ["warm", REGISTRY], "", NO_RENAME);
+    assert_eq!((outcome.code, outcome.stdout.as_str()), (Some(1), ""), "{outcome:?}");
+    let [login, token] = outcome.stderr.lines().collect::<Vec<_>>()[..] else { panic!("{outcome:?}") };
+    says_that_the_login_is_lost(login, &helper);
+    assert!(token.contains("which is not kept: the cache in") && token.contains("could not be written"), "{token}");
 }
 
 #[test]

@@ -344,7 +344,8 @@ fn answer(entry: Option<Entry>, warnings: Vec<String>) -> Result<Answer, Failure
 
 /// What ECR said, whatever our clock makes of it.
 fn uncached(token: Token) -> Answer {
-    Answer { username: token.username, password: token.password, expires_at: token.expires_at, warnings: Vec::new() }
+    let Token { username, password, expires_at, warnings } = token;
+    Answer { username, password, expires_at, warnings }
 }
 
 #[cfg(test)]

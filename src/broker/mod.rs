@@ -81,7 +81,7 @@ pub struct Answer {
     pub password: Secret,
     /// When it ends, in seconds since the Unix epoch; `None` where ECR did not say.
     pub expires_at: Option<i64>,
-    /// Lines for stderr: a cache not trusted, a token served in its last stretch.
+    /// Lines for stderr: a cache not trusted, a token served in its last stretch, a login that could not be kept.
     pub warnings: Vec<String>,
 }
 

@@ -56,9 +56,6 @@ pub fn run(wanted: &Warm, environment: Environment) -> ExitCode {
 fn warm(call: &Call, name: &str) -> bool {
     match ask(call, name) {
         Ok(answer) => {
-            for warning in answer.iter().flat_map(|answer| &answer.warnings) {
-                output::complain(&format!("{name}: {warning}"));
-            }
             output::print_line(&format!("{}: {}\n", one_line(name), state(answer.as_ref())), call.deadline).is_ok()
         }
         Err(failure) => {
@@ -80,10 +77,12 @@ fn ask(call: &Call, name: &str) -> Result<Option<Answer>, Failure> {
     }
     let question = Question { target: &target, service_account: None, wish: Wish::Warm, patience: Patience::Node };
     let answer = broker::token(call, &question)?;
-    if is_believable(&answer) && !broker::keeps(call, &target) {
-        return Err(not_kept(call, &answer));
+    let not_kept = (is_believable(&answer) && !broker::keeps(call, &target)).then(|| not_kept(call));
+    let said = |warning: &str| not_kept.as_ref().is_some_and(|failure| failure.what.contains(warning));
+    for warning in answer.warnings.iter().filter(|warning| !said(warning)) {
+        output::complain(&format!("{name}: {warning}"));
     }
-    Ok(Some(answer))
+    not_kept.map_or(Ok(Some(answer)), Err)
 }
 
 /// Whether our clock takes the token for one that lives, so that the cache should have it.
@@ -93,9 +92,15 @@ fn is_believable(answer: &Answer) -> bool {
 }
 
 /// ECR gave a token, and the next `get` will ask again: nothing is warm.
-fn not_kept(call: &Call, answer: &Answer) -> Failure {
-    let reason = match (Cache::open(&call.environment), answer.warnings.first()) {
-        (_, Some(warning)) => warning.clone(),
+fn not_kept(call: &Call) -> Failure {
+    let cache = Cache::open(&call.environment);
+    // What of it is not trusted shows where it is read.
+    let untrusted = cache.as_ref().and_then(|cache| {
+        cache.entries();
+        cache.warnings().into_iter().next()
+    });
+    let reason = match (cache, untrusted) {
+        (_, Some(warning)) => warning,
         (None, _) if call.environment.var_os("AWS_ECR_DISABLE_CACHE").is_some() => {
             "AWS_ECR_DISABLE_CACHE turns the cache off".to_owned()
         }

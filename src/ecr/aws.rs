@@ -1,5 +1,6 @@
 //! What every call to AWS needs: clients, deadline, patience, the SDK's configuration and one way to ask.
 
+use std::cell::RefCell;
 use std::future::Future;
 
 use aws_smithy_async::rt::sleep::TokioSleep;
@@ -45,6 +46,7 @@ pub struct Aws<'a> {
     pub patience: Patience,
     clients: Clients,
     progress: Progress,
+    warnings: RefCell<Vec<String>>,
 }
 
 impl<'a> Aws<'a> {
@@ -67,7 +69,17 @@ impl<'a> Aws<'a> {
         let progress = Progress::default();
         let clients = Clients::new(environment, &identity.network, &progress)?;
         let (network, label) = (&identity.network, identity.label.as_str());
-        Ok(Self { environment, network, registry, label, deadline, patience, clients, progress })
+        Ok(Self {
+            environment,
+            network,
+            registry,
+            label,
+            deadline,
+            patience,
+            clients,
+            progress,
+            warnings: RefCell::default(),
+        })
     }
 
     /// The HTTP client for AWS's services: proxies, certificates, 3 s to connect.
@@ -146,6 +158,16 @@ impl<'a> Aws<'a> {
                 None => return Err(trouble),
             }
         }
+    }
+
+    /// Keeps a line for the user of something that does not keep the call from going on.
+    pub fn warn(&self, line: String) {
+        self.warnings.borrow_mut().push(line);
+    }
+
+    /// What the user is to hear, whatever comes of the call.
+    pub fn warnings(&self) -> Vec<String> {
+        self.warnings.borrow().clone()
     }
 
     /// What is being waited for; for whoever lets the deadline pass outside [`Aws::call`].

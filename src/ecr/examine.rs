@@ -115,7 +115,8 @@ impl Walk<'_> {
                 Ok(keys) => {
                     let temporary = keys.session_token().is_some();
                     self.keys = Some(keys);
-                    Ok(format!("{} keys", if temporary { "temporary" } else { "long-term" }))
+                    let kind = if temporary { "temporary" } else { "long-term" };
+                    Ok(aws.warnings().iter().fold(format!("{kind} keys"), |said, line| format!("{said}; but {line}")))
                 }
                 Err(failure) => Err(credentials::nowhere(self.identity, failure)),
             },

@@ -52,6 +52,8 @@ pub struct Token {
     pub password: Secret,
     /// When it ends, in seconds since the Unix epoch.
     pub expires_at: Option<i64>,
+    /// What went wrong on the way to it, for the user: lines for stderr.
+    pub warnings: Vec<String>,
 }
 
 /// What all that waits runs on, if the system has what it and the libraries above it need.
@@ -109,10 +111,17 @@ pub fn fetch(
         Ok(_) => tracing::info!(registry = registry.host(), milliseconds, "ECR gave a token"),
         Err(failure) => tracing::warn!(registry = registry.host(), milliseconds, reason = %failure, "no token"),
     }
-    fetched.map_err(|failure| match failure.identity {
-        Some(_) => failure,
-        // There is no "as whom" where nobody was found.
-        None if failure.kind == Kind::NoCredentials => failure,
-        None => failure.by(&identity.label),
-    })
+    let warnings = aws.warnings();
+    match fetched {
+        Ok(token) => Ok(Token { warnings, ..token }),
+        Err(failure) => {
+            let failure = warnings.iter().fold(failure, |failure, line| failure.besides(line));
+            Err(match failure.identity {
+                Some(_) => failure,
+                // There is no "as whom" where nobody was found.
+                None if failure.kind == Kind::NoCredentials => failure,
+                None => failure.by(&identity.label),
+            })
+        }
+    }
 }

@@ -102,7 +102,12 @@ fn read(token: Option<String>, expires_at: Option<i64>) -> Result<Token, Malform
     let text = std::str::from_utf8(&decoded).map_err(|_| Malformed::NotText)?;
     match text.split_once(':') {
         Some((user, password)) if !user.is_empty() && !password.is_empty() && !text.contains(char::is_control) => {
-            Ok(Token { username: user.to_owned(), password: Secret::new(password.to_owned()), expires_at })
+            Ok(Token {
+                username: user.to_owned(),
+                password: Secret::new(password.to_owned()),
+                expires_at,
+                warnings: Vec::new(),
+            })
         }
         _ => Err(Malformed::NoColon),
     }

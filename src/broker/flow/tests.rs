@@ -98,7 +98,7 @@ impl World for &Played {
         let mut issued = self.issued.borrow_mut();
         issued.push((*who, expires_at));
         let password = Secret::new((issued.len() - 1).to_string());
-        Ok(Token { username: "AWS".into(), password, expires_at: Some(expires_at) })
+        Ok(Token { username: "AWS".into(), password, expires_at: Some(expires_at), warnings: Vec::new() })
     }
 
     fn start_refresh(&self) -> bool {

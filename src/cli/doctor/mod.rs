@@ -271,7 +271,12 @@ fn cached(
     if !reachable {
         return vec![Step::ok(NAME, found)];
     }
-    let token = Token { username: entry.username, password: entry.password, expires_at: Some(entry.times.expires_at) };
+    let token = Token {
+        username: entry.username,
+        password: entry.password,
+        expires_at: Some(entry.times.expires_at),
+        warnings: Vec::new(),
+    };
     match examine::accepts(environment, identity, &target.registry, limit, &token) {
         Ok(_) => vec![Step::ok(NAME, format!("{found}, and the registry takes it"))],
         Err(failure) if failure.kind == Kind::Credentials => vec![Step::wrong(

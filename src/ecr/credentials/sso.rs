@@ -56,6 +56,12 @@ impl Wanted<'_> {
             LoginError::Write { .. } => failure.remedy(format!("make the directory writable, or {}", self.remedy())),
         }
     }
+
+    /// The new login is ours, and cannot be kept for the next call.
+    fn unkept(&self, error: &LoginError) -> Failure {
+        Failure::new(Kind::Credentials, format!("{} was refreshed for this call alone: {error}", self.login()))
+            .remedy(format!("{}, since the old login may be used up", self.remedy()))
+    }
 }
 
 /// The role's credentials.
@@ -198,8 +204,9 @@ async fn refreshed(
     };
     let new = login.refreshed(token, asked_at + Duration::from_secs(life), answer.refresh_token());
     if let Err(error) = replacement.commit(&new) {
-        // The new login serves this call; the old one stays for the next.
+        // The new login serves this call; the old one stays for the next, which may find that it was used up by this.
         tracing::warn!(%error, "the refreshed SSO login could not be kept");
+        aws.warn(wanted.unkept(&error).to_string());
     }
     Ok(new)
 }
