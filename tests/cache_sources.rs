@@ -6,7 +6,7 @@
 mod on_disk;
 mod support;
 
-use support::{FakeAws, Helper, REGISTRY, Service};
+use support::{FakeAws, Helper, REGISTRY, Running, Service};
 
 const SECOND: &str = "210987654321.dkr.ecr.eu-west-1.amazonaws.com";
 
@@ -79,6 +79,26 @@ fn a_process() {
     asks_once(&aws, &helper);
     let runs = std::fs::read_to_string(helper.home().join("runs")).unwrap();
     assert_eq!(runs.lines().count(), 2, "one for each token");
+}
+
+#[test]
+fn a_process_that_reads_another_profile_is_somebody_else() {
+    let aws = FakeAws::start();
+    let helper = Helper::new().aws(&aws);
+    let script = helper.script(
+        "keys.sh",
+        "echo \"{\\\"Version\\\":1,\\\"AccessKeyId\\\":\\\"AKIA$AWS_PROFILE\\\",\\\"SecretAccessKey\\\":\\\"x\\\"}\"",
+    );
+    let process = format!("credential_process = {}\n", script.display());
+    let helper = helper.aws_config(&format!("[profile DEV]\n{process}[profile PROD]\n{process}"));
+    for _ in 0..2 {
+        for profile in ["DEV", "PROD"] {
+            let mut command = helper.command(["get"]);
+            command.env("AWS_PROFILE", profile);
+            assert_eq!(Running::start(command, REGISTRY.as_bytes()).wait().token().key, format!("AKIA{profile}"));
+        }
+    }
+    assert_eq!(aws.calls(Service::Ecr), 2, "one for each");
 }
 
 #[test]

@@ -2,17 +2,19 @@
 //! no two different answers are the same bytes. Every text goes in with its length before it, every choice with
 //! a tag, so that no value can pass for another.
 
+use std::net::IpAddr;
 use std::path::Path;
 
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
+use super::variables::Variables;
 use super::{Fingerprint, Network, Source, jwt, network, read};
 use crate::registry::{Registry, Service};
 use crate::secret::Secret;
 
 /// What comes first in every encoding; another number for every change of it.
-const VERSION: &str = "ecr-login identity 1";
+const VERSION: &str = "ecr-login identity 2";
 
 /// Where we are, for sources whose credentials depend on that. `None`: cannot be told.
 #[derive(Debug, Default)]
@@ -21,13 +23,16 @@ pub(super) struct Place {
     pub boot: Option<String>,
     /// The network namespace, since 169.254.169.254 and 127.0.0.1 may be others in another.
     pub network: Option<String>,
+    /// The variables by which AWS's own tools are told who they are, for a command that may be one of them; in order.
+    pub told: Vec<(Vec<u8>, Vec<u8>)>,
 }
 
 impl Place {
     /// This process's, as far as `source` depends on it.
-    pub(super) fn of(source: &Source) -> Self {
+    pub(super) fn of(source: &Source, variables: &Variables<'_>) -> Self {
         match source {
-            Source::Role { base, .. } => Self::of(base),
+            Source::Role { base, .. } => Self::of(base, variables),
+            Source::Process { .. } => Self { told: variables.telling_who(), ..Self::default() },
             Source::Container { .. } | Source::Instance { .. } => Self {
                 boot: read::whole(Path::new("/proc/sys/kernel/random/boot_id"))
                     .ok()
@@ -39,6 +44,7 @@ impl Place {
                     .ok()
                     .and_then(|link| link.into_os_string().into_string().ok())
                     .filter(|link| link.starts_with("net:[")),
+                told: Vec::new(),
             },
             _ => Self::default(),
         }
@@ -143,6 +149,12 @@ impl Encoder<'_> {
             Source::Process { profile: _, command } => {
                 self.tag(2);
                 self.text(command.expose());
+                let told = &self.place.told;
+                self.hash.update((told.len() as u64).to_le_bytes());
+                for (name, value) in told {
+                    self.bytes(name);
+                    self.bytes(value);
+                }
             }
             Source::Sso { profile: _, session, start_url, region, account, role, token_file } => {
                 self.tag(3);
@@ -180,7 +192,7 @@ impl Encoder<'_> {
                     }
                 }
                 self.known(self.place.boot.as_deref());
-                if is_loopback(uri) {
+                if is_this_networks(uri) {
                     self.known(self.place.network.as_deref());
                 }
             }
@@ -260,15 +272,16 @@ impl Encoder<'_> {
     }
 }
 
-/// Whether a container's URI leads to this very network namespace.
-fn is_loopback(uri: &str) -> bool {
+/// Whether a container's URI leads to somebody else in another network namespace: loopback, and the link-local addresses
+/// of the agents.
+fn is_this_networks(uri: &str) -> bool {
     network::host(uri).is_none_or(|(_, host)| {
         host.eq_ignore_ascii_case("localhost")
-            || host
-                .trim_start_matches('[')
-                .trim_end_matches(']')
-                .parse::<std::net::IpAddr>()
-                .is_ok_and(|address| address.is_loopback())
+            || match host.trim_start_matches('[').trim_end_matches(']').parse() {
+                Ok(IpAddr::V4(address)) => address.is_loopback() || address.is_link_local(),
+                Ok(IpAddr::V6(address)) => address.is_loopback() || address.is_unicast_link_local(),
+                Err(_) => false,
+            }
     })
 }
 

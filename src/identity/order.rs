@@ -67,7 +67,7 @@ pub(super) fn find(
         };
     }
     let network = network::network(&world, registry.service())?;
-    let (fingerprint, ends_at) = fingerprint::of(registry, &network, &source, &Place::of(&source));
+    let (fingerprint, ends_at) = fingerprint::of(registry, &network, &source, &Place::of(&source, variables));
     Ok(Identity { source, network, label, passed_over, fingerprint, ends_at })
 }
 

@@ -8,12 +8,13 @@ use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
+use crate::environment::Environment;
 
 const REGISTRY: &str = "123456789012.dkr.ecr.eu-west-1.amazonaws.com";
 const EXP: i64 = 2_000_000_000;
 
 fn here() -> Place {
-    Place { boot: Some("boot".into()), network: Some("net:[1]".into()) }
+    Place { boot: Some("boot".into()), network: Some("net:[1]".into()), told: Vec::new() }
 }
 
 fn print_of(registry: &str, network: &Network, source: &Source, place: &Place) -> Option<[u8; 32]> {
@@ -377,11 +378,12 @@ fn another_boot_is_another_machine_and_without_its_id_nothing_is_cached() {
         assert_ne!(at(source, rebooted()), print(source));
         assert_eq!(at(source, Place { boot: None, ..here() }), None);
     }
-    for source in [&instance, &local, &role(local.clone())] {
+    for source in [&instance, &local, &ecs, &role(local.clone())] {
         assert_ne!(at(source, moved()), print(source));
         assert_eq!(at(source, Place { network: None, ..here() }), None);
     }
-    assert_eq!(at(&ecs, moved()), print(&ecs));
+    let named = container("http://agent.example:1/a", None);
+    assert_eq!(at(&named, moved()), print(&named));
     for source in [keys("a"), web("t"), sso()] {
         assert_eq!(at(&source, Place::default()), print(&source));
     }
@@ -390,10 +392,34 @@ fn another_boot_is_another_machine_and_without_its_id_nothing_is_cached() {
 #[cfg(target_os = "linux")]
 #[test]
 fn this_machine_has_a_place() {
-    let place = Place::of(&role(Source::Instance { endpoint: String::new() }));
+    let environment = Environment::of::<&str, &str>([]);
+    let variables = Variables::of(&environment);
+    let place = Place::of(&role(Source::Instance { endpoint: String::new() }), &variables);
     assert_eq!(place.boot.unwrap().len(), 36);
     assert!(place.network.unwrap().starts_with("net:["));
-    assert!(Place::of(&keys("a")).boot.is_none());
+    assert!(Place::of(&keys("a"), &variables).boot.is_none());
+}
+
+#[test]
+fn a_command_that_is_told_by_other_variables_of_aws_speaks_for_another() {
+    let command = Source::Process { profile: "p".into(), command: secret("x") };
+    let network = Network::default();
+    let told = |source: &Source, name: &str, value: &str| {
+        let environment = Environment::of([("HOME", "/home/a"), ("AWS_PROFILE", "dev"), (name, value)]);
+        print_of(REGISTRY, &network, source, &Place::of(source, &Variables::of(&environment))).unwrap()
+    };
+    for source in [command.clone(), role(command)] {
+        let usual = told(&source, "LANG", "C");
+        for name in ["AWS_DEFAULT_PROFILE", "AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE", "AWS_REGION"] {
+            assert_ne!(told(&source, name, "other"), usual, "{name}");
+        }
+        for (name, value) in
+            [("LANG", "de"), ("AWS_ECR_CACHE_DIR", "/c"), ("ECR_LOGIN_LOG", "info"), ("AWS_CA_BUNDLE", "")]
+        {
+            assert_eq!(told(&source, name, value), usual, "{name}");
+        }
+    }
+    assert_eq!(told(&keys("a"), "AWS_REGION", "other"), told(&keys("a"), "LANG", "C"));
 }
 
 fn text() -> impl Strategy<Value = String> {
