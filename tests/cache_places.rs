@@ -72,10 +72,13 @@ impl Place {
         Running::start(command, REGISTRY.as_bytes()).wait()
     }
 
+    fn as_nobody(&self, action: &str, variables: &[(&str, &Path)]) -> Outcome {
+        let nobody = format!("setpriv --reuid {NOBODY_KNOWS} --regid {NOBODY_KNOWS} --clear-groups");
+        self.run(&format!("exec {nobody} \"$HELPER\" {action}"), variables)
+    }
+
     fn get_as_nobody(&self, variables: &[(&str, &Path)]) -> Outcome {
-        let script =
-            format!("exec setpriv --reuid {NOBODY_KNOWS} --regid {NOBODY_KNOWS} --clear-groups \"$HELPER\" get");
-        self.run(&script, variables)
+        self.as_nobody("get", variables)
     }
 }
 
@@ -91,6 +94,36 @@ fn without_home_and_passwd_entry_the_runtime_directory_holds_the_cache() {
     }
     assert_eq!(place.aws.calls(Service::Ecr), 1);
     assert!(!names(&runtime.join("ecr-login")).is_empty());
+}
+
+#[test]
+fn what_was_kept_elsewhere_since_home_could_not_be_opened_is_listed_and_forgotten() {
+    if !can_unshare("a cache directory of root's") {
+        return;
+    }
+    let place = Place::new();
+    let home = place.directory("home", NOBODY_KNOWS, 0o700);
+    let closed = place.directory("home/.cache", "0", 0o700);
+    let runtime = place.directory("runtime", NOBODY_KNOWS, 0o700);
+    let variables = [("HOME", &*home), ("XDG_RUNTIME_DIR", &*runtime)];
+    for (number, action) in ["erase", "clear"].into_iter().enumerate() {
+        for _ in 0..2 {
+            place.as_nobody("get", &variables).token();
+        }
+        assert_eq!(place.aws.calls(Service::Ecr), number + 1);
+        let list = place.as_nobody("list", &variables);
+        assert!(list.stdout.contains(REGISTRY) && list.line().contains(closed.to_str().unwrap()), "{list:?}");
+        // Whether something is left there nobody can say.
+        let forgotten = place.as_nobody(action, &variables);
+        assert!(forgotten.code == Some(1) && forgotten.line().contains(closed.to_str().unwrap()), "{forgotten:?}");
+    }
+    place.as_nobody("get", &variables).token();
+    assert_eq!(place.aws.calls(Service::Ecr), 3);
+    // Once home can be opened, what is elsewhere is forgotten with what is there.
+    std::fs::remove_dir(closed).unwrap();
+    place.as_nobody("get", &variables).token();
+    assert_eq!(place.as_nobody("clear", &variables).code, Some(0));
+    assert!(!names(&runtime.join("ecr-login")).iter().any(|name| name.ends_with(REGISTRY)));
 }
 
 #[test]

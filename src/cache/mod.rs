@@ -16,6 +16,7 @@ mod directory;
 #[cfg(not(unix))]
 #[path = "directory_elsewhere.rs"]
 mod directory;
+mod forget;
 pub mod format;
 mod lock;
 mod names;
@@ -31,6 +32,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use self::directory::{Directory, State};
 #[cfg(all(unix, test))]
 pub(crate) use self::directory::{Trouble, in_trouble};
+pub use self::forget::NotForgotten;
 pub use self::lock::{Claim, Held, Slot};
 use self::refusal::{Unopened, Unread};
 use crate::broker::policy::{Millis, Times};
@@ -70,25 +72,6 @@ pub struct Note {
 /// What had been erased at one moment; see [`Cache::erasures`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Erasures(Option<State>);
-
-/// Why something may still be in the cache that was to be forgotten.
-#[derive(Debug, thiserror::Error)]
-pub enum NotForgotten {
-    /// Nobody knows what is in the directory.
-    #[error("the cache directory {} cannot be read, so tokens may be left in it: {source}", .path.display())]
-    Unread {
-        /// The directory.
-        path: PathBuf,
-        /// The system's reason.
-        source: std::io::Error,
-    },
-    /// Files stay.
-    #[error("not every token in {} could be removed; see who owns it, and whether it can be written", .path.display())]
-    Left {
-        /// The directory.
-        path: PathBuf,
-    },
-}
 
 /// The cache directory.
 #[derive(Debug)]
@@ -223,67 +206,6 @@ impl Cache {
         Erasures(self.directory().and_then(|directory| directory.state(names::ERASED)))
     }
 
-    /// Forgets the tokens that open `registry`: of every identity that has an entry for it all entries, since
-    /// they hold the same token and would be taken for it; and every failure. True if there was any entry.
-    ///
-    /// # Errors
-    /// Not everything is known to be gone.
-    pub fn erase(&self, registry: &str) -> Result<bool, NotForgotten> {
-        // Kept from round to round: the registry's own entry may be gone while others with its token are not.
-        let mut whose: Vec<String> = Vec::new();
-        self.forget(|entries| {
-            whose.extend(entries.iter().filter(|(_, host)| *host == registry).map(|(of, _)| (*of).to_owned()));
-            entries.iter().map(|(of, _)| whose.iter().any(|known| known == of)).collect()
-        })
-    }
-
-    /// Forgets everything. True if there was any entry.
-    ///
-    /// # Errors
-    /// Not everything is known to be gone.
-    pub fn clear(&self) -> Result<bool, NotForgotten> {
-        self.forget(|entries| vec![true; entries.len()])
-    }
-
-    /// Forgets every entry of this fingerprint. True if there was any.
-    ///
-    /// # Errors
-    /// Not everything is known to be gone.
-    pub fn forget_all_of(&self, fingerprint: &Fingerprint) -> Result<bool, NotForgotten> {
-        let ours = format::hex(fingerprint);
-        self.forget(|entries| entries.iter().map(|(of, _)| *of == ours).collect())
-    }
-
-    /// Says before and after each round of removals that something was erased, until there is nothing left: a
-    /// copy that another process makes meanwhile is either seen here, or its writer sees what was said. It is said
-    /// also where there is nothing to remove: a token may be on its way.
-    ///
-    /// `doomed` is given fingerprint and host of every entry, and says of each whether it goes.
-    fn forget(&self, mut doomed: impl FnMut(&[(&str, &str)]) -> Vec<bool>) -> Result<bool, NotForgotten> {
-        const ROUNDS: usize = 16;
-        if let Some((path, error)) = &self.unopened {
-            let source = std::io::Error::new(error.kind(), error.to_string());
-            return Err(NotForgotten::Unread { path: path.clone(), source });
-        }
-        let Some((path, directory)) = self.open.get() else { return Ok(false) };
-        let mut any = false;
-        say_erased(directory);
-        for _ in 0..ROUNDS {
-            sweep::notes_and_remains(directory);
-            let names = directory.names().map_err(|source| NotForgotten::Unread { path: path.clone(), source })?;
-            let (files, entries): (Vec<&String>, Vec<(&str, &str)>) =
-                names.iter().filter_map(|name| Some((name, names::parse(name)?))).unzip();
-            let doomed: Vec<&String> =
-                files.into_iter().zip(doomed(&entries)).filter(|it| it.1).map(|it| it.0).collect();
-            if doomed.is_empty() {
-                return Ok(any);
-            }
-            any |= doomed.into_iter().filter(|name| directory.remove(name)).count() > 0;
-            say_erased(directory);
-        }
-        Err(NotForgotten::Left { path: path.clone() })
-    }
-
     /// Every entry, whether it still lives or not, by registry.
     pub fn entries(&self) -> Vec<Entry> {
         let names = self.names();
@@ -308,13 +230,15 @@ impl Cache {
     fn names(&self) -> Vec<String> {
         let unread = |path: &Path, error: &std::io::Error| {
             self.warn(format!("the cache directory {} cannot be read: {error}", path.display()));
-            Vec::new()
         };
-        match (&self.unopened, self.open.get()) {
-            (Some((path, error)), _) => unread(path, error),
-            (None, Some((path, directory))) => directory.names().unwrap_or_else(|error| unread(path, &error)),
-            (None, None) => Vec::new(),
+        if let Some((path, error)) = &self.unopened {
+            unread(path, error);
         }
+        let Some((path, directory)) = self.open.get() else { return Vec::new() };
+        directory.names().unwrap_or_else(|error| {
+            unread(path, &error);
+            Vec::new()
+        })
     }
 
     fn warn(&self, line: String) {
@@ -409,17 +333,6 @@ impl Cache {
         }
         self.directory()
     }
-}
-
-/// Each erasure makes the file longer by a byte; nobody reads it.
-fn say_erased(directory: &Directory) {
-    use std::io::Write;
-    const LONGEST: u64 = 1 << 20;
-    if directory.state(names::ERASED).is_some_and(|state| state.size >= LONGEST) {
-        directory.remove(names::ERASED);
-    }
-    // On a disk without room for it the entry is gone all the same.
-    let _ = directory.open_or_create(names::ERASED).and_then(|mut file| file.write_all(b"."));
 }
 
 fn seconds_now() -> i64 {
