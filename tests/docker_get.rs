@@ -90,6 +90,19 @@ fn a_refresh_is_asked_for_once_and_replaces_what_was_kept() {
 }
 
 #[test]
+fn a_refresh_replaces_the_copies_for_other_registries_too() {
+    const OTHER: &str = "210987654321.dkr.ecr.eu-west-1.amazonaws.com";
+    let aws = FakeAws::start();
+    let helper = Helper::new().aws(&aws).keys("AKIATEST");
+    assert_eq!(helper.get(REGISTRY).token(), helper.get(OTHER).token());
+    let helper = helper.env("ECR_LOGIN_REFRESH", "1");
+    let second = helper.get(REGISTRY).token();
+    let helper = helper.without("ECR_LOGIN_REFRESH");
+    assert_eq!((helper.get(OTHER).token(), helper.get(REGISTRY).token()), (second.clone(), second));
+    assert_eq!(aws.calls(Service::Ecr), 2);
+}
+
+#[test]
 fn without_a_cache_every_get_asks() {
     let aws = FakeAws::start();
     let helper = Helper::new().aws(&aws).keys("AKIATEST").env("AWS_ECR_DISABLE_CACHE", "1");

@@ -2,6 +2,7 @@
 
 #![cfg(target_os = "linux")]
 
+mod on_disk;
 mod support;
 
 use std::time::Duration;
@@ -193,4 +194,20 @@ fn on_a_terminal_a_key_that_wants_a_touch_has_a_minute_and_says_so_live() {
     assert_eq!(running.wait().token().key, "AKIDPROCESS");
     // Without a terminal the deadline holds.
     helper.get("123456789012.dkr.ecr.eu-west-2.amazonaws.com").failure();
+}
+
+/// The minute is for whoever has no token: one that lives is not kept back for it.
+#[test]
+fn on_a_terminal_a_valid_token_does_not_wait_for_a_touch() {
+    let aws = FakeAws::start();
+    let helper = helper(&aws, &format!("[ -e $HOME/touched ] && sleep 100; touch $HOME/touched; echo '{ANSWER}'"));
+    let helper = helper.env("ECR_LOGIN_TIMEOUT", "3").env("ECR_LOGIN_BACKGROUND", "0");
+    let first = helper.get(REGISTRY).token();
+    on_disk::age(&helper, 8 * on_disk::HOUR);
+    let (_screen, stderr) = terminal();
+    let mut command = helper.command(["get"]);
+    command.stderr(stderr);
+    let get = support::Running::start(command, REGISTRY.as_bytes()).wait();
+    assert_eq!((runs(&helper), get.token_with_warning()), (2, first));
+    assert!(get.duration < Duration::from_secs(30), "{get:?}");
 }

@@ -83,6 +83,26 @@ fn warm_fetches_in_the_foreground_what_is_in_its_second_half() {
 }
 
 #[test]
+fn warm_fails_where_a_token_in_its_second_half_cannot_be_replaced_and_the_old_one_serves_on() {
+    let aws = FakeAws::start();
+    let helper = helper(&aws);
+    assert_eq!(helper.run(["warm", REGISTRY], "").code, Some(0));
+    age(&helper, 8 * HOUR);
+    aws.fail(Service::Ecr, Fault::access_denied());
+    for _ in 0..2 {
+        let outcome = helper.run(["warm", REGISTRY], "");
+        assert_eq!((outcome.code, outcome.stdout.as_str()), (Some(1), ""), "{outcome:?}");
+        assert!(outcome.line().contains(REGISTRY) && outcome.line().contains("GetAuthorizationToken"), "{outcome:?}");
+    }
+    assert_eq!(helper.get(REGISTRY).token().serial, 1);
+    aws.heal(Service::Ecr);
+    // Beyond the second within which one failure answers for all who ask.
+    std::thread::sleep(std::time::Duration::from_millis(1_100));
+    assert_eq!(helper.run(["warm", REGISTRY], "").code, Some(0));
+    assert_eq!(helper.get(REGISTRY).token().serial, 2);
+}
+
+#[test]
 fn warm_fails_where_nothing_can_be_kept() {
     let aws = FakeAws::start();
     let off = helper(&aws).env("AWS_ECR_DISABLE_CACHE", "1");

@@ -38,6 +38,7 @@ struct Asker<'a, Who> {
     who: &'a Who,
     fingerprint: Fingerprint,
     cache: &'a Cache,
+    wish: Wish,
 }
 
 /// Where a step led.
@@ -56,7 +57,7 @@ impl<W: World> Flow<'_, W> {
         let mut who = self.world.find()?;
         for _ in 0..CHANGES {
             let (Some(cache), Some(fingerprint)) = (self.cache, self.world.fingerprint(&who)) else { break };
-            let asker = Asker { who: &who, fingerprint, cache };
+            let asker = Asker { who: &who, fingerprint, cache, wish };
             let step = match wish {
                 Wish::Cached | Wish::Warm => self.cached(&asker),
                 Wish::Fresh => self.replaced(&asker).map(Step::Done),
@@ -67,7 +68,7 @@ impl<W: World> Flow<'_, W> {
                 Step::Changed(now) => who = now,
             }
         }
-        self.world.fetch(&who, self.deadline).map(uncached)
+        self.world.fetch(&who, self.with_grace(&who, self.deadline)).map(uncached)
     }
 
     fn cached(&self, asker: &Asker<'_, W::Who>) -> Result<Step<W::Who>, Failure> {
@@ -84,6 +85,8 @@ impl<W: World> Flow<'_, W> {
         match verdict {
             Verdict::Serve => Ok(Step::Done(answer(own, Vec::new())?)),
             Verdict::Miss => self.flight(asker, None, self.deadline),
+            // Whatever that takes.
+            _ if asker.wish == Wish::Warm => self.flight(asker, own, self.deadline),
             Verdict::ServeAndRefresh | Verdict::WaitForFresh(_) => self.ageing(asker, own, now),
         }
     }
@@ -119,7 +122,8 @@ impl<W: World> Flow<'_, W> {
         mut old: Option<Entry>,
         mut deadline: Deadline,
     ) -> Result<Step<W::Who>, Failure> {
-        let mut patience = Instant::now() + deadline.left() / 2;
+        let half = |deadline| Instant::now() + self.with_grace(asker.who, deadline).left() / 2;
+        let mut patience = half(deadline);
         let slot = asker.cache.slot(&asker.fingerprint);
         let mut waited = false;
         let mut brought = false;
@@ -147,7 +151,7 @@ impl<W: World> Flow<'_, W> {
             let note = asker.cache.note(&asker.fingerprint);
             let answers = |note: &Note| !note.hasty && failure_answers(self.world.now(), note.failed_at);
             if let Some(note) = note.filter(answers) {
-                return self.or_old(old, note.failure).map(Step::Done);
+                return self.or_old(asker, old, note.failure).map(Step::Done);
             }
             let asks = match claim {
                 None => {
@@ -162,11 +166,11 @@ impl<W: World> Flow<'_, W> {
                 }
             };
             if asks {
-                match self.fetched(asker, deadline).or_else(|failure| self.or_old(old.take(), failure)) {
+                match self.fetched(asker, deadline).or_else(|failure| self.or_old(asker, old.take(), failure)) {
                     Err(_) if self.is_hasty(deadline) => {
                         // The old one has ended meanwhile, and with it the reason to be quick.
                         deadline = self.deadline;
-                        patience = Instant::now() + deadline.left() / 2;
+                        patience = half(deadline);
                     }
                     done => return done.map(Step::Done),
                 }
@@ -196,6 +200,11 @@ impl<W: World> Flow<'_, W> {
                 self.flight(asker, None, self.deadline)
             }
         }
+    }
+
+    /// With the time for a touch, where the call has all of its own: an old token does not wait for one.
+    fn with_grace(&self, who: &W::Who, deadline: Deadline) -> Deadline {
+        if self.is_hasty(deadline) { deadline } else { deadline.extended(self.world.grace(who)) }
     }
 
     /// Less time than the call has, for the sake of an old token.
@@ -228,15 +237,14 @@ impl<W: World> Flow<'_, W> {
     }
 
     /// A new token in the place of the cache's. Who waits for the same takes it too. Whoever asks for it has something
-    /// against the old one: where the new one cannot be kept, the old one goes all the same.
+    /// against the old one: it goes, and with it its copies for other registries, also where the new one cannot be kept.
     fn replaced(&self, asker: &Asker<'_, W::Who>) -> Result<Answer, Failure> {
         let slot = asker.cache.slot(&asker.fingerprint);
         let _claim = slot.claim();
         let mut answer = self.fetched(asker, self.deadline)?;
         let kept = asker.cache.read(&asker.fingerprint, self.host);
-        if kept.is_none_or(|kept| kept.password != answer.password)
-            && let Err(error) = asker.cache.forget_all_of(&asker.fingerprint)
-        {
+        let but = kept.is_some_and(|kept| kept.password == answer.password).then_some(self.host);
+        if let Err(error) = asker.cache.forget_all_of(&asker.fingerprint, but) {
             answer.warnings.push(format!("{}: the next call may be served the old token: {error}", self.host));
         }
         Ok(answer)
@@ -260,7 +268,7 @@ impl<W: World> Flow<'_, W> {
     /// Asks ECR and keeps what comes: for whom it was asked, if they still are who they were.
     fn fetched(&self, asker: &Asker<'_, W::Who>, deadline: Deadline) -> Result<Answer, Failure> {
         let before = asker.cache.erasures();
-        let token = match self.world.fetch(asker.who, deadline) {
+        let token = match self.world.fetch(asker.who, self.with_grace(asker.who, deadline)) {
             Ok(token) => token,
             Err(failure) => {
                 // What more time might have brought says nothing to those who have it.
@@ -311,10 +319,10 @@ impl<W: World> Flow<'_, W> {
         }
     }
 
-    fn or_old(&self, old: Option<Entry>, failure: Failure) -> Result<Answer, Failure> {
+    fn or_old(&self, asker: &Asker<'_, W::Who>, old: Option<Entry>, failure: Failure) -> Result<Answer, Failure> {
         match old {
-            Some(old) => self.old(old, &failure),
-            None => Err(failure),
+            Some(old) if asker.wish != Wish::Warm => self.old(old, &failure),
+            _ => Err(failure),
         }
     }
 

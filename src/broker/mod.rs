@@ -98,14 +98,13 @@ pub fn token(call: &Call, question: &Question<'_>) -> Result<Answer, Failure> {
         && question.wish != Wish::Warm
         && call.environment.var("ECR_LOGIN_BACKGROUND") != Some("0");
     let deadline = if public { call.deadline.at_most(PUBLIC_LIMIT) } else { call.deadline };
-    let limit = deadline.limit();
     let flow = Flow {
         world: Live { call, question },
         cache: cache.as_ref(),
         host: question.target.registry.host(),
         deadline,
         background,
-        foreground: if question.wish == Wish::Warm { limit } else { policy::foreground(limit) },
+        foreground: policy::foreground(deadline.limit()),
     };
     let mut answer = flow.answer(question.wish)?;
     let mut warnings = cache.as_ref().map(Cache::warnings).unwrap_or_default();

@@ -1,6 +1,6 @@
 //! What the flow needs of the world, so that a test can play it: the clock, who we are, and ECR.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::policy::Millis;
 use super::spread::spread;
@@ -29,6 +29,9 @@ pub trait World {
 
     /// Who it is, in words.
     fn label(&self, who: &Self::Who) -> String;
+
+    /// What a call for them has beyond its deadline: a key that wants a touch gives its owner a minute.
+    fn grace(&self, who: &Self::Who) -> Duration;
 
     /// Asks ECR.
     ///
@@ -71,6 +74,10 @@ impl World for Live<'_> {
 
     fn label(&self, who: &Identity) -> String {
         who.label.clone()
+    }
+
+    fn grace(&self, who: &Identity) -> Duration {
+        ecr::credentials::grace(&who.source)
     }
 
     fn fetch(&self, who: &Identity, deadline: Deadline) -> Result<Token, Failure> {

@@ -49,13 +49,19 @@ impl Cache {
         self.forget(|entries| vec![true; entries.len()])
     }
 
-    /// Forgets every entry of this fingerprint. True if there was any.
+    /// Forgets every entry of this fingerprint, but for the one of the registry `but`. True if there was any.
     ///
     /// # Errors
     /// Not everything is known to be gone.
-    pub fn forget_all_of(&self, fingerprint: &Fingerprint) -> Result<bool, NotForgotten> {
+    pub fn forget_all_of(&self, fingerprint: &Fingerprint, but: Option<&str>) -> Result<bool, NotForgotten> {
         let ours = format::hex(fingerprint);
-        self.forget(|entries| entries.iter().map(|(of, _)| *of == ours).collect())
+        let goes = |name: &String| names::parse(name).is_some_and(|(of, host)| of == ours && Some(host) != but);
+        let names = || self.directory().and_then(|directory| directory.names().ok()).unwrap_or_default();
+        // What is said to be erased keeps others from keeping what they are about to: not without need.
+        if but.is_some() && !names().iter().any(goes) {
+            return Ok(false);
+        }
+        self.forget(|entries| entries.iter().map(|(of, host)| *of == ours && Some(*host) != but).collect())
     }
 
     /// In every directory that a cache of ours may be in, since the one in use may be another than yesterday: where home

@@ -126,6 +126,12 @@ impl Cache {
         self.warnings.borrow().clone()
     }
 
+    /// Why there is no directory to read from, where there should be one: a line for whoever asks.
+    pub fn unopened(&self) -> Option<String> {
+        let (path, error) = self.unopened.as_ref().filter(|_| self.open.get().is_none())?;
+        Some(format!("the cache directory {} cannot be opened: {error}", path.display()))
+    }
+
     /// The entry of this fingerprint for this registry.
     pub fn read(&self, fingerprint: &Fingerprint, registry: &str) -> Option<Entry> {
         let entry = format::read_entry(&self.bytes(&names::entry(fingerprint, registry)?)?)?;

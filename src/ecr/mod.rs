@@ -82,8 +82,7 @@ pub fn fetch(
     patience: Patience,
 ) -> Result<Token, Failure> {
     let (deadline, patience) = match registry.service() {
-        // A key that wants a touch: its owner has a minute more.
-        Service::Private => (deadline.extended(credentials::grace(&identity.source)), patience),
+        Service::Private => (deadline, patience),
         Service::Public => (deadline.at_most(PUBLIC_LIMIT), Patience::Client),
     };
     let runtime = runtime()?;

@@ -84,6 +84,10 @@ impl World for &Played {
         format!("number {who}")
     }
 
+    fn grace(&self, _: &u8) -> Duration {
+        Duration::ZERO
+    }
+
     fn fetch(&self, who: &u8, _: Deadline) -> Result<Token, Failure> {
         self.calls.set(self.calls.get() + 1);
         self.now.set(self.now.get() + self.takes.get());

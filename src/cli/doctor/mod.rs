@@ -257,7 +257,7 @@ fn cached(
     };
     let place = cache.path().map(|path| path.display().to_string()).unwrap_or_default();
     let entry = identity.fingerprint(now).and_then(|fingerprint| cache.read(fingerprint, host));
-    if let Some(warning) = cache.warnings().into_iter().next() {
+    if let Some(warning) = cache.warnings().into_iter().next().or_else(|| cache.unopened()) {
         return vec![Step::note(
             NAME,
             warning,
