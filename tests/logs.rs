@@ -4,6 +4,7 @@ mod support;
 
 use std::fs;
 use std::path::Path;
+use std::time::Duration;
 
 use support::{Certificate, FakeAws, Fault, Helper, Outcome, REGISTRY, Service};
 
@@ -106,6 +107,39 @@ fn a_full_file_is_put_aside_with_one_old_one_kept() {
     helper.get(REGISTRY).token();
     assert!(fs::metadata(&file).unwrap().len() < 10_000);
     assert_eq!(fs::metadata(helper.home().join("ecr.log.old")).unwrap().len(), 5 * 1024 * 1024);
+}
+
+#[test]
+fn a_full_file_that_somebody_else_holds_keeps_nobody_waiting_and_is_added_to() {
+    let aws = FakeAws::start();
+    let helper = Helper::new().aws(&aws).keys("AKIALOG").env("ECR_LOGIN_LOG", "info");
+    let file = helper.write("ecr.log", vec![b'1'; 5 * 1024 * 1024]);
+    let helper = helper.env("ECR_LOGIN_LOG_FILE", &file);
+    let held = fs::File::open(&file).unwrap();
+    held.lock().unwrap();
+    helper.start(["get"], REGISTRY).killed_after(Duration::from_secs(20)).token();
+    assert!(added(&file).contains("ECR gave a token"));
+    drop(held);
+    helper.get(REGISTRY).token();
+    assert!(fs::metadata(&file).unwrap().len() < 10_000, "the next one puts it aside");
+}
+
+#[test]
+fn a_full_file_that_cannot_be_put_aside_is_added_to() {
+    let aws = FakeAws::start();
+    let helper = Helper::new().aws(&aws).keys("AKIALOG").env("ECR_LOGIN_LOG", "info");
+    let file = helper.write("ecr.log", vec![b'1'; 5 * 1024 * 1024]);
+    // Not even root may rename a file to the name of a directory.
+    fs::create_dir(helper.home().join("ecr.log.old")).unwrap();
+    let helper = helper.env("ECR_LOGIN_LOG_FILE", &file);
+    helper.get(REGISTRY).token();
+    let added = added(&file);
+    assert!(added.contains("asking ECR for a token") && added.contains("ECR gave a token"), "{added}");
+}
+
+/// What was written behind the first 5 MiB.
+fn added(file: &Path) -> String {
+    String::from_utf8(fs::read(file).unwrap().split_off(5 * 1024 * 1024)).unwrap()
 }
 
 #[cfg(unix)]

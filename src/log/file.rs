@@ -1,6 +1,6 @@
 //! The log file: ours alone, cut at 5 MiB with one old file kept, written by many processes at once.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
@@ -28,26 +28,29 @@ impl LogFile {
     /// The disk's.
     pub fn write(&mut self, line: &[u8]) -> io::Result<()> {
         if self.file.metadata()?.len() + line.len() as u64 > LIMIT {
-            self.put_aside(line.len() as u64)?;
+            self.put_aside(line.len() as u64);
         }
         self.file.write_all(line)
     }
 
     /// Renames the file that is full and begins a new one. The lock is on the full file itself: of several processes
     /// that find it full, one renames it, and the others then see that the name leads to a new one.
-    fn put_aside(&mut self, more: u64) -> io::Result<()> {
-        let locked = self.file.lock().is_ok();
+    ///
+    /// Nobody is waited for: where the lock is held, or the file cannot be renamed, lines go on being added to it.
+    fn put_aside(&mut self, more: u64) {
+        if matches!(self.file.try_lock(), Err(TryLockError::WouldBlock)) {
+            return;
+        }
         if fs::symlink_metadata(&self.path).is_ok_and(|metadata| metadata.len() + more > LIMIT) {
             let mut old = self.path.clone().into_os_string();
             old.push(".old");
-            fs::rename(&self.path, old)?;
+            let _ = fs::rename(&self.path, old);
         }
         let new = open(&self.path);
-        if locked {
-            let _ = self.file.unlock();
+        let _ = self.file.unlock();
+        if let Ok(new) = new {
+            self.file = new;
         }
-        self.file = new?;
-        Ok(())
     }
 }
 
