@@ -136,20 +136,18 @@ impl Settings {
     fn speaker(entry: Option<&Entry>, registry: &Registry) -> Speaker {
         let mut speaker = entry.map(|e| e.speaker.clone()).unwrap_or_default();
         if let Some(role) = &mut speaker.role {
-            role.arn = role.arn.replace("{region}", registry.region());
-            // ECR Public has no account: the braces stay, and whoever reads the ARN says that it is none.
-            if let Some(account) = registry.account() {
-                role.arn = role.arn.replace("{account}", account);
-            }
+            role.arn = role_for(&role.arn, registry);
         }
         speaker
     }
+}
 
-    /// Where the file says `key` for `registry`, for messages: `FILE:LINE: KEY`.
-    pub fn place(&self, registry: &Registry, key: &str) -> Option<String> {
-        let path = self.path.as_ref()?;
-        let number = self.registries.iter().position(|e| pattern::matches(&e.pattern, registry.host()))?;
-        let text = std::fs::read_to_string(path).ok()?;
-        Some(format!("{}:{}: {key}", path.display(), parse::line_of_key(&text, Some(number), key)))
+/// A `role_arn` with `{account}` and `{region}` filled in.
+pub fn role_for(arn: &str, registry: &Registry) -> String {
+    let arn = arn.replace("{region}", registry.region());
+    match registry.account() {
+        Some(account) => arn.replace("{account}", account),
+        // ECR Public has no account: the braces stay, and whoever reads the ARN says that it is none.
+        None => arn,
     }
 }

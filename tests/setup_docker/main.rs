@@ -131,6 +131,30 @@ fn a_profile_goes_into_our_settings_file_and_its_comments_stay() {
 }
 
 #[test]
+fn a_profile_or_role_that_an_earlier_entry_hides_is_refused() {
+    let before = format!(
+        "[[registry]]\nmatch = \"*.dkr.ecr.eu-west-1.amazonaws.com\"\nprofile = \"dev\"\n\n[[registry]]\nmatch = \"{REGISTRY}\"\nprofile = \"dev\"\n"
+    );
+    for hidden in [["--profile", "prod"], ["--role-arn", "arn:aws:iam::123456789012:role/pull"]] {
+        let home = Home::with(b"{}");
+        fs::create_dir_all(home.path(".config/ecr-login")).unwrap();
+        fs::write(home.settings(), &before).unwrap();
+        let line = home.refused(&["--registry", REGISTRY, hidden[0], hidden[1]]);
+        assert!(line.contains(&format!("an earlier entry matches {REGISTRY}")), "{line}");
+        assert_eq!(fs::read_to_string(home.settings()).unwrap(), before);
+        assert_eq!(home.read(), "{}");
+    }
+}
+
+#[test]
+fn a_role_for_any_account_and_region_is_taken_as_it_is_written() {
+    let home = Home::with(b"{}");
+    let role = "arn:aws:iam::{account}:role/pull-{region}";
+    home.done(&["--registry", REGISTRY, "--role-arn", role]);
+    assert!(fs::read_to_string(home.settings()).unwrap().contains(&format!("role_arn = \"{role}\"")));
+}
+
+#[test]
 fn a_broken_settings_file_stops_setup_before_anything_is_written() {
     let home = Home::with(b"{}");
     fs::create_dir_all(home.path(".config/ecr-login")).unwrap();

@@ -11,7 +11,7 @@ use super::lines::compared;
 use crate::cli::file::Original;
 use crate::environment::Environment;
 use crate::registry::Registry;
-use crate::settings::{Settings, SettingsError};
+use crate::settings::{Settings, SettingsError, role_for};
 
 /// Stands before everything that `setup` writes.
 const MARK: &str = "# by setup; setup --undo takes it out\n";
@@ -199,8 +199,10 @@ fn checked(path: &Path, text: String, wishes: &Wishes<'_>) -> Result<String, Set
         }) else {
             continue;
         };
-        let profile = target.speaker.profile.as_deref();
-        if wishes.profile.is_some() && profile != wishes.profile {
+        let speaks = |wish: Option<&str>, said: Option<&str>| wish.is_none() || wish == said;
+        let role = wishes.role_arn.map(|arn| role_for(arn, &target.registry));
+        let said = target.speaker.role.as_ref().map(|role| role.arn.as_str());
+        if !speaks(wishes.profile, target.speaker.profile.as_deref()) || !speaks(role.as_deref(), said) {
             return Err(SetupError::Hidden { path: path.to_owned(), registry: name.clone() });
         }
     }
