@@ -9,6 +9,7 @@ mod ini;
 mod jwt;
 mod network;
 mod order;
+mod places;
 mod profile;
 mod read;
 mod shared;
@@ -21,6 +22,7 @@ mod variables;
 use std::path::PathBuf;
 
 pub use error::{IdentityError, NoSuchProfile};
+pub use places::{Place, places};
 
 use shared::{SharedFiles, Texts};
 use variables::Variables;

@@ -133,6 +133,14 @@ impl<'a> SharedFiles<'a> {
         (configured || known).then_some(Profile { name, properties })
     }
 
+    /// The names of all profiles of both files, in order.
+    pub(super) fn profile_names(&self) -> Vec<&'a str> {
+        let mut names: Vec<&str> = self.config.profile_names().chain(self.credentials.profile_names()).collect();
+        names.sort_unstable();
+        names.dedup();
+        names
+    }
+
     /// The file in which the static keys of the profile `name` are to be mended.
     pub(super) fn path_of_keys(&self, name: &str) -> &'a Path {
         if self.credentials.profile_names().any(|known| known == name) {
@@ -163,10 +171,7 @@ impl<'a> SharedFiles<'a> {
         } else {
             None
         };
-        let mut known: Vec<String> =
-            self.config.profile_names().chain(self.credentials.profile_names()).map(plain).collect();
-        known.sort_unstable();
-        known.dedup();
+        let known = self.profile_names().into_iter().map(plain).collect();
         IdentityError::NoSuchProfile(Box::new(NoSuchProfile {
             profile: plain(name),
             named_by,

@@ -3,11 +3,16 @@
 mod files;
 mod home;
 mod shapes;
+#[path = "../support/mod.rs"]
+mod support;
 
 use std::fs;
 use std::path::Path;
+use std::process::Stdio;
+use std::time::Duration;
 
 use home::Home;
+use support::Running;
 
 const REGISTRY: &str = "123456789012.dkr.ecr.eu-west-1.amazonaws.com";
 const OTHER: &str = "210987654321.dkr.ecr.us-east-1.amazonaws.com";
@@ -209,6 +214,22 @@ fn without_names_every_account_of_the_aws_profiles_is_found() {
     expected.sort_unstable();
     assert_eq!(hosts, expected);
     assert!(said.contains("left to other"), "{said}");
+}
+
+#[cfg(unix)]
+#[test]
+fn aws_files_that_are_pipes_or_endless_name_no_registry_and_keep_nobody_waiting() {
+    for (config, credentials) in [("pipe", "/dev/null"), ("/dev/null", "pipe"), ("/dev/zero", "/dev/null")] {
+        let home = Home::with(b"{}");
+        let pipe = home.path("pipe");
+        rustix::fs::mkfifoat(rustix::fs::CWD, &pipe, rustix::fs::Mode::from_raw_mode(0o600)).unwrap();
+        let mut command = home.command(&[]);
+        command.env("AWS_CONFIG_FILE", config).env("AWS_SHARED_CREDENTIALS_FILE", credentials);
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let outcome = Running::start(command, b"").killed_after(Duration::from_secs(20));
+        assert_eq!(outcome.code, Some(1), "{config}, {credentials}: {outcome:?}");
+        assert!(outcome.line().contains("no registry was found"), "{outcome:?}");
+    }
 }
 
 #[test]

@@ -6,12 +6,10 @@ use std::ffi::OsString;
 use std::process::Command;
 use std::time::Duration;
 
-use aws_runtime::env_config::file::EnvConfigFiles;
-use aws_types::os_shim_internal::{Env, Fs};
-
 use crate::child::{self, Bounds, Stderr};
 use crate::deadline::Deadline;
 use crate::environment::Environment;
+use crate::identity::{self, Place};
 use crate::registry::Registry;
 
 /// The most that docker or podman may say of its images, in bytes.
@@ -24,31 +22,10 @@ pub type Found = BTreeMap<String, String>;
 
 /// Registries of the accounts in the user's AWS profiles, in the profiles' regions.
 pub fn in_profiles(environment: &Environment) -> Found {
-    let variables: Vec<(String, String)> = environment
-        .variables()
-        .filter_map(|(key, value)| Some((key.to_str()?.to_owned(), value.to_str()?.to_owned())))
-        .collect();
-    let variables: Vec<(&str, &str)> = variables.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
-    let Ok(runtime) = tokio::runtime::Builder::new_current_thread().build() else { return Found::new() };
-    let (disk, variables) = (Fs::real(), Env::from_slice(&variables));
-    let files = EnvConfigFiles::default();
-    let loading = aws_config::profile::load(&disk, &variables, &files, None);
-    let Ok(profiles) = runtime.block_on(loading) else { return Found::new() };
-    let default_region = ["AWS_REGION", "AWS_DEFAULT_REGION"]
-        .into_iter()
-        .find_map(|name| environment.var(name))
-        .or_else(|| profiles.get_profile("default").and_then(|profile| profile.get("region")));
     let mut found = Found::new();
-    for name in profiles.profiles() {
-        let Some(profile) = profiles.get_profile(name) else { continue };
-        // A role's account is the fifth field of its ARN: arn:aws:iam::123456789012:role/name
-        let of_role = profile.get("role_arn").and_then(|arn| arn.split(':').nth(4));
-        let source = profile.get("source_profile").and_then(|source| profiles.get_profile(source));
-        let region = profile.get("region").or_else(|| source.and_then(|source| source.get("region")));
-        for account in [profile.get("sso_account_id"), profile.get("aws_account_id"), of_role].into_iter().flatten() {
-            if let Some(registry) = region.or(default_region).and_then(|region| Registry::of(account, region)) {
-                found.entry(registry.host().to_owned()).or_insert_with(|| format!("AWS profile {name}"));
-            }
+    for Place { profile, account, region } in identity::places(environment) {
+        if let Some(registry) = Registry::of(&account, &region) {
+            found.entry(registry.host().to_owned()).or_insert_with(|| format!("AWS profile {profile}"));
         }
     }
     found
