@@ -99,11 +99,6 @@ impl Original {
         Ok(Self { path: path.to_owned(), target, content, found })
     }
 
-    /// The file itself, where links lead.
-    pub fn target(&self) -> &Path {
-        &self.target
-    }
-
     /// Replaces the file by one that holds `new`, atomically.
     ///
     /// # Errors
@@ -113,7 +108,25 @@ impl Original {
         self.put(&self.target, new, self.content.is_some())
     }
 
-    /// Fails where [`Original::replace`] would for a reason that is known before.
+    /// Removes the file.
+    ///
+    /// # Errors
+    /// The file is left as it was.
+    pub fn remove(&self) -> Result<(), FileError> {
+        self.may_replace()?;
+        self.is_unchanged()?;
+        fs::remove_file(&self.target).map_err(|source| FileError::Write { path: self.path.clone(), source })
+    }
+
+    /// Fails where the file no longer holds what was read.
+    fn is_unchanged(&self) -> Result<(), FileError> {
+        if content(&self.target)?.map(|(content, _)| content) == self.content {
+            return Ok(());
+        }
+        Err(FileError::Changed { path: self.path.clone() })
+    }
+
+    /// Fails where [`Original::replace`] or [`Original::remove`] would for a reason that is known before.
     ///
     /// # Errors
     /// The file belongs to another user, or that cannot be told.
@@ -151,8 +164,8 @@ impl Original {
         let name = to.file_name().unwrap_or_default().to_string_lossy();
         let temporary = directory.join(temporary(&name));
         let written = self.write(&temporary, new).map_err(failed).and_then(|()| {
-            if check && content(&self.target)?.map(|(content, _)| content) != self.content {
-                return Err(FileError::Changed { path: self.path.clone() });
+            if check {
+                self.is_unchanged()?;
             }
             fs::rename(&temporary, to).map_err(failed)
         });
@@ -307,6 +320,19 @@ mod tests {
         fs::remove_file(&path).unwrap();
         assert!(matches!(original.replace(b"ours"), Err(FileError::Changed { .. })));
         assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 0, "no temporary file is left");
+    }
+
+    #[test]
+    fn a_file_that_somebody_else_wrote_meanwhile_is_not_removed() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("config.json");
+        fs::write(&path, "{}").unwrap();
+        let original = Original::read(&path).unwrap();
+        fs::write(&path, "{\"auths\":{}}").unwrap();
+        assert!(matches!(original.remove(), Err(FileError::Changed { .. })));
+        assert_eq!(fs::read_to_string(&path).unwrap(), "{\"auths\":{}}");
+        Original::read(&path).unwrap().remove().unwrap();
+        assert!(!path.exists());
     }
 
     /// Root's `setup` in a home of somebody else's, who has put a link to root's own file there and takes it away.

@@ -206,9 +206,7 @@ fn undo(job: &Job<'_>) -> Result<String, SetupError> {
             let _ = writeln!(report, "{path}: as it was before");
         }
         backup::Undone::NoFile => {
-            original.may_replace()?;
-            std::fs::remove_file(original.target())
-                .map_err(|source| FileError::Write { path: original.path.clone(), source })?;
+            original.remove()?;
             let _ = writeln!(report, "{path}: removed, as there was none before");
         }
         backup::Undone::Edited(edited) => {
