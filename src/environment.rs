@@ -36,6 +36,14 @@ impl Environment {
         self.variables.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_os_str()).filter(|v| !v.is_empty())
     }
 
+    /// Whether the variable turns something of ours on, or off: `0`, `false`, `no` and `off` do that, in any case, and all
+    /// else is on; `None` where it is not set or empty.
+    pub fn switch(&self, name: &str) -> Option<bool> {
+        let value = self.var_os(name)?;
+        let off = ["0", "false", "no", "off"];
+        Some(!value.to_str().is_some_and(|value| off.iter().any(|off| value.eq_ignore_ascii_case(off))))
+    }
+
     /// Every variable, for a child process.
     pub fn variables(&self) -> impl Iterator<Item = (&OsStr, &OsStr)> {
         self.variables.iter().map(|(k, v)| (k.as_os_str(), v.as_os_str()))

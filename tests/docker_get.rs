@@ -2,7 +2,7 @@
 
 mod support;
 
-use support::{Certificate, FakeAws, Fault, Helper, NOT_FOUND, REGISTRY, Service};
+use support::{Certificate, FakeAws, Fault, Helper, NOT_FOUND, REGISTRY, Service, Token};
 
 #[test]
 fn one_json_object_and_a_newline_with_what_was_asked() {
@@ -100,6 +100,21 @@ fn a_refresh_replaces_the_copies_for_other_registries_too() {
     let helper = helper.without("ECR_LOGIN_REFRESH");
     assert_eq!((helper.get(OTHER).token(), helper.get(REGISTRY).token()), (second.clone(), second));
     assert_eq!(aws.calls(Service::Ecr), 2);
+}
+
+#[test]
+fn what_turns_on_and_off_is_read_alike_wherever_it_is_asked_for() {
+    let aws = FakeAws::start();
+    let base = || Helper::new().aws(&aws).keys("AKIATEST");
+    for (value, is_on) in [("1", true), ("true", true), ("YES", true), ("0", false), ("False", false), ("off", false)] {
+        let helper = base();
+        let kept = helper.get(REGISTRY).token();
+        let helper = helper.env("ECR_LOGIN_REFRESH", value);
+        let password = helper.run(["password", REGISTRY], "");
+        let password = Token::of_password(password.stdout.trim_end());
+        assert_eq!(password != kept, is_on, "password, {value}");
+        assert_eq!(helper.get(REGISTRY).token() != password, is_on, "get, {value}");
+    }
 }
 
 #[test]

@@ -79,14 +79,16 @@ fn in_the_second_half_nobody_waits_for_the_refresh_which_leads_its_own_session_a
 
 #[test]
 fn without_background_processes_the_second_half_waits_and_all_streams_stay_quiet() {
-    let (aws, helper, serial) = with_token();
-    let helper = helper.env("ECR_LOGIN_BACKGROUND", "0");
-    age(&helper, 8 * HOUR);
-    assert!(helper.get(REGISTRY).token().serial > serial);
-    assert_eq!(aws.calls(Service::Ecr), 2);
-    age(&helper, 8 * HOUR);
-    aws.fail(Service::Ecr, Fault::access_denied());
-    assert!(helper.get(REGISTRY).token().serial > serial, "the old one, and nothing on stderr");
+    for off in ["0", "false"] {
+        let (aws, helper, serial) = with_token();
+        let helper = helper.env("ECR_LOGIN_BACKGROUND", off);
+        age(&helper, 8 * HOUR);
+        assert!(helper.get(REGISTRY).token().serial > serial, "{off}");
+        assert_eq!(aws.calls(Service::Ecr), 2);
+        age(&helper, 8 * HOUR);
+        aws.fail(Service::Ecr, Fault::access_denied());
+        assert!(helper.get(REGISTRY).token().serial > serial, "{off}: the old one, and nothing on stderr");
+    }
 }
 
 #[test]

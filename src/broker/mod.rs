@@ -50,6 +50,13 @@ pub enum Wish {
     Refresh,
 }
 
+impl Wish {
+    /// What whoever waits for an answer wants: the cache's, unless the environment says otherwise.
+    pub fn of(environment: &Environment) -> Self {
+        if environment.switch("ECR_LOGIN_REFRESH") == Some(true) { Self::Fresh } else { Self::Cached }
+    }
+}
+
 /// How a throttled call is tried again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Patience {
@@ -96,7 +103,7 @@ pub fn token(call: &Call, question: &Question<'_>) -> Result<Answer, Failure> {
     // Nor is what `warm` wants left to a process that outlives it: a unit of systemd that ends takes it along.
     let background = question.service_account.is_none()
         && question.wish != Wish::Warm
-        && call.environment.var("ECR_LOGIN_BACKGROUND") != Some("0");
+        && call.environment.switch("ECR_LOGIN_BACKGROUND") != Some(false);
     let deadline = if public { call.deadline.at_most(PUBLIC_LIMIT) } else { call.deadline };
     let flow = Flow {
         world: Live { call, question },

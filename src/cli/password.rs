@@ -49,7 +49,7 @@ fn ask(name: &str, environment: Environment) -> Result<(Answer, Deadline), Failu
     if target.speaker.anonymous {
         return Err(Failure::new(Kind::Settings, "the settings say anonymous = true here, so there is no password"));
     }
-    let wish = if environment.var("ECR_LOGIN_REFRESH") == Some("1") { Wish::Fresh } else { Wish::Cached };
+    let wish = Wish::of(&environment);
     let question = Question { target: &target, service_account: None, wish, patience: Patience::Client };
     Ok((broker::token(&Call { environment, settings, deadline }, &question)?, deadline))
 }

@@ -2,7 +2,7 @@
 
 use super::input::{self, Input};
 use super::reply::{NO_SERVER_URL, Reply};
-use super::{Action, Situation, delegate, switch};
+use super::{Action, Situation, delegate};
 use crate::broker::{self, Patience, Question, Wish};
 use crate::failure::{Failure, Kind};
 use crate::registry::{Service, host_of};
@@ -40,8 +40,7 @@ fn answer(situation: &Situation, name: &str, target: &Target) -> Result<Reply, F
     if let Some(failure) = situation.broken_settings.as_ref().or(situation.wrong_limit.as_ref()) {
         return Err(failure.clone());
     }
-    let fresh = switch(&situation.call.environment, "ECR_LOGIN_REFRESH") == Some(true);
-    let wish = if fresh { Wish::Fresh } else { Wish::Cached };
+    let wish = Wish::of(&situation.call.environment);
     let question = Question { target, service_account: None, wish, patience: Patience::Client };
     let answer = broker::token(&situation.call, &question)?;
     Reply::credentials(name, &answer)

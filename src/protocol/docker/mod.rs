@@ -155,18 +155,11 @@ impl Situation {
 
     /// Whether the user wants clients to stop where we fail.
     fn is_strict(&self) -> bool {
-        switch(&self.call.environment, "ECR_LOGIN_STRICT").unwrap_or(self.call.settings.strict)
+        self.call.environment.switch("ECR_LOGIN_STRICT").unwrap_or(self.call.settings.strict)
     }
 
     /// A warning that the settings file is in error, for answers that do not depend on it.
     fn warning(&self) -> Option<String> {
         self.broken_settings.as_ref().map(Failure::to_string)
     }
-}
-
-/// A variable that turns something on, or off again; `None` where it is not set.
-fn switch(environment: &Environment, name: &str) -> Option<bool> {
-    let value = environment.var_os(name)?;
-    let off = ["0", "false", "no", "off"];
-    Some(!value.to_str().is_some_and(|value| off.iter().any(|off| value.eq_ignore_ascii_case(off))))
 }
