@@ -7,6 +7,8 @@
 # The exit code is 0 only if every proof held.
 set -u
 cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 2
+# A proof of which the tests skip a part for want of strace or root is none.
+export CI=${CI:-true}
 
 failed=()
 for proof in scripts/proofs/[0-9]*; do
