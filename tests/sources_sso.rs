@@ -116,6 +116,22 @@ fn an_ended_login_is_refreshed_and_kept_with_all_that_others_wrote() {
 }
 
 #[test]
+fn a_login_of_another_user_stays_that_users() {
+    use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown};
+    if !rustix::process::geteuid().is_root() {
+        println!("skipped: only root has other users' homes");
+        return;
+    }
+    let aws = FakeAws::start();
+    let helper = helper(&aws, Some(&login(-60)), 1);
+    chown(session_file(&helper), Some(65534), Some(65533)).unwrap();
+    helper.get(REGISTRY).token();
+    assert_ne!(cached(&helper)["accessToken"], login(-60)["accessToken"], "it was refreshed");
+    let found = session_file(&helper).metadata().unwrap();
+    assert_eq!((found.uid(), found.gid(), found.permissions().mode() & 0o777), (65534, 65533, 0o600));
+}
+
+#[test]
 fn ten_profiles_of_one_session_at_once_refresh_it_once() {
     let aws = FakeAws::start();
     aws.fail(Service::SsoOidc, Fault::Late(Duration::from_millis(300)));

@@ -286,8 +286,11 @@ impl Replacement {
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
         let file = options.open(&path)?;
-        let size = usize::try_from(fs::metadata(&target)?.len()).unwrap_or(0).min(SLACK * 8);
         let mut replacement = Self { file, path, target, done: false };
+        let old = fs::metadata(&replacement.target)?;
+        #[cfg(unix)]
+        owned_alike(&replacement.file, &old)?;
+        let size = usize::try_from(old.len()).unwrap_or(0).min(SLACK * 8);
         replacement.file.write_all(&vec![b' '; size + SLACK])?;
         replacement.file.sync_data()?;
         Ok(replacement)
@@ -316,6 +319,21 @@ impl Replacement {
         }
         Ok(())
     }
+}
+
+/// Under sudo that keeps HOME the login is another user's, who has to be able to read the new one too.
+#[cfg(unix)]
+fn owned_alike(file: &File, old: &fs::Metadata) -> io::Result<()> {
+    use std::os::unix::fs::{MetadataExt, fchown};
+    let new = file.metadata()?;
+    if new.uid() != old.uid() {
+        return fchown(file, Some(old.uid()), Some(old.gid()));
+    }
+    if new.gid() != old.gid() {
+        // Nobody but its owner reads it: a group that we may not give it is no loss.
+        let _best_effort = fchown(file, None, Some(old.gid()));
+    }
+    Ok(())
 }
 
 impl Drop for Replacement {
