@@ -225,27 +225,25 @@ fn watch(child: &mut Child, pieces: &Receiver<Piece>, mut open: usize, bounds: B
     // One allocation: a vector that grows leaves copies of secrets behind.
     let mut stdout = Zeroizing::new(Vec::with_capacity(bounds.stdout));
     let mut stderr = Zeroizing::new(Vec::with_capacity(2 * STDERR_KEPT));
-    let mut status = None;
+    let mut exited = false;
     let mut pause = Duration::from_millis(1);
     loop {
-        if status.is_none() {
-            status = child.try_wait().map_err(Stop::Wait)?;
-        }
-        let wait = match status {
-            Some(status) if open == 0 => return Ok(Finished { status, stdout, stderr }),
-            Some(_) => QUIET,
-            None if open > 0 => EXIT_CHECK,
-            None => {
+        exited = exited || has_exited(child).map_err(Stop::Wait)?;
+        let wait = match exited {
+            true if open == 0 => break,
+            true => QUIET,
+            false if open > 0 => EXIT_CHECK,
+            false => {
                 pause = (pause * 2).min(EXIT_CHECK);
                 pause
             }
         };
         let left = bounds.deadline.left();
         if left.is_zero() {
-            return match status {
-                Some(status) => Ok(Finished { status, stdout, stderr }),
-                None => Err(Stop::Deadline),
-            };
+            if exited {
+                break;
+            }
+            return Err(Stop::Deadline);
         }
         if open == 0 {
             thread::sleep(wait.min(left));
@@ -260,14 +258,25 @@ fn watch(child: &mut Child, pieces: &Receiver<Piece>, mut open: usize, bounds: B
             }
             Ok((Stream::Stderr, Some(piece))) => keep_end(&mut stderr, &piece),
             Ok((_, None)) => open -= 1,
-            Err(RecvTimeoutError::Timeout) => {
-                if let Some(status) = status {
-                    return Ok(Finished { status, stdout, stderr });
-                }
-            }
+            Err(RecvTimeoutError::Timeout) if exited => break,
+            Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => open = 0,
         }
     }
+    Ok(Finished { status: child.wait().map_err(Stop::Wait)?, stdout, stderr })
+}
+
+/// Whether it has exited. It is not reaped by that: until we are done with it, its number is nobody else's.
+#[cfg(unix)]
+fn has_exited(child: &mut Child) -> io::Result<bool> {
+    use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
+    let look = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT | WaitIdOptions::NOHANG;
+    Ok(waitid(WaitId::Pid(Pid::from_child(child)), look)?.is_some())
+}
+
+#[cfg(not(unix))]
+fn has_exited(child: &mut Child) -> io::Result<bool> {
+    Ok(child.try_wait()?.is_some())
 }
 
 /// Appends, and drops what is older than [`STDERR_KEPT`], within the vector's capacity.
