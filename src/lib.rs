@@ -8,6 +8,7 @@
 // What comes from input, files, environment or network must never end in a panic.
 #![warn(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::todo, clippy::dbg_macro)]
 
+pub mod boot;
 pub mod broker;
 pub mod cache;
 pub mod child;

@@ -1,14 +1,14 @@
 //! Where between nothing and everything this machine's times stand, so that machines that started together do not
 //! come back together.
 
+use crate::boot;
 use crate::crc32::Crc32;
 
 /// A hash of this boot and of what is spread: another number on each machine, the same one until it boots again.
 /// Without a boot id (not Linux) `what` alone has to do.
 pub fn spread(what: &[&[u8]]) -> u32 {
-    let boot = std::fs::read("/proc/sys/kernel/random/boot_id").unwrap_or_default();
     let mut hash = Crc32::new();
-    hash.update(&boot);
+    hash.update(boot::id().unwrap_or_default().as_bytes());
     what.iter().for_each(|part| hash.update(part));
     hash.finish()
 }

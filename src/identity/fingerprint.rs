@@ -3,13 +3,13 @@
 //! a tag, so that no value can pass for another.
 
 use std::net::IpAddr;
-use std::path::Path;
 
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use super::variables::Variables;
-use super::{Fingerprint, Network, Source, jwt, network, read};
+use super::{Fingerprint, Network, Source, jwt, network};
+use crate::boot;
 use crate::registry::{Registry, Service};
 use crate::secret::Secret;
 
@@ -34,12 +34,7 @@ impl Place {
             Source::Role { base, .. } => Self::of(base, variables),
             Source::Process { .. } => Self { told: variables.telling_who(), ..Self::default() },
             Source::Container { .. } | Source::Instance { .. } => Self {
-                boot: read::whole(Path::new("/proc/sys/kernel/random/boot_id"))
-                    .ok()
-                    .flatten()
-                    .and_then(|bytes| String::from_utf8(bytes).ok())
-                    .map(|id| id.trim().to_owned())
-                    .filter(|id| !id.is_empty()),
+                boot: boot::id(),
                 network: std::fs::read_link("/proc/self/ns/net")
                     .ok()
                     .and_then(|link| link.into_os_string().into_string().ok())
