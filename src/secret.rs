@@ -50,9 +50,10 @@ fn wipe(bytes: &mut [u8]) {
 static FREED_IS_WIPED: AtomicBool = AtomicBool::new(false);
 
 /// From now on memory is wiped when it is given back, whoever had it: the SDK, HTTP, TLS and the readers of JSON and XML
-/// copy secrets into buffers of their own. A cached answer does without: there each secret is in a type of ours, and
-/// wiping the rest too would be an eighth of its instructions. (The binary's allocator, `src/start.rs`, does the wiping;
-/// elsewhere than on Linux with glibc there is none.)
+/// copy secrets into buffers of their own, and `setup` and `doctor` read clients' files with logins in them. A cached
+/// answer does without: there each secret is in a type of ours, and wiping the rest too would be an eighth of its
+/// instructions. (The binary's allocator, `src/start.rs`, does the wiping; elsewhere than on Linux with glibc there is
+/// none.)
 pub fn wipe_what_is_freed() {
     FREED_IS_WIPED.store(true, Ordering::Relaxed);
 }

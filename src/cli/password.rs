@@ -4,8 +4,6 @@
 use std::process::ExitCode;
 use std::time::Duration;
 
-use zeroize::Zeroizing;
-
 use super::arguments::Password;
 use super::output;
 use crate::broker::{self, Answer, Call, Patience, Question, Wish};
@@ -13,6 +11,7 @@ use crate::deadline::Deadline;
 use crate::environment::Environment;
 use crate::failure::{Failure, Kind};
 use crate::protocol::output::deliver;
+use crate::secret::Wiped;
 use crate::settings::{self, Settings};
 
 /// The limit of a call, as for docker.
@@ -25,8 +24,12 @@ pub fn run(wanted: &Password, environment: Environment) -> ExitCode {
             for warning in &answer.warnings {
                 output::complain(&format!("{}: {warning}", wanted.registry));
             }
-            let line = Zeroizing::new(format!("{}\n", answer.password.expose()));
-            match deliver(line.as_bytes(), deadline) {
+            let password = answer.password.expose().as_bytes();
+            // Room for all of it: a vector that grows leaves copies behind.
+            let mut line = Wiped::with_capacity(password.len() + 1);
+            line.extend_from_slice(password);
+            line.push(b'\n');
+            match deliver(&line, deadline) {
                 Ok(()) => ExitCode::SUCCESS,
                 Err(error) => {
                     output::complain(&format!("the password could not be delivered on stdout: {error}"));

@@ -4,6 +4,8 @@
 #![cfg(target_os = "linux")]
 
 mod cache;
+#[path = "../kubelet/mod.rs"]
+mod kubelet;
 mod marked;
 mod memory;
 mod names;

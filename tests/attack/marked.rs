@@ -10,6 +10,21 @@ const AUTHORIZATION: &str = "marked-authorization-of-the-pod-8Wq3Zk6Jm1Xc4Vt7Rb2
 const ACCESS_TOKEN: &str = "marked-access-token-of-the-login-5Bn8Gq1Mz4Xk7Vc2Lw9";
 const REFRESH_TOKEN: &str = "marked-refresh-token-of-the-login-1Hj4Ks7Pd2Qf5Rg8Tz3";
 
+/// The keys, where a source reads marked ones.
+pub const KEYS: [&str; 2] = [SECRET_KEY, SESSION_TOKEN];
+
+/// What `docker login` would have kept.
+pub const STORED: &str = "marked-secret-of-a-docker-login-6Zp3Wc8Kq1Tn5Yh9";
+
+/// What another helper answers.
+pub const ANSWERED: &str = "marked-secret-of-another-helper-2Vd7Mx4Qb9Hs1Lf6";
+
+/// A login in a client's own file: base64 of `user:marked-password-...`.
+pub const LOGIN: &str = "dXNlcjptYXJrZWQtcGFzc3dvcmQtb2YtYS1jbGllbnRzLWZpbGUtM0hrOFJ0";
+
+/// A service account. Its name is no secret, though it is part of a fake token.
+pub const POD: &str = "alice";
+
 /// A kind of source, the helper that has it, and the marked secrets that it reads.
 pub type Source = (&'static str, fn(&FakeAws) -> (Helper, Vec<String>));
 
@@ -25,7 +40,7 @@ fn keys(profile: &str) -> String {
 }
 
 /// A login of SSO that is refreshed before it is used.
-fn login(aws: &FakeAws) -> (Helper, Vec<String>) {
+fn sso_login(aws: &FakeAws) -> (Helper, Vec<String>) {
     let start = "https://start.example.com";
     let digest = ring::digest::digest(&ring::digest::SHA1_FOR_LEGACY_USE_ONLY, b"corp");
     let name: String = digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
@@ -91,8 +106,13 @@ pub const SOURCES: [Source; 8] = [
         let config = format!("[default]\ncredential_process = {}\n", program.display());
         (helper.aws_config(&config), owned(&[SECRET_KEY, SESSION_TOKEN]))
     }),
-    ("a login of SSO", login),
+    ("a login of SSO", sso_login),
 ];
+
+/// What `docker login` sends.
+pub fn login(registry: &str) -> String {
+    format!(r#"{{"ServerURL":"{registry}","Username":"AWS","Secret":"{STORED}"}}"#)
+}
 
 /// What the kubelet asks.
 pub fn request() -> String {
@@ -107,7 +127,9 @@ pub fn request() -> String {
 pub fn pieces(secret: &str) -> BTreeSet<&[u8]> {
     let bytes = secret.as_bytes();
     assert!(bytes.len() >= 24, "too short to be looked for: {secret}");
-    (0..=bytes.len() - 16).step_by(8).map(|at| &bytes[at..at + 16]).collect()
+    let pieces = (0..=bytes.len() - 16).step_by(8).map(|at| &bytes[at..at + 16]);
+    let name = format!("system:serviceaccount:default:{POD}");
+    pieces.filter(|piece| !name.as_bytes().windows(16).any(|window| window == *piece)).collect()
 }
 
 /// Which of the secrets are there, where, and in how many pieces.

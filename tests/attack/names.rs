@@ -134,8 +134,9 @@ fn harmless(helper: &Helper, name: &str, arguments: &[&str], input: &[u8]) -> (O
         let network = ["socket(", "connect(", "sendto(", "sendmsg(", "bind("];
         assert!(!network.iter().any(|call| line.contains(call)), "{name:?} {arguments:?}: {line}");
         let changes = ["O_WRONLY", "O_RDWR", "O_CREAT", "O_TRUNC", "mkdir", "unlink", "rename", "link(", "chmod"];
-        let null = line.contains("\"/dev/null\"");
-        assert!(null || !changes.iter().any(|call| line.contains(call)), "{name:?} {arguments:?}: {line}");
+        // A static binary's start asks where it is itself.
+        let harmless = ["\"/dev/null\"", "readlink(\"/proc/self/exe\""].iter().any(|call| line.contains(call));
+        assert!(harmless || !changes.iter().any(|call| line.contains(call)), "{name:?} {arguments:?}: {line}");
     }
     std::fs::remove_file(trace).unwrap();
     assert!(!run.stderr.chars().any(|c| c != '\n' && c.is_control()), "{name:?} {arguments:?}: {run:?}");

@@ -5,13 +5,10 @@ use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
-use crate::marked::{SOURCES, pieces, request};
+use crate::marked::{SOURCES, STORED, login, pieces, request};
 use crate::on_disk::{HOUR, age, entries, eventually};
 use crate::strace;
 use crate::support::{FakeAws, Fault, Helper, Outcome, REGISTRY, Running, Service, binary};
-
-/// What `docker login` would have kept.
-const STORED: &str = "marked-secret-of-a-docker-login-6Zp3Wc8Kq1Tn5Yh9";
 
 /// A marked secret, and where it may go.
 struct Secret {
@@ -136,10 +133,9 @@ fn files_with(secret: &str, directory: &Path) -> Vec<std::path::PathBuf> {
 fn everything<'a>(name: &str, aws: &FakeAws, helper: &'a Helper) -> Vec<Run<'a>> {
     let run =
         |what: &str, arguments: &[&str], input: &str| Run::of(format!("{name}, {what}"), helper, arguments, input);
-    let store = format!(r#"{{"ServerURL":"{REGISTRY}","Username":"AWS","Secret":"{STORED}"}}"#);
     let mut all = vec![run("a first get", &["get"], REGISTRY), run("a cached get", &["get"], REGISTRY)];
     all.push(run("kubelet", &["kubelet"], &request()));
-    all.push(run("store", &["store"], &store));
+    all.push(run("store", &["store"], &login(REGISTRY)));
     all.push(run("list", &["list"], ""));
     all.push(run("status", &["status"], ""));
     all.push(run("doctor", &["doctor", REGISTRY], ""));

@@ -23,6 +23,7 @@ use crate::environment::Environment;
 use crate::failure::{Failure, Kind};
 use crate::identity::{Identity, Wanted};
 use crate::registry::Service;
+use crate::secret;
 use crate::settings::{Settings, Target, limit};
 use report::{Report, State, Step};
 
@@ -33,6 +34,8 @@ const VERSION_TIME: Duration = Duration::from_secs(3);
 
 /// Runs the command.
 pub fn run(wanted: &Doctor, environment: &Environment) -> ExitCode {
+    // Clients' files may hold logins in plain text.
+    secret::wipe_what_is_freed();
     let name = wanted.registry.clone().or_else(|| clients::served(environment).into_iter().next());
     let name = name.or_else(|| Cache::open(environment)?.registries().into_iter().next());
     let report = examine(name.as_deref(), environment);

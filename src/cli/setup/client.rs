@@ -14,6 +14,7 @@ use crate::cli::file::{self, FileError, Original};
 use crate::cli::output;
 use crate::environment::Environment;
 use crate::registry::{Registry, host_of};
+use crate::secret;
 use crate::settings::Settings;
 
 /// What the clients' files call this program.
@@ -84,6 +85,8 @@ pub fn podman(arguments: &SetupPodman, environment: &Environment) -> ExitCode {
 }
 
 fn finish(job: &Job<'_>) -> ExitCode {
+    // A client's file may hold logins in plain text, and every step makes copies of it.
+    secret::wipe_what_is_freed();
     let done = if job.common.undo { undo(job) } else { set_up(job) };
     match done.and_then(|report| Ok(output::print(&report)?)) {
         Ok(()) => ExitCode::SUCCESS,
