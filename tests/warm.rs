@@ -69,6 +69,14 @@ fn warm_gives_up_at_its_timeout() {
 }
 
 #[test]
+fn who_gave_warm_too_little_time_is_told_how_to_give_it_more() {
+    let aws = FakeAws::start();
+    aws.fail(Service::Ecr, Fault::Hang);
+    let outcome = helper(&aws).run(["warm", "--timeout", "1", REGISTRY], "");
+    assert!(outcome.line().ends_with("; try again, or raise --timeout"), "{outcome:?}");
+}
+
+#[test]
 fn warm_fetches_in_the_foreground_what_is_in_its_second_half() {
     let aws = FakeAws::start();
     let helper = helper(&aws);

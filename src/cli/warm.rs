@@ -21,6 +21,9 @@ use crate::settings::Settings;
 /// How many registries are asked at once. Those of one region and identity make one call together anyway.
 const MOST_AT_ONCE: usize = 32;
 
+/// By which every other action is told how long it may take.
+const LIMIT_OF_OTHERS: &str = "ECR_LOGIN_TIMEOUT";
+
 /// Fetches for every registry, in parallel, and says one line for each: on stdout until when its token is good,
 /// on stderr why there is none.
 pub fn run(wanted: &Warm, environment: Environment) -> ExitCode {
@@ -58,7 +61,9 @@ fn warm(call: &Call, name: &str) -> bool {
         Ok(answer) => {
             output::print_line(&format!("{}: {}\n", one_line(name), state(answer.as_ref())), call.deadline).is_ok()
         }
-        Err(failure) => {
+        Err(mut failure) => {
+            // The one command whose limit is an argument.
+            failure.remedy = failure.remedy.map(|remedy| remedy.replace(LIMIT_OF_OTHERS, "--timeout"));
             output::complain(&format!("{name}: {failure}"));
             false
         }

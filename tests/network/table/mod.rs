@@ -3,6 +3,8 @@
 //! The quick form leaves a margin for a machine that is busy. `NETWORK_TABLE=exact` runs one call at a time, holds each
 //! to its deadline and 200 ms, and prints the table.
 
+#[cfg(unix)]
+mod commands;
 mod faults;
 #[cfg(target_os = "linux")]
 mod names;
