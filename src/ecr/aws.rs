@@ -2,8 +2,10 @@
 
 use std::cell::RefCell;
 use std::future::Future;
+use std::time::{Instant, SystemTime};
 
 use aws_smithy_async::rt::sleep::TokioSleep;
+use aws_smithy_async::time::TimeSource;
 use aws_smithy_runtime_api::client::http::{HttpConnector as _, SharedHttpClient};
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_runtime_api::client::result::SdkError;
@@ -47,6 +49,27 @@ pub struct Aws<'a> {
     clients: Clients,
     progress: Progress,
     warnings: RefCell<Vec<String>>,
+    clock: Steady,
+}
+
+/// The machine's clock as it was when the fetch began, and what has passed since: the SDK measures by how much a clock is
+/// wrong, and that must be the same clock when it signs the next try, though somebody has set the machine's meanwhile.
+#[derive(Clone, Copy, Debug)]
+struct Steady {
+    begun: SystemTime,
+    since: Instant,
+}
+
+impl Steady {
+    fn from_now() -> Self {
+        Self { begun: SystemTime::now(), since: Instant::now() }
+    }
+}
+
+impl TimeSource for Steady {
+    fn now(&self) -> SystemTime {
+        self.begun.checked_add(self.since.elapsed()).unwrap_or(self.begun)
+    }
 }
 
 impl<'a> Aws<'a> {
@@ -79,6 +102,7 @@ impl<'a> Aws<'a> {
             clients,
             progress,
             warnings: RefCell::default(),
+            clock: Steady::from_now(),
         })
     }
 
@@ -115,7 +139,7 @@ impl<'a> Aws<'a> {
             .region(Region::new(region.to_owned()))
             .http_client(self.http())
             .sleep_impl(TokioSleep::new())
-            .time_source(aws_smithy_async::time::SystemTimeSource::new())
+            .time_source(self.clock)
             .retry_config(RetryConfig::disabled())
             .timeout_config(TimeoutConfig::disabled())
             .identity_cache(aws_smithy_runtime::client::identity::IdentityCache::no_cache());

@@ -12,7 +12,8 @@ pub enum Outcome {
     Throttled,
     /// The server failed or the connection broke; another try may do.
     Transient,
-    /// Our clock is off; the SDK has learnt by how much, and signs the next try with the server's time.
+    /// Our clock is off, or was when the request was signed; the SDK has learnt by how much, and signs the next try with
+    /// the server's time.
     Clock,
     /// Another try would end the same way.
     Final,

@@ -1,23 +1,32 @@
-//! A clock that jumps between two calls: no token is served that is dead by it or comes from its future.
+//! A clock that jumps, between two calls or during one: no token is served that is dead by it or comes from its future, and
+//! no call waits longer or gives up sooner for it.
 //!
 //! The clock is set by a library before the C library's (LD_PRELOAD), so this is for the tests' own build: the release
 //! build is static and asks the kernel.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use crate::support::{FakeAws, Helper, Outcome, REGISTRY, Service, binary};
+use crate::on_disk::eventually;
+use crate::support::{FakeAws, Fault, Helper, Outcome, REGISTRY, Running, Service, binary};
 
 const SHIM: &str = r#"
 #define _GNU_SOURCE
 #include <dlfcn.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <sys/time.h>
 #include <time.h>
+#include <unistd.h>
 
+/* As far as CLOCK_AHEAD says; once the file CLOCK_JUMPED is there, as far as CLOCK_AHEAD_THEN says. */
 static long long ahead(void) {
-    const char *text = getenv("CLOCK_AHEAD");
+    const char *jumped = getenv("CLOCK_JUMPED");
+    int before = errno;
+    int then = jumped && !access(jumped, F_OK);
+    errno = before;
+    const char *text = getenv(then ? "CLOCK_AHEAD_THEN" : "CLOCK_AHEAD");
     return text ? atoll(text) : 0;
 }
 
@@ -42,6 +51,15 @@ int gettimeofday(struct timeval *restrict now, void *restrict zone) {
 "#;
 
 const DAY: i64 = 86_400;
+
+/// ECR's tokens live for so long.
+const LIFE: i64 = 12 * 3_600;
+
+/// How far the clock jumps during a call: by seconds, by less than a token's life and by more, to 1970 and to 2100.
+fn jumps() -> [i64; 10] {
+    let (hour, epoch, far) = (3_600, 3_600 - now(), 4_102_444_800 - now());
+    [5, -5, hour, -hour, 11 * hour, -11 * hour, DAY, -DAY, epoch, far]
+}
 
 /// The library, compiled; `None` for a static binary.
 fn shim(directory: &Path) -> Option<PathBuf> {
@@ -73,11 +91,43 @@ impl Clock {
     /// A `get` with the clock `ahead` seconds ahead; AWS's clock says the same if it `agrees`.
     fn get(&self, ahead: i64, agrees: bool) -> Outcome {
         self.aws.clock(if agrees { ahead } else { 0 });
-        self.aws.token_life(12 * 3_600 + if agrees { ahead } else { 0 });
+        self.aws.token_life(LIFE + if agrees { ahead } else { 0 });
+        self.start(ahead, None).wait()
+    }
+
+    /// A `get` that has begun; once the file is there its clock is as far ahead as `then` says.
+    fn start(&self, ahead: i64, then: Option<(&Path, i64)>) -> Running {
         let mut command = self.helper.command(["get"]);
         command.env("LD_PRELOAD", &self.library).env("CLOCK_AHEAD", ahead.to_string());
-        let running = crate::support::Running::start(command, REGISTRY.as_bytes());
-        running.wait()
+        if let Some((file, ahead)) = then {
+            command.env("CLOCK_JUMPED", file).env("CLOCK_AHEAD_THEN", ahead.to_string());
+        }
+        Running::start(command, REGISTRY.as_bytes())
+    }
+
+    /// So many `get`s at once whose clock jumps while they wait for ECR, which has the right time.
+    fn jumps(&self, (ahead, then): (i64, i64), at_once: usize) -> Vec<Outcome> {
+        self.aws.clock(0);
+        let jumped = self.helper.home().join("jumped");
+        let _ = std::fs::remove_file(&jumped);
+        let before = self.calls();
+        let running: Vec<Running> = (0..at_once).map(|_| self.start(ahead, Some((&jumped, then)))).collect();
+        eventually("ECR is asked", || self.calls() > before);
+        std::fs::write(&jumped, "").unwrap();
+        running.into_iter().map(Running::wait).collect()
+    }
+
+    /// The next calls, by the right time, have a token that lives, and the second of them has it from the cache.
+    fn is_right_again(&self, what: &str) {
+        self.aws.token_life(LIFE);
+        for _ in 0..2 {
+            let token = self.get(0, true).token();
+            assert_eq!(token.key, "AKIAEXAMPLE", "{what}");
+            assert!(token.ends_at.cast_signed() > now(), "{what}: {token:?}");
+        }
+        let before = self.calls();
+        assert!(self.is_cached(0), "{what}");
+        assert_eq!(self.calls(), before, "{what}");
     }
 
     fn calls(&self) -> usize {
@@ -145,4 +195,63 @@ fn a_clock_that_only_we_have_wrong_gets_a_token_that_is_not_kept_or_a_reason() {
         clock.helper.run(["erase"], REGISTRY);
     }
     assert!(!clock.is_cached(0) && clock.is_cached(0), "and when it is right again all is well");
+}
+
+/// One of them asks, and the other waits for it.
+#[test]
+fn a_clock_that_jumps_while_ecr_is_asked_costs_nobody_the_token_and_leaves_no_dead_one() {
+    let Some(clock) = Clock::new() else { return };
+    for then in jumps() {
+        clock.aws.fail_times(Service::Ecr, 1, Fault::late(1_000));
+        for outcome in clock.jumps((0, then), 2) {
+            let token = outcome.token_with_warning();
+            assert!(token.ends_at.cast_signed() > now(), "{then}: {token:?}");
+        }
+        clock.is_right_again(&format!("the clock jumped by {then} s"));
+        clock.helper.run(["erase"], REGISTRY);
+    }
+}
+
+/// The signature's time is wrong, and the clock is not any more when AWS says so.
+#[test]
+fn a_clock_that_is_put_right_while_ecr_is_asked_costs_nobody_the_token() {
+    let Some(clock) = Clock::new() else { return };
+    for ahead in jumps() {
+        clock.aws.fail_times(Service::Ecr, 1, Fault::late(1_000));
+        for outcome in clock.jumps((ahead, 0), 1) {
+            let token = outcome.token_with_warning();
+            assert!(token.ends_at.cast_signed() > now(), "{ahead}: {token:?}");
+        }
+        clock.is_right_again(&format!("the clock was {ahead} s ahead"));
+        clock.helper.run(["erase"], REGISTRY);
+    }
+}
+
+#[test]
+fn a_token_that_ends_soon_is_not_kept_alive_by_a_clock_that_jumped() {
+    let Some(clock) = Clock::new() else { return };
+    for then in [3_600, -3_600, -11 * 3_600, DAY, -DAY] {
+        clock.aws.token_life(3);
+        clock.aws.fail_times(Service::Ecr, 1, Fault::late(1_000));
+        let ends_at = clock.jumps((0, then), 1)[0].token_with_warning().ends_at.cast_signed();
+        while now() <= ends_at {
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        clock.is_right_again(&format!("the clock jumped by {then} s"));
+        clock.helper.run(["erase"], REGISTRY);
+    }
+}
+
+#[test]
+fn a_clock_that_jumps_while_ecr_hangs_makes_the_deadline_neither_sooner_nor_later() {
+    const LIMIT: Duration = Duration::from_secs(2);
+    let Some(mut clock) = Clock::new() else { return };
+    clock.helper = clock.helper.env("ECR_LOGIN_TIMEOUT", "2");
+    clock.aws.fail(Service::Ecr, Fault::Hang);
+    for then in [DAY, -DAY, 3_600 - now(), 4_102_444_800 - now()] {
+        for outcome in clock.jumps((0, then), 2) {
+            assert!(outcome.failure().contains("ECR did not answer within 2 s"), "{then}: {outcome:?}");
+            assert!((LIMIT..LIMIT + Duration::from_secs(10)).contains(&outcome.duration), "{then}: {outcome:?}");
+        }
+    }
 }

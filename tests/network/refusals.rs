@@ -169,6 +169,31 @@ fn a_wrong_clock_is_made_good_with_the_servers_time_or_said_with_its_error() {
     }
 }
 
+/// The clock was set between the signature and the answer: by now nothing is wrong with it.
+#[test]
+fn a_clock_that_is_right_again_is_no_wrong_key() {
+    let refusals = [
+        ("InvalidSignatureException", "Signature expired: A is now earlier than B (C - 5 min.)"),
+        ("SignatureDoesNotMatch", "Signature not yet current: A is still later than B (C + 5 min.)"),
+        ("RequestTimeTooSkewed", "The difference between the request time and the current time is too large."),
+    ];
+    for (code, message) in refusals {
+        for date in [date_in(0), String::new()] {
+            let body = format!(r#"{{"__type":"{code}","message":"{message}"}}"#);
+            let refusal = answer("400 Bad Request", &date, &body);
+            let always = refusal.clone();
+            let server = http(move |number, _| if number == 0 { refusal.clone() } else { token() });
+            assert_eq!(Call::to(&server.url()).password(), "the-password", "{code}");
+            assert_eq!(server.seen.requests().len(), 2);
+
+            let server = http(move |_, _| always.clone());
+            let line = Call::to(&server.url()).fails(&["clock was not AWS's when it was made", "set the clock"]);
+            assert!(!line.contains("correct the keys"), "{line}");
+            assert_eq!(server.seen.requests().len(), 2);
+        }
+    }
+}
+
 #[test]
 fn a_table_of_partitions_for_the_sdks_tests_is_refused_before_the_sdk_panics_on_it() {
     let server = http(|_, _| token());

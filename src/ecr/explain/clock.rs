@@ -40,6 +40,21 @@ pub fn blamed(code: &str) -> bool {
     )
 }
 
+/// Whether AWS itself says that the signature's time is not its own, wherever our clock stands by now: it may have been
+/// set since the request was signed.
+pub fn is_said(code: &str, message: Option<&str>) -> bool {
+    let of_time = matches!(code, "RequestTimeTooSkewed" | "RequestExpired" | "RequestInTheFuture");
+    let says = |start| message.is_some_and(|message| message.starts_with(start));
+    of_time || (blamed(code) && (says("Signature expired") || says("Signature not yet current")))
+}
+
+/// What to say where it is only known that the signature's time was not AWS's.
+pub fn has_moved(asked: &Asked<'_>) -> Failure {
+    let what = format!("{} refused the signature: this machine's clock was not AWS's when it was made", asked.service);
+    Failure::new(Kind::Credentials, what)
+        .remedy("try again; if it goes on, set the clock (timedatectl set-ntp true; for a VM or WSL: restart it)")
+}
+
 /// What to say of it.
 pub fn failure(asked: &Asked<'_>, skew: i64) -> Failure {
     let direction = if skew > 0 { "ahead of" } else { "behind" };
@@ -61,6 +76,16 @@ fn span(skew: i64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn aws_says_it_by_a_code_or_by_its_message() {
+        let expired = Some("Signature expired: 20260101T000000Z is now earlier than 20260101T010000Z (.. - 5 min.)");
+        assert!(is_said("InvalidSignatureException", expired));
+        assert!(is_said("SignatureDoesNotMatch", Some("Signature not yet current: A is still later than B")));
+        assert!(is_said("RequestTimeTooSkewed", None));
+        assert!(!is_said("InvalidSignatureException", Some("The request signature we calculated does not match")));
+        assert!(!is_said("ValidationException", expired));
+    }
 
     #[test]
     fn a_span_is_said_in_the_unit_that_people_use() {

@@ -159,6 +159,7 @@ fn service_error(asked: &Asked<'_>, meta: &ErrorMetadata, raw: &HttpResponse) ->
         Some(code) if clock::blamed(code) && skew.is_some_and(clock::too_far) => {
             (Class::Clock, clock::failure(asked, skew.unwrap_or_default()))
         }
+        Some(code) if clock::is_said(code, message.as_deref()) => (Class::Clock, clock::has_moved(asked)),
         Some(code) if is_throttling(code) || status == 429 => (Class::Throttled, throttled(asked, code)),
         None if status == 429 => (Class::Throttled, throttled(asked, "HTTP 429")),
         _ if status >= 500 => (Class::Server, server_failed(asked, status, code.as_deref(), message.as_deref())),
