@@ -95,10 +95,13 @@ fn check_undo(bytes: &[u8], before: &Document, after: &Document, edits: &Edits) 
     let path = HOME.with(|home| home.path().join("config.json"));
     fs::write(&path, bytes).unwrap();
     let _ = fs::remove_file(backup::path(&path));
-    backup::keep(&Original::read(&path).unwrap(), before).unwrap();
+    memory::bounded(bytes.len(), BOUND, || backup::keep(&Original::read(&path).unwrap(), before)).unwrap();
     let undo = |now: &Document, registries: &[String]| {
-        fs::write(&path, now.bytes()).unwrap();
-        backup::undo(&Original::read(&path).unwrap(), now, registries).unwrap()
+        let now_bytes = now.bytes();
+        fs::write(&path, &now_bytes).unwrap();
+        // Trees of both files, and of what the old one becomes with our edits in it.
+        let undo = || backup::undo(&Original::read(&path).unwrap(), now, registries);
+        memory::bounded(bytes.len() + now_bytes.len(), BOUND, undo).unwrap()
     };
     let had = ours(before);
     let put_in = ours(after).iter().any(|host| !had.contains(host))

@@ -77,5 +77,8 @@ fn answer_to(world: &World, input: &[u8]) -> Result<Delivery, Failure> {
     // A pod's own identity is for AWS to judge, and nobody is asked here: there is no time for it.
     let deadline = Deadline::within(Duration::ZERO);
     let settings = Settings::load(&world.environment);
-    kubelet::answer(input.to_vec().into(), world.environment.clone(), settings, Wrong::default(), deadline)
+    let environment = world.environment.clone();
+    memory::bounded(input.len(), (128 * 1024, 32), || {
+        kubelet::answer(input.to_vec().into(), environment, settings, Wrong::default(), deadline)
+    })
 }

@@ -39,7 +39,9 @@ const AWS: [&str; 14] = [
 pub fn check(input: &[u8]) {
     let Ok(text) = std::str::from_utf8(input) else { return };
     let (host, registry) = memory::bounded(input.len(), (2048, 2), || (host_of(text), Registry::parse(text)));
-    assert_eq!(Settings::default().target(text).map(|target| target.registry), registry);
+    let settings = Settings::default();
+    let target = memory::bounded(input.len(), (4096, 4), || settings.target(text));
+    assert_eq!(target.map(|target| target.registry), registry);
     if let Some(host) = &host {
         assert!(stands_alone(host, text), "{host} is not the host of {text:?}");
         assert_eq!(host_of(host).as_ref(), Some(host));
