@@ -59,6 +59,25 @@ fn a_file_system_that_fails_in_the_cache_fails_no_get() {
 }
 
 #[test]
+fn a_token_that_cannot_be_read_is_not_said_to_be_none() {
+    if !has_strace() {
+        return;
+    }
+    let aws = FakeAws::start();
+    let helper = helper(&aws);
+    helper.get(REGISTRY).token();
+    let entry = helper.cache().join(names(&helper.cache()).into_iter().find(|name| name.ends_with(".com")).unwrap());
+    let said = format!("the cached {} cannot be read: Input/output error", entry.display());
+    for action in ["list", "status"] {
+        let (calls, before) = strace::traced(&helper, [action], "");
+        let of_loader = calls[..before].iter().filter(|call| *call == "read").count();
+        let outcome = injected(&helper, action, &format!("read:error=EIO:when={}+", of_loader + 1));
+        assert_eq!(outcome.code, Some(0), "{action}: {outcome:?}");
+        assert!(format!("{}{}", outcome.stdout, outcome.stderr).contains(&said), "{action}: {outcome:?}");
+    }
+}
+
+#[test]
 fn a_refresh_that_cannot_be_kept_takes_the_old_token_with_it() {
     if !has_strace() {
         return;

@@ -175,6 +175,20 @@ fn list_reads_the_cache_alone() {
 }
 
 #[test]
+fn list_says_why_it_cannot_tell_whose_tokens_are_ours_and_status_names_them_all() {
+    let aws = FakeAws::start();
+    let helper = Helper::new().aws(&aws);
+    let keys = helper.write(".aws/credentials", "[default]\naws_access_key_id = AKIATEST\naws_secret_access_key = s\n");
+    helper.get(REGISTRY).token();
+    std::fs::remove_file(&keys).unwrap();
+    std::fs::create_dir(&keys).unwrap();
+    let outcome = helper.run(["list"], "unused");
+    assert_eq!((outcome.code, outcome.stdout.as_str()), (Some(0), "{}\n"), "{outcome:?}");
+    assert!(outcome.line().contains(&format!("cannot read {}", keys.display())), "{outcome:?}");
+    assert!(helper.run(["status"], "").stdout.contains(REGISTRY));
+}
+
+#[test]
 fn list_never_names_an_expired_token() {
     let aws = FakeAws::start();
     let helper = Helper::new().aws(&aws).keys("AKIATEST");

@@ -5,6 +5,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use super::Call;
 use super::policy::Millis;
 use crate::cache::Cache;
+use crate::failure::{Failure, Kind};
 use crate::identity::{Identity, Wanted};
 use crate::settings::Target;
 
@@ -17,7 +18,8 @@ pub fn keeps(call: &Call, target: &Target) -> bool {
         .is_some_and(|entry| entry.times.lives(now))
 }
 
-/// The hosts, in order, and what of the cache was not trusted. Neither the network nor a child process is asked.
+/// The hosts, in order, and what could not be read or was not trusted on the way to them. Neither the network nor a child
+/// process is asked.
 pub fn listed(call: &Call) -> (Vec<String>, Vec<String>) {
     let Some(cache) = Cache::open(&call.environment) else { return (Vec::new(), Vec::new()) };
     let now = now();
@@ -45,7 +47,17 @@ pub fn listed(call: &Call) -> (Vec<String>, Vec<String>) {
         let times = cache.times(who.fingerprint(now.div_euclid(1_000))?, target.registry.host())?;
         times.lives(now).then(|| target.registry.host().to_owned())
     });
-    (hosts.collect(), cache.warnings())
+    let hosts = hosts.collect();
+    // Of whom nobody can say who it is now, a `get` would say why; that there are no credentials at all is no trouble.
+    let mut lines = [cache.warnings(), cache.unread()].concat();
+    for error in identities.into_iter().filter_map(Result::err) {
+        let failure = Failure::from(error);
+        let line = failure.to_string();
+        if failure.kind != Kind::NoCredentials && !lines.contains(&line) {
+            lines.push(line);
+        }
+    }
+    (hosts, lines)
 }
 
 fn is_same_question(one: &Target, other: &Target) -> bool {

@@ -87,8 +87,12 @@ impl Directory {
     /// Nothing usable is there, or nothing that can be trusted.
     pub fn read(&self, name: &str, limit: usize) -> Result<Wiped, Unread> {
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
-        let mut file = File::from(self.at(name, flags).map_err(|_| Unread::Unusable)?);
-        let found = rustix::fs::fstat(&file).map_err(|_| Unread::Unusable)?;
+        let mut file = match self.at(name, flags) {
+            Ok(handle) => File::from(handle),
+            Err(Errno::NOENT | Errno::LOOP) => return Err(Unread::Unusable),
+            Err(error) => return Err(Unread::Failed(error.into())),
+        };
+        let found = rustix::fs::fstat(&file).map_err(|error| Unread::Failed(error.into()))?;
         let size = usize::try_from(found.st_size).unwrap_or(usize::MAX);
         if !is_regular(&found) || size > limit {
             return Err(Unread::Unusable);
@@ -101,7 +105,7 @@ impl Directory {
                 Ok(0) => return Err(Unread::Unusable),
                 Ok(count) => filled += count,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(_) => return Err(Unread::Unusable),
+                Err(error) => return Err(Unread::Failed(error)),
             }
         }
         Ok(bytes)

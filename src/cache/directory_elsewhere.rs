@@ -53,14 +53,18 @@ impl Directory {
     /// Nothing usable is there.
     pub fn read(&self, name: &str, limit: usize) -> Result<Wiped, Unread> {
         let path = self.path.join(name);
-        let found = path.symlink_metadata().map_err(|_| Unread::Unusable)?;
+        let failed = |error: io::Error| match error.kind() {
+            io::ErrorKind::NotFound => Unread::Unusable,
+            _ => Unread::Failed(error),
+        };
+        let found = path.symlink_metadata().map_err(failed)?;
         let size = usize::try_from(found.len()).unwrap_or(usize::MAX);
         if !found.is_file() || size > limit {
             return Err(Unread::Unusable);
         }
         let mut bytes = Wiped::from(vec![0; size]);
         let read = File::open(path).and_then(|mut file| file.read_exact(&mut bytes));
-        read.map(|()| bytes).map_err(|_| Unread::Unusable)
+        read.map(|()| bytes).map_err(failed)
     }
 
     /// Makes a file that was not there.

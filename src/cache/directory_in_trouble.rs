@@ -72,7 +72,7 @@ impl Directory {
     }
 
     pub fn read(&self, name: &str, limit: usize) -> Result<Wiped, Unread> {
-        operation().map_err(|_| Unread::Unusable)?;
+        operation().map_err(|errno| Unread::Failed(errno.into()))?;
         self.0.read(name, limit)
     }
 

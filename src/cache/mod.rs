@@ -82,6 +82,7 @@ pub struct Cache {
     unopened: Option<(PathBuf, std::io::Error)>,
     distrusted: bool,
     warnings: RefCell<Vec<String>>,
+    unread: RefCell<Vec<String>>,
 }
 
 impl Cache {
@@ -94,7 +95,8 @@ impl Cache {
             open: OnceCell::new(),
             unopened: None,
             distrusted: false,
-            warnings: RefCell::new(Vec::new()),
+            warnings: RefCell::default(),
+            unread: RefCell::default(),
         };
         for place in &cache.places {
             match Directory::open(place) {
@@ -130,6 +132,12 @@ impl Cache {
     pub fn unopened(&self) -> Option<String> {
         let (path, error) = self.unopened.as_ref().filter(|_| self.open.get().is_none())?;
         Some(format!("the cache directory {} cannot be opened: {error}", path.display()))
+    }
+
+    /// What of the cache could not be read so far, beside what was not trusted. For a token it counts as not there; who
+    /// tells people what is there says that there is more.
+    pub fn unread(&self) -> Vec<String> {
+        self.unread.borrow().clone()
     }
 
     /// The entry of this fingerprint for this registry.
@@ -232,10 +240,10 @@ impl Cache {
     }
 
     /// The names of everything in the directory, for those who tell people what is there: a directory that cannot be
-    /// read is empty to them, and a warning says that it is not.
+    /// read is empty to them, and [`Self::unread`] says that it is not.
     fn names(&self) -> Vec<String> {
         let unread = |path: &Path, error: &std::io::Error| {
-            self.warn(format!("the cache directory {} cannot be read: {error}", path.display()));
+            add(&self.unread, format!("the cache directory {} cannot be read: {error}", path.display()));
         };
         if let Some((path, error)) = &self.unopened {
             unread(path, error);
@@ -245,13 +253,6 @@ impl Cache {
             unread(path, &error);
             Vec::new()
         })
-    }
-
-    fn warn(&self, line: String) {
-        let mut warnings = self.warnings.borrow_mut();
-        if !warnings.contains(&line) {
-            warnings.push(line);
-        }
     }
 
     /// The last failure of a fetch for this fingerprint, if none has succeeded since.
@@ -318,7 +319,12 @@ impl Cache {
             Ok(bytes) => Some(bytes),
             Err(Unread::Unusable) => None,
             Err(Unread::Untrusted(reason)) => {
-                self.warn(format!("the cached {} is not used: {reason}", path.join(name).display()));
+                let line = format!("the cached {} is not used: {reason}", path.join(name).display());
+                add(&self.warnings, line);
+                None
+            }
+            Err(Unread::Failed(error)) => {
+                add(&self.unread, format!("the cached {} cannot be read: {error}", path.join(name).display()));
                 None
             }
         }
@@ -338,6 +344,14 @@ impl Cache {
             let _ = self.open.set(made);
         }
         self.directory()
+    }
+}
+
+/// Says it once.
+fn add(lines: &RefCell<Vec<String>>, line: String) {
+    let mut lines = lines.borrow_mut();
+    if !lines.contains(&line) {
+        lines.push(line);
     }
 }
 

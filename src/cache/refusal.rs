@@ -5,9 +5,12 @@ use std::io;
 /// Why a file gave nothing.
 #[derive(Debug, thiserror::Error)]
 pub enum Unread {
-    /// There is none, or it cannot be read, or it is no file of a size that we write.
-    #[error("cannot be read")]
+    /// There is none, or it is no file of a size that we write.
+    #[error("there is no such file of ours")]
     Unusable,
+    /// It is there, as far as is known, and the system does not let us read it.
+    #[error(transparent)]
+    Failed(io::Error),
     /// Somebody else could have written it.
     #[error("{0}")]
     Untrusted(String),

@@ -71,7 +71,7 @@ impl Status {
             version: env!("CARGO_PKG_VERSION"),
             cache: Place {
                 path: cache.as_ref().and_then(|cache| cache.path().map(PathBuf::from)),
-                warnings: cache.as_ref().map(Cache::warnings).unwrap_or_default(),
+                warnings: cache.as_ref().map(|cache| [cache.warnings(), cache.unread()].concat()).unwrap_or_default(),
             },
             settings,
             tokens: entries.into_iter().map(|entry| Token::of(entry, now)).collect(),

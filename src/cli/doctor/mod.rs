@@ -267,6 +267,9 @@ fn cached(
             "take it away or give it back to its owner; until then each pull asks ECR",
         )];
     }
+    if let Some(unread) = cache.unread().into_iter().next() {
+        return vec![Step::note(NAME, unread, "see to the disk and the modes above it; until then each pull asks ECR")];
+    }
     let Some(entry) = entry.filter(|entry| entry.times.lives(now.saturating_mul(1000))) else {
         return vec![Step::ok(NAME, format!("{place}: no token yet for this identity, the next pull keeps one"))];
     };
