@@ -3,10 +3,12 @@
 
 use std::collections::BTreeMap;
 
-use crate::deeds::{Deed, Files, Home, each_is_old_or_new, keeps_to_the_protocol};
+use crate::deeds::Deed;
+use crate::home::{Files, Home, each_is_old_or_new};
 use crate::long;
 use crate::strace::has_strace;
 use crate::support::FakeAws;
+use crate::told::keeps_to_the_protocol;
 
 /// What a file system, a disk and a full table of files say.
 const ERRORS: [&str; 6] = ["ENOSPC", "EIO", "EACCES", "EROFS", "EMFILE", "ENOENT"];
@@ -103,7 +105,18 @@ const OF_THE_CACHE: [&str; 11] = [
 ];
 
 /// Where in the quick form, too, each single call fails, and not only all of a name.
-const CLOSELY: [Deed; 5] = [Deed::ColdGet, Deed::Erase, Deed::SetupDocker, Deed::UndoDocker, Deed::SetupKubelet];
+const CLOSELY: [Deed; 6] =
+    [Deed::ColdGet, Deed::SsoRefresh, Deed::Erase, Deed::SetupDocker, Deed::UndoDocker, Deed::SetupKubelet];
+
+/// With which errors all calls of a name fail.
+fn errors(deed: Deed) -> &'static [&'static str] {
+    match deed {
+        // What these do beside the others is done with the same code, but for the login's file.
+        Deed::OverTls | Deed::StartsRefresh | Deed::Warm | Deed::Password if !long() => &["EIO"],
+        Deed::SsoRefresh if !long() => &["ENOSPC", "EIO", "ENOENT"],
+        _ => &ERRORS,
+    }
+}
 
 struct Trial<'a> {
     aws: &'a FakeAws,
@@ -120,25 +133,29 @@ impl Trial<'_> {
         let outcome = home.injected(deed, &format!("{call}:error={error}:when={when}"));
         // What is not there is not there, and somebody else may speak; what cannot be read is.
         let absent = error == "ENOENT";
-        keeps_to_the_protocol(deed, &outcome, call, absent, &what);
-        if OF_THE_CACHE.contains(&call) && matches!(deed, Deed::ColdGet | Deed::WarmGet | Deed::Kubelet) {
+        keeps_to_the_protocol(&home, deed, &outcome, call, absent, &what);
+        if OF_THE_CACHE.contains(&call) && deed.answers_with_a_token() {
             assert_eq!(outcome.code, Some(0), "{what}: {outcome:?}");
         }
         each_is_old_or_new(&home.files(), &self.old, &self.new, &what);
         // A settings file that cannot be read keeps nobody from undoing the rest, and the report says so.
         let part = outcome.stdout.contains("is left as it is");
-        if outcome.code == Some(0) && !absent && !part {
+        if outcome.code == Some(0) && home.has_lost_its_login(self.aws) {
+            assert!(outcome.stderr.contains("run \"aws sso login --profile team\", since"), "{what}: {outcome:?}");
+        } else if outcome.code == Some(0) && !absent && !part {
             assert_eq!(home.files(), self.new, "{what}: said to be done");
         }
         if outcome.code == Some(0) && matches!(deed, Deed::Erase | Deed::Clear) && !absent {
             assert_eq!(crate::on_disk::entries(&home.helper), [], "{what}: said to be gone");
         }
         home.forget_failures();
-        home.do_it(deed);
-        if deed.is_setup() {
+        home.do_it_again(self.aws, deed, &what);
+        // A token that was kept serves on without the login.
+        if deed.changes_files() && !home.has_lost_its_login(self.aws) {
             assert_eq!(home.files(), self.new, "{what}: the next time");
-        } else {
-            home.do_it(Deed::ColdGet);
+        }
+        if !deed.is_setup() {
+            home.do_it(deed.get());
         }
     }
 }
@@ -148,7 +165,7 @@ fn fails_well(deeds: &[Deed]) {
         return;
     }
     for deed in deeds {
-        let aws = FakeAws::start();
+        let aws = deed.aws();
         let old = Home::before(&aws, *deed).files();
         let home = Home::before(&aws, *deed);
         let (calls, before) = home.traced(*deed);
@@ -170,14 +187,14 @@ fn fails_well(deeds: &[Deed]) {
         let mut trials = 0;
         for (call, numbers) in of_ours {
             let all = counts.get(call).copied().unwrap_or_default();
-            for error in ERRORS {
+            for error in errors(*deed) {
                 // All of them, where all can fail.
                 if let Some(first) = numbers.first().filter(|first| *first + numbers.len() == all + 1) {
                     trial.with(call, error, &format!("{first}+"));
                     trials += 1;
                 }
                 for when in &numbers {
-                    if long() || (error == "EIO" && CLOSELY.contains(deed)) {
+                    if long() || (*error == "EIO" && CLOSELY.contains(deed)) {
                         trial.with(call, error, &when.to_string());
                         trials += 1;
                     }
@@ -196,6 +213,26 @@ fn whatever_call_fails_a_cold_get_answers_or_says_why_and_never_as_somebody_else
 #[test]
 fn whatever_call_fails_a_cached_get_answers_or_says_why_and_never_as_somebody_else() {
     fails_well(&[Deed::WarmGet]);
+}
+
+#[test]
+fn whatever_call_fails_a_login_is_refreshed_and_kept_or_it_is_said_that_it_is_not() {
+    fails_well(&[Deed::SsoRefresh]);
+}
+
+#[test]
+fn whatever_call_fails_a_get_over_tls_with_a_full_log_answers_or_says_why() {
+    fails_well(&[Deed::OverTls]);
+}
+
+#[test]
+fn whatever_call_fails_a_get_that_starts_a_refresh_answers_or_says_why() {
+    fails_well(&[Deed::StartsRefresh]);
+}
+
+#[test]
+fn whatever_call_fails_warm_and_password_answer_or_say_why() {
+    fails_well(&[Deed::Warm, Deed::Password]);
 }
 
 #[test]

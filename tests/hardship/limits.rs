@@ -3,16 +3,21 @@
 use std::fs;
 use std::process::Command;
 
-use crate::deeds::{Deed, Home, RIGHT, keeps_to_the_protocol};
+use crate::deeds::{Deed, RIGHT};
+use crate::home::Home;
 use crate::on_disk::{entries, names};
 use crate::support::{FakeAws, Helper, Outcome, REGISTRY, Running, binary};
+use crate::told::keeps_to_the_protocol;
 
 /// The address space that is enough for anything that the release build does, in bytes.
 const MEMORY: &str = "--as=16777216";
 
 /// What has to work, or to say why not, within every limit.
-const DEEDS: [Deed; 14] = [
+const DEEDS: [Deed; 17] = [
     Deed::ColdGet,
+    Deed::SsoRefresh,
+    Deed::Warm,
+    Deed::Password,
     Deed::WarmGet,
     Deed::ForeignGet,
     Deed::Kubelet,
@@ -180,12 +185,12 @@ fn however_few_files_may_be_open_there_is_an_answer_or_a_reason() {
             let outcome =
                 limited(&home.helper, &format!("--nofile={number}:{number}"), home.arguments(deed), &deed.stdin());
             let what = format!("{deed:?} with {number} files");
-            keeps_to_the_protocol(deed, &outcome, "", false, &what);
+            keeps_to_the_protocol(&home, deed, &outcome, "", false, &what);
             if deed.is_setup() && outcome.code != Some(0) {
                 assert_eq!(home.files(), before, "{what}");
             }
             home.forget_failures();
-            home.do_it(deed);
+            home.do_it_again(&aws, deed, &what);
         }
     }
 }

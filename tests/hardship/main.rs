@@ -15,12 +15,14 @@ mod support;
 mod clock;
 mod deeds;
 mod failing;
+mod home;
 mod killed;
 mod limits;
 #[path = "../on_disk/mod.rs"]
 mod on_disk;
 mod signals;
 mod streams;
+mod told;
 
 /// Whether everything is to be tried.
 fn long() -> bool {

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::deeds::{Deed, Home};
+use crate::deeds::Deed;
+use crate::home::Home;
 use crate::long;
 use crate::on_disk::{entries, eventually};
 use crate::support::{FakeAws, Fault, Helper, REGISTRY, Service};
@@ -74,14 +75,38 @@ fn a_signal_that_was_to_be_ignored_is_ignored_with_a_child_too() {
     assert_eq!(running.wait().code, Some(1), "it answers all the same");
 }
 
+/// What a child's first program says of its signals: those held back, and those ignored.
+const STATE: &str = "grep -E 'SigBlk|SigIgn' /proc/self/status > \"$0.signals\"\nexit 1";
+
+/// No signal is held back from it, and a pipe that nobody reads ends it, though that does not end us.
+fn has_its_signals(script: &std::path::Path) {
+    let path = script.with_file_name(format!("{}.signals", script.file_name().unwrap().to_str().unwrap()));
+    let state = fs::read_to_string(path).unwrap();
+    let set = |name: &str| {
+        let line = state.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_else(|| panic!("{name}: {state}"));
+        u64::from_str_radix(line.trim(), 16).unwrap()
+    };
+    let pipe = 1_u64 << (Signal::PIPE.as_raw() - 1);
+    assert_eq!((set("SigBlk:"), set("SigIgn:") & pipe), (0, 0), "{state}");
+}
+
 #[test]
-fn a_child_starts_with_no_signal_held_back() {
+fn a_credential_process_starts_with_no_signal_held_back_and_no_broken_pipe_ignored() {
     let helper = Helper::new();
-    let script = helper.script("process", "grep SigBlk /proc/self/status > \"$0.mask\"\nexit 1");
+    let script = helper.script("process", STATE);
     let helper = helper.aws_config(&format!("[default]\ncredential_process = {}\n", script.display()));
     helper.get(REGISTRY).failure();
-    let mask = fs::read_to_string(helper.home().join("process.mask")).unwrap();
-    assert_eq!(mask.split_whitespace().last(), Some("0000000000000000"), "{mask}");
+    has_its_signals(&script);
+}
+
+#[test]
+fn a_delegate_starts_with_no_signal_held_back_and_no_broken_pipe_ignored() {
+    let helper = Helper::new().settings("delegate = \"other\"\n");
+    let script = helper.script("bin/docker-credential-other", STATE);
+    let bin = helper.home().join("bin");
+    let helper = helper.env("PATH", format!("{}:/usr/bin:/bin", bin.display()));
+    assert_eq!(helper.get("registry.example.com").code, Some(1));
+    has_its_signals(&script);
 }
 
 #[test]

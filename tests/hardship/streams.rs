@@ -8,9 +8,11 @@ use std::time::Duration;
 
 use rustix::pipe::{PipeFlags, pipe_with};
 
-use crate::deeds::{Deed, FOREIGN, Home, keeps_to_the_protocol};
+use crate::deeds::{Deed, FOREIGN};
+use crate::home::Home;
 use crate::strace::has_strace;
 use crate::support::{FakeAws, NOT_FOUND, Outcome, REGISTRY, Running, binary};
+use crate::told::keeps_to_the_protocol;
 
 /// Every command that says something, with what makes it.
 const SAYING: [&[&str]; 10] = [
@@ -218,7 +220,7 @@ fn calls_that_are_interrupted_are_made_again() {
                 let home = Home::before(&aws, deed);
                 let outcome = home.injected(deed, &format!("{call}:error=EINTR:when={when}"));
                 let what = format!("{deed:?} with {call}:error=EINTR:when={when}");
-                keeps_to_the_protocol(deed, &outcome, call, false, &what);
+                keeps_to_the_protocol(&home, deed, &outcome, call, false, &what);
                 assert_eq!(outcome.code, Some(i32::from(deed == Deed::ForeignGet)), "{what}: {outcome:?}");
             }
         }

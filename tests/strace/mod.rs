@@ -42,6 +42,12 @@ pub fn injected<S: AsRef<OsStr>>(
     Running::start(command(helper, &options, arguments), stdin.as_bytes()).wait()
 }
 
+/// An undisturbed run, of which every child has ended as well.
+pub fn followed<S: AsRef<OsStr>>(helper: &Helper, arguments: impl IntoIterator<Item = S>, stdin: &str) -> Outcome {
+    let options = ["-f", "-o", "/dev/null", "-e", "trace=none", "-e", "signal=none"];
+    Running::start(command(helper, &options, arguments), stdin.as_bytes()).wait()
+}
+
 /// The system calls of an undisturbed run, by name, and how many of them were the loader's and the start's: those
 /// before the first that is ours. A call on what is no file, socket or stream but the kernel's own (an event counter)
 /// has `!` before its name.
