@@ -102,7 +102,7 @@ fn not_kept(call: &Call) -> Failure {
     // What of it is not trusted shows where it is read.
     let untrusted = cache.as_ref().and_then(|cache| {
         cache.entries();
-        cache.warnings().into_iter().next()
+        cache.warnings().into_iter().chain(cache.unread()).next()
     });
     let reason = match (cache, untrusted) {
         (_, Some(warning)) => warning,
