@@ -105,7 +105,7 @@ impl Original {
     /// The old file is left as it was.
     pub fn replace(&self, new: &[u8]) -> Result<(), FileError> {
         self.may_replace()?;
-        self.put(&self.target, new, self.content.is_some())
+        self.put(&self.target, new, if self.content.is_some() { Instead::OfWhatWasRead } else { Instead::OfNothing })
     }
 
     /// Removes the file.
@@ -147,27 +147,33 @@ impl Original {
     }
 
     /// Writes what the file held beside it, with its owner and mode; where a link leads, not beside the link.
+    /// `instead` says whether an older copy goes.
     ///
     /// # Errors
     /// The copy could not be written.
-    pub fn back_up(&self, copy: &Path) -> Result<(), FileError> {
+    pub fn back_up(&self, copy: &Path, instead: Instead) -> Result<(), FileError> {
         match &self.content {
-            Some(content) => self.put(copy, content, false),
+            Some(content) => self.put(copy, content, instead),
             None => Ok(()),
         }
     }
 
-    fn put(&self, to: &Path, new: &[u8], check: bool) -> Result<(), FileError> {
+    fn put(&self, to: &Path, new: &[u8], instead: Instead) -> Result<(), FileError> {
         let failed = |source| FileError::Write { path: to.to_owned(), source };
         let directory = to.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
         make_directory(directory).map_err(failed)?;
         let name = to.file_name().unwrap_or_default().to_string_lossy();
         let temporary = directory.join(temporary(&name));
-        let written = self.write(&temporary, new).map_err(failed).and_then(|()| {
-            if check {
+        let written = self.write(&temporary, new).map_err(failed).and_then(|()| match instead {
+            Instead::OfWhatWasRead => {
                 self.is_unchanged()?;
+                fs::rename(&temporary, to).map_err(failed)
             }
-            fs::rename(&temporary, to).map_err(failed)
+            Instead::OfAnything => fs::rename(&temporary, to).map_err(failed),
+            Instead::OfNothing => rename_to_nothing(&temporary, to).map_err(|source| match source.kind() {
+                io::ErrorKind::AlreadyExists => FileError::Changed { path: to.to_owned() },
+                _ => failed(source),
+            }),
         });
         if written.is_err() {
             let _ = fs::remove_file(&temporary);
@@ -205,6 +211,36 @@ impl Original {
             file.set_permissions(found.permissions())?;
         }
         file.sync_all()
+    }
+}
+
+/// What a file may take the place of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Instead {
+    /// The file as it was read, and no other.
+    OfWhatWasRead,
+    /// Whatever is there.
+    OfAnything,
+    /// Nothing: what is there by now stays.
+    OfNothing,
+}
+
+/// A rename that takes away nothing; where there is no such call, a look and a rename.
+fn rename_to_nothing(from: &Path, to: &Path) -> io::Result<()> {
+    #[cfg(target_os = "linux")]
+    {
+        use rustix::fs::{CWD, RenameFlags, renameat_with};
+        use rustix::io::Errno;
+        match renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE) {
+            // This kernel, or this file system, has it not.
+            Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP) => {}
+            done => return Ok(done?),
+        }
+    }
+    match fs::symlink_metadata(to) {
+        Ok(_) => Err(io::ErrorKind::AlreadyExists.into()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => fs::rename(from, to),
+        Err(error) => Err(error),
     }
 }
 
@@ -351,12 +387,30 @@ mod tests {
         let original = Original::read(&at("link").join("config.json")).unwrap();
         fs::remove_file(at("link")).unwrap();
         std::os::unix::fs::symlink(at("open"), at("link")).unwrap();
-        original.back_up(&at("link").join("copy")).unwrap();
+        original.back_up(&at("link").join("copy"), Instead::OfAnything).unwrap();
         original.replace(b"ours").unwrap();
         for name in ["copy", "config.json"] {
             let found = fs::metadata(at("open").join(name)).unwrap();
             assert_eq!(found.permissions().mode() & 0o777, 0o600, "{name}");
         }
+    }
+
+    #[test]
+    fn what_appeared_where_nothing_was_read_stays() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("config.json");
+        let nothing = Original::read(&path).unwrap();
+        fs::write(&path, "another's").unwrap();
+        assert!(matches!(nothing.replace(b"ours"), Err(FileError::Changed { .. })));
+        let copy = directory.path().join("copy");
+        fs::write(&copy, "older").unwrap();
+        let original = Original::read(&path).unwrap();
+        assert!(matches!(original.back_up(&copy, Instead::OfNothing), Err(FileError::Changed { .. })));
+        let read = |path| fs::read_to_string(path).unwrap();
+        assert_eq!((read(&path), read(&copy)), ("another's".into(), "older".into()));
+        original.back_up(&copy, Instead::OfAnything).unwrap();
+        assert_eq!(read(&copy), "another's");
+        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 2, "no temporary file is left");
     }
 
     #[test]

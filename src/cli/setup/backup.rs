@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use super::client::{Edits, HELPER, HELPERS, STORE, parse};
 use super::json::{Document, NotJson};
 use super::{SetupError, client};
-use crate::cli::file::{FileError, Original};
+use crate::cli::file::{FileError, Instead, Original};
 
 /// Where the copy of `path` is kept: beside the name that people know, not where a link may lead.
 pub fn path(path: &Path) -> PathBuf {
@@ -23,7 +23,7 @@ pub fn keep(original: &Original, document: &Document) -> Result<Option<PathBuf>,
     if original.content.is_none() || (!untouched && exists()?) {
         return Ok(None);
     }
-    original.back_up(&copy)?;
+    original.back_up(&copy, if untouched { Instead::OfAnything } else { Instead::OfNothing })?;
     Ok(Some(copy))
 }
 

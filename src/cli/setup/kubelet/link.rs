@@ -122,7 +122,11 @@ pub fn put(plugin: &Path, binary: &Path, linking: &Linking) -> Result<(), LinkEr
         // A second name first, so that the first one is never missing.
         Linking::Keep(kept) => keep(plugin, kept, &temporary).map_err(failed(kept))?,
     }
-    let put = link(binary, &temporary).and_then(|()| fs::rename(&temporary, plugin));
+    let put = match linking {
+        // What is there by now stays: a rename would take it away.
+        Linking::New if cfg!(unix) => link(binary, plugin),
+        _ => link(binary, &temporary).and_then(|()| fs::rename(&temporary, plugin)),
+    };
     if put.is_err() {
         let _ = fs::remove_file(&temporary);
     }
@@ -179,6 +183,16 @@ mod tests {
             );
         }
         assert_eq!(fs::read_dir(plugin.parent().unwrap()).unwrap().count(), 3, "no temporary file is left");
+    }
+
+    #[test]
+    fn a_binary_that_came_since_the_look_stays() {
+        let (_directory, plugin, binary) = place();
+        let linking = plan(&plugin, &binary).unwrap();
+        fs::create_dir_all(plugin.parent().unwrap()).unwrap();
+        fs::write(&plugin, "another's").unwrap();
+        assert!(put(&plugin, &binary, &linking).is_err());
+        assert_eq!(fs::read_to_string(&plugin).unwrap(), "another's");
     }
 
     #[test]

@@ -15,7 +15,7 @@ use version::{KubeletVersion, VersionError};
 
 use super::{backup, difference};
 use crate::cli::arguments::SetupKubelet;
-use crate::cli::file::{self, FileError, Original};
+use crate::cli::file::{self, FileError, Instead, Original};
 use crate::cli::output;
 use crate::environment::Environment;
 use crate::protocol::kubelet::PLUGIN;
@@ -158,7 +158,7 @@ fn write_config(
             let exists = || copy.try_exists().map_err(|source| FileError::Read { path: copy.clone(), source });
             let keep = original.content.is_some() && !exists()?;
             if keep {
-                original.back_up(&copy)?;
+                original.back_up(&copy, Instead::OfNothing)?;
             }
             original.replace(new.as_bytes())?;
             let kept =
