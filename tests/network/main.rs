@@ -13,6 +13,9 @@ mod namespace;
 mod proxy;
 mod refusals;
 mod server;
+#[cfg(target_os = "linux")]
+#[path = "../strace/mod.rs"]
+mod strace;
 #[path = "../support/mod.rs"]
 mod support;
 mod table;

@@ -5,6 +5,8 @@
 
 #[cfg(unix)]
 mod commands;
+#[cfg(target_os = "linux")]
+mod cut_off;
 mod faults;
 #[cfg(target_os = "linux")]
 mod names;
