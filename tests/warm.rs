@@ -123,6 +123,21 @@ fn warm_fails_where_nothing_can_be_kept() {
     }
 }
 
+#[cfg(unix)]
+#[test]
+fn warm_says_that_the_credentials_may_have_changed_where_the_cache_has_no_token_for_those_there_are_now() {
+    let aws = FakeAws::start();
+    let helper = Helper::new().aws(&aws);
+    let config = helper.home().join(".aws/config");
+    let keys = r#"{"Version":1,"AccessKeyId":"AKIAOLD","SecretAccessKey":"secret-of-AKIAOLD"}"#;
+    let change = format!("echo '[default]\ncredential_process = new' >'{}'; echo '{keys}'", config.display());
+    let script = helper.script("change", &change);
+    let helper = helper.aws_config(&format!("[default]\ncredential_process = {}\n", script.display()));
+    let outcome = helper.run(["warm", REGISTRY], "");
+    assert_eq!((outcome.code, outcome.stdout.as_str()), (Some(1), ""), "{outcome:?}");
+    assert!(outcome.line().contains("or the credentials changed meanwhile: run this again"), "{outcome:?}");
+}
+
 #[test]
 fn warm_says_of_a_token_that_our_clock_calls_dead_that_it_is_not_kept() {
     let aws = FakeAws::start();

@@ -110,7 +110,10 @@ fn not_kept(call: &Call) -> Failure {
             "AWS_ECR_DISABLE_CACHE turns the cache off".to_owned()
         }
         (cache, _) => match cache.as_ref().and_then(Cache::path) {
-            Some(path) => format!("the cache in {} could not be written", path.display()),
+            Some(path) => format!(
+                "the cache in {} could not be written (or the credentials changed meanwhile: run this again)",
+                path.display()
+            ),
             None => "there is no directory for a cache".to_owned(),
         },
     };
