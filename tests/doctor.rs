@@ -284,6 +284,16 @@ fn a_foreign_name_is_said_to_be_one() {
 }
 
 #[test]
+fn a_registry_that_answers_without_a_token_is_not_said_to_take_one() {
+    let aws = FakeAws::over_tls(Certificate::Good);
+    aws.fail(Service::EcrPublic, Fault::access_denied());
+    for status in [200, 401] {
+        aws.fail(Service::Registry, Fault::status(status));
+        doctor(&healthy(&aws), "public.ecr.aws").is("registry", "ok", "public.ecr.aws answers, pulls are anonymous");
+    }
+}
+
+#[test]
 fn the_cached_token_is_shown_to_the_registry_too() {
     let aws = FakeAws::over_tls(Certificate::Good);
     let helper = healthy(&aws);

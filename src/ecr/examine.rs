@@ -176,8 +176,8 @@ async fn ask_registry(aws: &Aws<'_>, token: Option<&Token>) -> Result<String, Fa
     let answer = aws.request(&asked, get(&format!("https://{host}/v2/"), token)?).await?;
     let status = answer.status().as_u16();
     match (status, token) {
-        (200, _) => Ok(format!("{host} takes the token")),
-        (401, None) => Ok(format!("{host} answers, pulls are anonymous")),
+        (200, Some(_)) => Ok(format!("{host} takes the token")),
+        (200 | 401, None) => Ok(format!("{host} answers, pulls are anonymous")),
         (401 | 403, _) => Err(Failure::new(Kind::Credentials, format!("{host} refuses the token (HTTP {status})"))
             .remedy(
                 "see that the registry's account and region are right, and that no policy of the registry denies you",

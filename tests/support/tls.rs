@@ -58,6 +58,7 @@ impl Authority {
                 "*.eu-west-1.amazonaws.com",
                 "api.ecr.eu-west-1.amazonaws.com",
                 "123456789012.dkr.ecr.eu-west-1.amazonaws.com",
+                "public.ecr.aws",
             ],
         };
         let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
