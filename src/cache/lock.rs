@@ -49,11 +49,6 @@ impl Slot {
         format!("lock-{:02x}", fingerprint.0.first().unwrap_or(&0) % SLOTS)
     }
 
-    /// Whether this is the name of a lock file.
-    pub fn is_name(name: &str) -> bool {
-        name.starts_with("lock-")
-    }
-
     pub(super) fn open(directory: Option<&Directory>, fingerprint: &Fingerprint) -> Self {
         let name = Self::name(fingerprint);
         Self { file: directory.and_then(|directory| directory.open_or_create(&name).ok()) }

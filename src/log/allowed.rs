@@ -7,30 +7,13 @@ use crate::printable::misleads;
 /// Our own events: everything below this target.
 const OURS: &str = "ecr_login";
 
-/// The fields of our own events.
-const FIELDS: [&str; 14] = [
-    "message",
-    "registry",
-    "region",
-    "identity",
-    "host",
-    "outcome",
-    "reason",
-    "milliseconds",
-    "attempt",
-    "seconds_left",
-    "file",
-    "action",
-    "version",
-    "count",
-];
+/// The fields of our own events, beside their message.
+const FIELDS: [&str; 8] =
+    ["registry", "identity", "host", "outcome", "reason", "milliseconds", "attempt", "seconds_left"];
 
 /// Events of the AWS SDK: the target, and how the message begins. Of these the message alone is written, since fields
 /// hold requests, answers and command lines; each message here is fixed text, or ends in a number or a duration.
-const SDK: [(&str, &str); 12] = [
-    ("aws_config::imds::client::token", "IMDS token cache miss"),
-    ("aws_config::imds::credentials", "loading credentials from IMDS"),
-    ("aws_config::sts::assume_role", "retrieving assumed credentials"),
+const SDK: [(&str, &str); 9] = [
     ("aws_smithy_runtime::client::identity::cache::lazy", "loaded identity"),
     ("aws_smithy_runtime::client::orchestrator", "encountered orchestrator error; halting"),
     ("aws_smithy_runtime::client::orchestrator", "beginning attempt #"),

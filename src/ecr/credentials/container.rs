@@ -118,8 +118,8 @@ fn refused(asked: &Asked<'_>, answer: &Response, aws: &Aws<'_>) -> Failure {
 
 /// Scheme with host and port, and path with query; only of a URI that may be asked: the authorization token and
 /// the keys travel in the clear. `identity` has checked the same on the text; here it is what the request will really
-/// go by, so that no difference between two readings of a URI lets a stranger in. Names other than `localhost` are not looked up, as in botocore: what they mean is
-/// in other hands.
+/// go by, so that no difference between two readings of a URI lets a stranger in. Names other than `localhost` are not
+/// looked up, as in botocore: what they mean is in other hands.
 fn parts(uri: &str) -> Result<(String, String), UriError> {
     let uri: Uri = uri.parse().map_err(|_| UriError::NotHttp)?;
     let (Some(scheme), Some(host), Some(authority)) = (uri.scheme_str(), uri.host(), uri.authority()) else {
