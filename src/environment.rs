@@ -1,4 +1,4 @@
-//! What the process was started with: variables, user, home directory.
+//! What the process was started with: variables, home directory.
 //!
 //! Everything below the edge reads these from an [`Environment`] and never from `std::env`, so that a test
 //! can say what a process would see.
@@ -6,7 +6,7 @@
 use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 
-/// A snapshot of the environment variables and of who we are.
+/// A snapshot of the environment variables.
 #[derive(Clone)]
 pub struct Environment {
     variables: Vec<(OsString, OsString)>,
@@ -65,12 +65,6 @@ impl Environment {
         }
         let named = self.var_os("XDG_CONFIG_HOME").map(PathBuf::from).filter(|dir| dir.is_absolute());
         named.or_else(|| self.home().map(|home| home.join(".config")))
-    }
-
-    /// The effective user's id.
-    #[cfg(unix)]
-    pub fn user(&self) -> u32 {
-        rustix::process::geteuid().as_raw()
     }
 }
 

@@ -10,7 +10,7 @@ use std::process::ExitCode;
 
 use ecr_login::environment::Environment;
 use ecr_login::protocol::{docker, kubelet, output};
-use ecr_login::{broker, cli, hardening, log};
+use ecr_login::{PROGRAM, broker, cli, hardening, log};
 
 #[cfg(not(all(target_os = "linux", target_env = "gnu")))]
 fn main() -> ExitCode {
@@ -19,7 +19,7 @@ fn main() -> ExitCode {
 
 fn run(started: start::Started) -> ExitCode {
     if let Err(refused) = hardening::harden(started.more_rights) {
-        output::complain(docker::PROGRAM, &refused.to_string());
+        output::complain(PROGRAM, &refused.to_string());
         return ExitCode::FAILURE;
     }
     let mut arguments = std::env::args_os();
@@ -30,7 +30,7 @@ fn run(started: start::Started) -> ExitCode {
     }
     let environment = Environment::of_process();
     let is_plugin = is_plugin(&name);
-    let program = if is_plugin { kubelet::PLUGIN } else { docker::PROGRAM };
+    let program = if is_plugin { kubelet::PLUGIN } else { PROGRAM };
     if started.stream_is_missing {
         output::complain(program, "stdin, stdout or stderr is closed, and /dev/null cannot be opened in its place");
         return ExitCode::FAILURE;
@@ -58,7 +58,7 @@ fn dispatch(arguments: &[OsString], environment: Environment, no_log: Option<Str
         (Some(broker::REFRESH_ACTION), [registry]) => broker::run_refresh(environment, &registry.to_string_lossy()),
         _ if action.is_some_and(cli::is_command) => {
             if let Some(no_log) = no_log {
-                output::complain(docker::PROGRAM, &no_log);
+                output::complain(PROGRAM, &no_log);
             }
             cli::run(arguments, environment)
         }

@@ -1,10 +1,8 @@
 //! What `list` names: the registries that a `get` would serve from the cache now, to whom we are now.
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
 use super::Call;
-use super::policy::Millis;
 use crate::cache::Cache;
+use crate::clock;
 use crate::failure::{Failure, Kind};
 use crate::identity::{Identity, Wanted};
 use crate::settings::Target;
@@ -12,7 +10,7 @@ use crate::settings::Target;
 /// Whether the cache has a token of `target`, for who we are now: what a `get` would be served.
 pub fn keeps(call: &Call, target: &Target) -> bool {
     let Some(cache) = Cache::open(&call.environment) else { return false };
-    let now = now();
+    let now = clock::millis();
     let who = Identity::find(&call.environment, Wanted::Speaker(&target.speaker), &target.registry).ok();
     who.and_then(|who| cache.read(who.fingerprint(now.div_euclid(1_000))?, target.registry.host()))
         .is_some_and(|entry| entry.times.lives(now))
@@ -22,7 +20,7 @@ pub fn keeps(call: &Call, target: &Target) -> bool {
 /// process is asked.
 pub fn listed(call: &Call) -> (Vec<String>, Vec<String>) {
     let Some(cache) = Cache::open(&call.environment) else { return (Vec::new(), Vec::new()) };
-    let now = now();
+    let now = clock::millis();
     let targets: Vec<Target> = cache
         .registries()
         .iter()
@@ -62,9 +60,4 @@ pub fn listed(call: &Call) -> (Vec<String>, Vec<String>) {
 
 fn is_same_question(one: &Target, other: &Target) -> bool {
     one.registry.shares_api_with(&other.registry) && one.speaker == other.speaker
-}
-
-fn now() -> Millis {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH);
-    since.map_or(0, |since| Millis::try_from(since.as_millis()).unwrap_or(Millis::MAX))
 }

@@ -9,6 +9,7 @@ mod world;
 
 use crate::cache::Cache;
 use crate::deadline::Deadline;
+use crate::ecr::PUBLIC_LIMIT;
 use crate::environment::Environment;
 use crate::failure::Failure;
 use crate::identity::ServiceAccount;
@@ -22,9 +23,6 @@ pub use self::refresh::ACTION as REFRESH_ACTION;
 pub use self::refresh::run as run_refresh;
 pub use self::spread::spread;
 use self::world::Live;
-
-/// How long a question about ECR Public may take, all told: its images can be pulled without an answer.
-const PUBLIC_LIMIT: std::time::Duration = std::time::Duration::from_secs(3);
 
 /// What a whole call works with; made once, at the edge.
 #[derive(Debug)]

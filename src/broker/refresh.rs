@@ -1,30 +1,23 @@
 //! The detached process that refreshes a token ahead of time, so that nobody waits for it.
 
 use std::process::{Command, ExitCode, Stdio};
-use std::time::Duration;
 
 use super::{Call, Patience, Question, Wish, token};
 use crate::deadline::Deadline;
 use crate::environment::Environment;
-use crate::settings::{Settings, timeout};
+use crate::settings::{DEFAULT_LIMIT, Settings, limit};
 
 /// The action, not meant for people, under which the binary runs itself: `refresh-in-background REGISTRY`.
 pub const ACTION: &str = "refresh-in-background";
-
-/// The name that the process goes by, whatever the name of its parent, which may be the kubelet's plugin.
-#[cfg(unix)]
-const NAME: &str = "docker-credential-ecr-login";
-
-/// The limit of a refresh where neither environment nor settings have one.
-const LIMIT: Duration = Duration::from_secs(10);
 
 /// Starts the process. All its streams are null, or the client that reads our output would wait for it; it
 /// leaves the session by itself, since a fork to do it here would cost twice the spawn.
 pub fn start(registry: &str) -> bool {
     let Ok(ourselves) = std::env::current_exe() else { return false };
     let mut command = Command::new(ourselves);
+    // Whatever the name of its parent, which may be the kubelet's plugin.
     #[cfg(unix)]
-    std::os::unix::process::CommandExt::arg0(&mut command, NAME);
+    std::os::unix::process::CommandExt::arg0(&mut command, crate::PROGRAM);
     command.arg(ACTION).arg(registry).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     command.spawn().is_ok()
 }
@@ -38,8 +31,7 @@ pub fn run(environment: Environment, registry: &str) -> ExitCode {
     let Some(target) = settings.target(registry).filter(|target| !target.speaker.anonymous) else {
         return ExitCode::FAILURE;
     };
-    let wanted = environment.var("ECR_LOGIN_TIMEOUT").and_then(|text| text.trim().parse().ok()).and_then(timeout);
-    let limit = wanted.or(settings.timeout).unwrap_or(LIMIT);
+    let Ok(limit) = limit(&environment, Some(&settings), DEFAULT_LIMIT) else { return ExitCode::FAILURE };
     let call = Call { environment, settings, deadline: Deadline::within(limit) };
     let question = Question { target: &target, service_account: None, wish: Wish::Refresh, patience: Patience::Client };
     match token(&call, &question) {

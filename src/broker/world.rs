@@ -1,10 +1,11 @@
 //! What the flow needs of the world, so that a test can play it: the clock, who we are, and ECR.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use super::policy::Millis;
 use super::spread::spread;
 use super::{Call, Question, refresh};
+use crate::clock;
 use crate::deadline::Deadline;
 use crate::ecr::{self, Token};
 use crate::failure::Failure;
@@ -58,8 +59,7 @@ impl World for Live<'_> {
     type Who = Identity;
 
     fn now(&self) -> Millis {
-        let since = SystemTime::now().duration_since(UNIX_EPOCH);
-        since.map_or(0, |since| Millis::try_from(since.as_millis()).unwrap_or(Millis::MAX))
+        clock::millis()
     }
 
     fn find(&self) -> Result<Identity, Failure> {

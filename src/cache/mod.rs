@@ -27,7 +27,7 @@ mod sweep;
 
 use std::cell::{OnceCell, RefCell};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, UNIX_EPOCH};
 
 use self::directory::{Directory, State};
 #[cfg(all(unix, test))]
@@ -36,6 +36,7 @@ pub use self::forget::NotForgotten;
 pub use self::lock::{Claim, Held, Slot};
 use self::refusal::{Unopened, Unread};
 use crate::broker::policy::{Millis, Times};
+use crate::clock;
 use crate::environment::Environment;
 use crate::failure::Failure;
 use crate::identity::Fingerprint;
@@ -185,7 +186,7 @@ impl Cache {
         }
         let entry = Entry { registry: registry.to_owned(), ..newest };
         if !swept || names.len() >= sweep::MOST {
-            sweep::sweep(directory, seconds_now());
+            sweep::sweep(directory, clock::seconds());
         }
         self.keep(directory, &entry, before);
         Some(entry)
@@ -195,7 +196,7 @@ impl Cache {
     /// the token may be the very one that was to be forgotten. Expired entries go at the same time.
     pub fn write(&self, entry: &Entry, before: Erasures) {
         if let Some(directory) = self.writable() {
-            sweep::sweep(directory, seconds_now());
+            sweep::sweep(directory, clock::seconds());
             self.keep(directory, entry, before);
         }
     }
@@ -264,7 +265,7 @@ impl Cache {
     /// Leaves word of a failure.
     pub fn write_note(&self, fingerprint: &Fingerprint, note: &Note) {
         if let (Some(directory), Some(bytes)) = (self.writable(), format::write_note(note)) {
-            sweep::old_notes(directory, seconds_now());
+            sweep::old_notes(directory, clock::seconds());
             // Without a note the next one asks again: no worse than without a cache.
             let _ = replace::replace(directory, &names::note(fingerprint), &bytes, None);
         }
@@ -291,7 +292,7 @@ impl Cache {
             return true;
         }
         let recent = i64::try_from(recent.as_secs()).unwrap_or(i64::MAX);
-        let age = directory.state(&name).map(|state| seconds_now().saturating_sub(state.modified_at));
+        let age = directory.state(&name).map(|state| clock::seconds().saturating_sub(state.modified_at));
         if age.is_some_and(|age| (0..=recent).contains(&age)) {
             return false;
         }
@@ -353,8 +354,4 @@ fn add(lines: &RefCell<Vec<String>>, line: String) {
     if !lines.contains(&line) {
         lines.push(line);
     }
-}
-
-fn seconds_now() -> i64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| i64::try_from(since.as_secs()).unwrap_or(i64::MAX))
 }

@@ -9,6 +9,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::directory::Directory;
 use super::names::TEMPORARY;
+use crate::clock;
 
 /// How often, at most, another writer of the same file is waited for.
 const TRIES: u32 = 20;
@@ -76,7 +77,7 @@ pub fn removed(directory: &Directory, temporary: &str) -> Removed {
             Ok(()) => Removed::Yes,
             Err(TryLockError::WouldBlock) => Removed::InUse,
             Err(TryLockError::Error(_)) => {
-                let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs() as i64);
+                let now = clock::seconds();
                 match directory.state(temporary) {
                     Some(state) if now.saturating_sub(state.modified_at) <= ABANDONED => Removed::NoLocks,
                     _ => gone(directory.remove(temporary)),

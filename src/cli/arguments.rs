@@ -4,8 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 
-/// The name of the program, as docker's `credHelpers` makes it of `ecr-login`.
-pub const PROGRAM: &str = "docker-credential-ecr-login";
+use crate::PROGRAM;
 
 /// Said below the commands in `--help` and in the man page: what people do not type.
 const PROTOCOL_HELP: &str = "\

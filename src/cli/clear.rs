@@ -2,8 +2,9 @@
 
 use std::process::ExitCode;
 
-use super::arguments::{Clear, PROGRAM};
+use super::arguments::Clear;
 use super::output;
+use crate::PROGRAM;
 use crate::cache::Cache;
 use crate::environment::Environment;
 use crate::settings::Settings;

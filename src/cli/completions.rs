@@ -4,8 +4,9 @@ use std::process::ExitCode;
 
 use clap_complete::shells;
 
-use super::arguments::{Completions, PROGRAM, Shell, definition};
+use super::arguments::{Completions, Shell, definition};
 use super::output;
+use crate::PROGRAM;
 
 /// Prints the completions of one shell.
 pub fn run(wanted: Completions) -> ExitCode {

@@ -84,6 +84,14 @@ pub fn reason(error: &io::Error) -> String {
     text.split(" (os error").next().unwrap_or(&text).to_owned()
 }
 
+/// Whether anything is at `path`.
+///
+/// # Errors
+/// That cannot be told: it may be there, and must not be lost.
+pub fn exists(path: &Path) -> Result<bool, FileError> {
+    path.try_exists().map_err(|source| FileError::Read { path: path.to_owned(), source })
+}
+
 impl Original {
     /// Reads the file at `path`, following links.
     ///
@@ -135,8 +143,8 @@ impl Original {
         match fs::metadata(&self.target) {
             Ok(metadata) => {
                 use std::os::unix::fs::MetadataExt as _;
-                let user = rustix::process::geteuid();
-                if !user.is_root() && metadata.uid() != user.as_raw() {
+                let user = crate::user::effective();
+                if user != 0 && metadata.uid() != user {
                     return Err(FileError::Foreign { path: self.target.clone(), owner: metadata.uid() });
                 }
             }

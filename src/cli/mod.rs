@@ -51,7 +51,7 @@ pub fn is_command(argument: &OsStr) -> bool {
 /// The exit code is 0 when the command did what was asked and its answer was delivered, 1 when it failed, 2
 /// when the arguments are wrong.
 pub fn run(args: &[OsString], environment: Environment) -> ExitCode {
-    let command_line = std::iter::once(OsString::from(arguments::PROGRAM)).chain(args.iter().cloned());
+    let command_line = std::iter::once(OsString::from(crate::PROGRAM)).chain(args.iter().cloned());
     let arguments = match Arguments::try_parse_from(command_line) {
         Ok(arguments) => arguments,
         Err(error) if error.use_stderr() => {

@@ -2,7 +2,6 @@
 //! takes one on stdin.
 
 use std::process::ExitCode;
-use std::time::Duration;
 
 use super::arguments::Password;
 use super::output;
@@ -12,10 +11,7 @@ use crate::environment::Environment;
 use crate::failure::{Failure, Kind};
 use crate::protocol::output::deliver;
 use crate::secret::Wiped;
-use crate::settings::{self, Settings};
-
-/// The limit of a call, as for docker.
-const LIMIT: Duration = Duration::from_secs(10);
+use crate::settings::{self, DEFAULT_LIMIT, Settings};
 
 /// Prints the password and a newline.
 pub fn run(wanted: &Password, environment: Environment) -> ExitCode {
@@ -47,7 +43,7 @@ pub fn run(wanted: &Password, environment: Environment) -> ExitCode {
 /// The answer, and until when it is to be delivered.
 fn ask(name: &str, environment: Environment) -> Result<(Answer, Deadline), Failure> {
     let settings = Settings::load(&environment)?;
-    let deadline = Deadline::within(settings::limit(&environment, Some(&settings), LIMIT)?);
+    let deadline = Deadline::within(settings::limit(&environment, Some(&settings), DEFAULT_LIMIT)?);
     let target = super::target(&settings, name)?;
     if target.speaker.anonymous {
         return Err(Failure::new(Kind::Settings, "the settings say anonymous = true here, so there is no password"));

@@ -8,9 +8,11 @@ use serde::Serialize;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use super::arguments::{Format, PROGRAM};
+use super::arguments::Format;
 use super::output::{self, Paint};
+use crate::PROGRAM;
 use crate::cache::{Cache, Entry};
+use crate::clock;
 use crate::environment::Environment;
 use crate::printable::one_line;
 use crate::registry::Registry;
@@ -50,7 +52,7 @@ struct Token {
 
 /// Runs the command.
 pub fn run(wanted: Format, environment: &Environment) -> ExitCode {
-    let status = Status::find(environment, OffsetDateTime::now_utc().unix_timestamp());
+    let status = Status::find(environment, clock::seconds());
     if wanted.json {
         let mut text = serde_json::to_string_pretty(&status).unwrap_or_default();
         text.push('\n');

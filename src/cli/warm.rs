@@ -12,6 +12,7 @@ use super::output;
 use crate::broker::policy::Times;
 use crate::broker::{self, Answer, Call, Patience, Question, Wish};
 use crate::cache::Cache;
+use crate::clock;
 use crate::deadline::Deadline;
 use crate::environment::Environment;
 use crate::failure::{Failure, Kind};
@@ -92,7 +93,7 @@ fn ask(call: &Call, name: &str) -> Result<Option<Answer>, Failure> {
 
 /// Whether our clock takes the token for one that lives, so that the cache should have it.
 fn is_believable(answer: &Answer) -> bool {
-    let now = OffsetDateTime::now_utc().unix_timestamp();
+    let now = clock::seconds();
     answer.expires_at.is_some_and(|end| Times::of_new(now.saturating_mul(1_000), end, 0).is_some())
 }
 

@@ -40,8 +40,9 @@ use crate::registry::{Registry, Service};
 use crate::secret::Secret;
 use aws::Aws;
 
-/// ECR Public serves without credentials too: whoever waits for ours is better served by an anonymous pull.
-const PUBLIC_LIMIT: Duration = Duration::from_secs(3);
+/// How long a question about ECR Public may take, all told. It serves without credentials too: whoever waits for ours is
+/// better served by an anonymous pull.
+pub const PUBLIC_LIMIT: Duration = Duration::from_secs(3);
 
 /// What ECR handed out.
 #[derive(Clone, Debug)]

@@ -78,7 +78,7 @@ pub(super) fn reason(error: &io::Error) -> String {
 #[cfg(unix)]
 pub(super) fn mode_and_owner(path: &Path) -> String {
     use std::os::unix::fs::MetadataExt;
-    let we = rustix::process::geteuid().as_raw();
+    let we = crate::user::effective();
     match std::fs::metadata(path) {
         Ok(file) => format!(" (mode {:o}, owner {}, we are {we})", file.mode() & 0o7777, file.uid()),
         Err(_) => format!(" (we are {we})"),

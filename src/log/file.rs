@@ -73,7 +73,7 @@ fn open(path: &Path) -> io::Result<File> {
     #[cfg(unix)]
     {
         use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
-        if metadata.uid() != rustix::process::geteuid().as_raw() {
+        if metadata.uid() != crate::user::effective() {
             return Err(io::Error::other("it belongs to another user"));
         }
         // Where the system lets everybody give a file of ours another name, this may be any file of ours.

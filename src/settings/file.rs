@@ -81,7 +81,7 @@ fn open(path: &Path) -> io::Result<File> {
 #[cfg(unix)]
 fn trust(environment: &Environment, path: &Path, file: &Metadata) -> Result<(), SettingsError> {
     let untrusted = |reason, remedy| SettingsError::Untrusted { path: path.to_owned(), reason, remedy };
-    let us = environment.user();
+    let us = crate::user::effective();
     if !is_ours(environment, file) {
         let reason = format!("it belongs to uid {}, we are uid {us}", file.uid());
         return Err(untrusted(reason, format!("take it over with: chown $(id -u) {}", path.display())));
@@ -112,7 +112,7 @@ fn trust(environment: &Environment, path: &Path, file: &Metadata) -> Result<(), 
 #[cfg(unix)]
 fn is_ours(environment: &Environment, found: &Metadata) -> bool {
     const ROOT: u32 = 0;
-    let (owner, us) = (found.uid(), environment.user());
+    let (owner, us) = (found.uid(), crate::user::effective());
     owner == us
         || owner == ROOT
         || (us == ROOT

@@ -6,6 +6,9 @@ use super::Settings;
 use crate::environment::Environment;
 use crate::failure::{Failure, Kind};
 
+/// The limit where neither environment nor settings have one, but for the kubelet's plugin.
+pub const DEFAULT_LIMIT: Duration = Duration::from_secs(10);
+
 const VARIABLE: &str = "ECR_LOGIN_TIMEOUT";
 
 /// `ECR_LOGIN_TIMEOUT`, else the settings' `timeout` (where they could be read), else `default`.

@@ -16,7 +16,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 pub use error::SettingsError;
-pub use limit::limit;
+pub use limit::{DEFAULT_LIMIT, limit};
 
 use crate::environment::Environment;
 use crate::registry::{Registry, host_of};

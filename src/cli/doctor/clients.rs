@@ -3,15 +3,12 @@
 use std::path::{Path, PathBuf};
 
 use super::report::Step;
-use crate::cli::arguments::PROGRAM;
 use crate::cli::file::Original;
 use crate::cli::setup::json::Document;
 use crate::cli::setup::places;
 use crate::environment::Environment;
 use crate::registry::host_of;
-
-/// What the clients' files call this program.
-const HELPER: &str = "ecr-login";
+use crate::{HELPER, PROGRAM};
 
 /// Who answers for the registry, by one file.
 #[derive(Debug, PartialEq, Eq)]

@@ -9,13 +9,13 @@ use std::path::PathBuf;
 use std::process::{Command, ExitCode};
 use std::time::Duration;
 
-use time::OffsetDateTime;
-
-use super::arguments::{Doctor, PROGRAM};
+use super::arguments::Doctor;
 use super::output::{self, Paint, Progress};
 use super::setup::places;
+use crate::PROGRAM;
 use crate::cache::Cache;
 use crate::child::{self, Bounds, Stderr};
+use crate::clock;
 use crate::deadline::Deadline;
 use crate::ecr::Token;
 use crate::ecr::examine::{self, Outcome, Part};
@@ -24,11 +24,9 @@ use crate::failure::{Failure, Kind};
 use crate::identity::{Identity, Wanted};
 use crate::registry::Service;
 use crate::secret;
-use crate::settings::{Settings, Target, limit};
+use crate::settings::{DEFAULT_LIMIT, Settings, Target, limit};
 use report::{Report, State, Step};
 
-/// How long each step may take, where neither the environment nor the settings say so.
-const LIMIT: Duration = Duration::from_secs(10);
 /// How long another program of our name may take to say its version.
 const VERSION_TIME: Duration = Duration::from_secs(3);
 
@@ -94,7 +92,7 @@ fn examine(name: Option<&str>, environment: &Environment) -> Report {
         }
     };
     steps.push(source(&identity));
-    match limit(environment, Some(&settings), LIMIT) {
+    match limit(environment, Some(&settings), DEFAULT_LIMIT) {
         Ok(limit) => {
             steps.extend(pull(environment, &identity, &target, limit, &progress));
             let reachable = steps.last().is_some_and(|step| step.state == State::Ok);
@@ -243,7 +241,7 @@ fn cached(
 ) -> Vec<Step> {
     const NAME: &str = "cache";
     let host = target.registry.host();
-    let now = OffsetDateTime::now_utc().unix_timestamp();
+    let now = clock::seconds();
     if !target.speaker.cache {
         return vec![Step::note(
             NAME,

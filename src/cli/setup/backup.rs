@@ -2,10 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
-use super::client::{Edits, HELPER, HELPERS, STORE, parse};
+use super::client::{Edits, HELPERS, STORE, parse};
 use super::json::{Document, NotJson};
 use super::{SetupError, client};
-use crate::cli::file::{FileError, Instead, Original};
+use crate::HELPER;
+use crate::cli::file::{Instead, Original, exists};
 
 /// Where the copy of `path` is kept: beside the name that people know, not where a link may lead.
 pub fn path(path: &Path) -> PathBuf {
@@ -18,9 +19,7 @@ pub fn path(path: &Path) -> PathBuf {
 pub fn keep(original: &Original, document: &Document) -> Result<Option<PathBuf>, SetupError> {
     let copy = path(&original.path);
     let untouched = !has_ours(document);
-    // A copy that cannot be looked at may be there, and must not be lost.
-    let exists = || copy.try_exists().map_err(|source| FileError::Read { path: copy.clone(), source });
-    if original.content.is_none() || (!untouched && exists()?) {
+    if original.content.is_none() || (!untouched && exists(&copy)?) {
         return Ok(None);
     }
     original.back_up(&copy, if untouched { Instead::OfAnything } else { Instead::OfNothing })?;

@@ -9,16 +9,15 @@ use std::process::ExitCode;
 use super::json::{Document, NotJson};
 use super::settings_file::{self, Wishes};
 use super::{SetupError, backup, difference, discovery, places};
-use crate::cli::arguments::{PROGRAM, SetupCommon, SetupDocker, SetupPodman};
+use crate::cli::arguments::{SetupCommon, SetupDocker, SetupPodman};
 use crate::cli::file::{self, FileError, Original};
 use crate::cli::output;
 use crate::environment::Environment;
 use crate::registry::{Registry, host_of};
 use crate::secret;
 use crate::settings::Settings;
+use crate::{HELPER, PROGRAM};
 
-/// What the clients' files call this program.
-pub(super) const HELPER: &str = "ecr-login";
 /// The object that names a helper for each registry.
 pub(super) const HELPERS: &str = "credHelpers";
 /// The helper for every other registry.

@@ -27,7 +27,7 @@ pub fn podman(environment: &Environment) -> Vec<PathBuf> {
     #[cfg(target_os = "linux")]
     files.push(match environment.var_os("XDG_RUNTIME_DIR") {
         Some(runtime) => PathBuf::from(runtime).join("containers").join("auth.json"),
-        None => PathBuf::from(format!("/run/containers/{}/auth.json", environment.user())),
+        None => PathBuf::from(format!("/run/containers/{}/auth.json", crate::user::effective())),
     });
     files.extend(podman_kept(environment));
     files.extend(docker(environment));

@@ -1,12 +1,11 @@
 //! Our clock against the server's.
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_types::DateTime;
 use aws_smithy_types::date_time::Format;
 
 use super::Asked;
+use crate::clock;
 use crate::failure::{Failure, Kind};
 
 /// AWS takes signatures within five minutes of its own clock (IAM user guide, "Signature Version 4"); the SDK
@@ -16,8 +15,7 @@ const TOLERATED: i64 = 4 * 60;
 /// By how many seconds our clock is ahead of the answer's `Date` header.
 pub fn skew(raw: &HttpResponse) -> Option<i64> {
     let date = DateTime::from_str(raw.headers().get("date")?, Format::HttpDate).ok()?;
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).ok()?.as_secs();
-    i64::try_from(now).ok()?.checked_sub(date.secs())
+    clock::seconds().checked_sub(date.secs())
 }
 
 /// Whether a signature would be refused for it.

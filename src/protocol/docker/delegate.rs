@@ -11,8 +11,9 @@ use std::process::{Command, ExitStatus};
 
 use serde_json::{Map, Value};
 
+use super::Action;
 use super::reply::Reply;
-use super::{Action, PROGRAM};
+use crate::PROGRAM;
 use crate::broker::Call;
 use crate::child::{self, Bounds, ChildError, Finished, Stderr};
 

@@ -54,7 +54,7 @@ fn explain(name: &str, target: &Target, failure: &Failure, is_strict: bool) -> R
     match target.registry.service() {
         // Whoever has no credentials pulls anonymously here and need not hear of it.
         Service::Public if failure.kind == Kind::NoCredentials => Reply::not_found(),
-        Service::Private if is_strict => Reply::error(&format!("{}: {line}", super::PROGRAM)),
+        Service::Private if is_strict => Reply::error(&format!("{}: {line}", crate::PROGRAM)),
         Service::Public | Service::Private => Reply::not_found().with(Some(line)),
     }
 }

@@ -15,22 +15,16 @@ mod store;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
-use std::time::Duration;
 
+use crate::PROGRAM;
 use crate::broker::Call;
 use crate::deadline::Deadline;
 use crate::environment::Environment;
 use crate::failure::Failure;
 use crate::protocol::output;
-use crate::settings::{self, Settings};
+use crate::settings::{self, DEFAULT_LIMIT, Settings};
 pub use input::Input;
 pub use reply::Reply;
-
-/// The name under which clients know us, and under which we call ourselves in messages.
-pub const PROGRAM: &str = "docker-credential-ecr-login";
-
-/// The limit of a call where neither environment nor settings have one.
-const LIMIT: Duration = Duration::from_secs(10);
 
 /// What a client may want.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,7 +70,7 @@ impl Action {
 /// registry that is not ours need not hear of it.
 pub fn run(action: Action, environment: Environment, no_log: Option<String>) -> ExitCode {
     if action == Action::Version {
-        return version().send(Deadline::within(LIMIT));
+        return version().send(Deadline::within(DEFAULT_LIMIT));
     }
     let situation = Situation { no_log, ..Situation::of(environment) };
     let deadline = situation.call.deadline;
@@ -102,7 +96,7 @@ pub fn usage(arguments: &[OsString]) -> ExitCode {
         }
         [action, ..] => format!("unknown action {}; {usage}", shown(action)),
     };
-    Reply::error(&line).send(Deadline::within(LIMIT))
+    Reply::error(&line).send(Deadline::within(DEFAULT_LIMIT))
 }
 
 /// A piece of a line: short, and without what could break the line.
@@ -129,14 +123,14 @@ impl Situation {
     /// What this environment and its settings file say.
     pub fn of(environment: Environment) -> Self {
         let loaded = Settings::load(&environment);
-        let limit = settings::limit(&environment, loaded.as_ref().ok(), LIMIT);
+        let limit = settings::limit(&environment, loaded.as_ref().ok(), DEFAULT_LIMIT);
         let (settings, broken_settings) = match loaded {
             Ok(settings) => (settings, None),
             Err(error) => (Settings::default(), Some(Failure::from(error))),
         };
         let (limit, wrong_limit) = match limit {
             Ok(limit) => (limit, None),
-            Err(failure) => (LIMIT, Some(failure)),
+            Err(failure) => (DEFAULT_LIMIT, Some(failure)),
         };
         let call = Call { environment, settings, deadline: Deadline::within(limit) };
         Self { call, broken_settings, wrong_limit, no_log: None }

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use serde::Serialize;
 use zeroize::Zeroizing;
 
-use super::PROGRAM;
+use crate::PROGRAM;
 use crate::broker::Answer;
 use crate::deadline::Deadline;
 use crate::protocol::output::{self, one_line};

@@ -9,7 +9,7 @@
 //!   anonymously.
 
 use std::process::ExitCode;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 mod image;
 mod request;
@@ -22,6 +22,7 @@ pub use response::cache_duration;
 
 use super::{output, stdin};
 use crate::broker::{self, Call, Patience, Question, Wish};
+use crate::clock;
 use crate::deadline::Deadline;
 use crate::environment::Environment;
 use crate::failure::{Failure, Kind};
@@ -40,9 +41,6 @@ pub const LIMIT: Duration = Duration::from_secs(45);
 
 /// The kubelet kills a plugin after 60 s, and with it the reason: no limit of the user's goes beyond this.
 const LONGEST_LIMIT: Duration = Duration::from_secs(55);
-
-/// A pull from ECR Public goes on anonymously after so long.
-const PUBLIC_LIMIT: Duration = Duration::from_secs(3);
 
 /// Answers one request. Whatever arguments the kubelet's configuration gives are of no interest.
 /// `no_log` says why a log that was asked for cannot be had.
@@ -113,7 +111,6 @@ pub fn answer(
     let service_account = service_account::of(&request, &environment)
         .map_err(|error| named(Failure::new(Kind::Credentials, error.to_string())))?;
     let public = target.registry.service() == Service::Public;
-    let deadline = if public { deadline.at_most(PUBLIC_LIMIT) } else { deadline };
     let call = Call { environment, settings, deadline };
     let question = Question {
         target: &target,
@@ -130,9 +127,8 @@ pub fn answer(
         }
         Err(failure) => return Err(named(failure)),
     };
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs() as i64);
     let spread = broker::spread(&[registry.as_bytes()]);
-    let seconds = response::cache_duration(now, answer.expires_at, spread);
+    let seconds = response::cache_duration(clock::seconds(), answer.expires_at, spread);
     let bytes = response::with_credentials(request.version, registry, &answer, seconds).map_err(unwritable)?;
     // The process ends with the answer: see protocol::docker.
     std::mem::forget(call);

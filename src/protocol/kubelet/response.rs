@@ -7,10 +7,8 @@ use serde::Serialize;
 
 use super::request::Version;
 use crate::broker::Answer;
+use crate::broker::policy::LONGEST_LIFE;
 use crate::secret::Wiped;
-
-/// The longest life of a token that is believed, in seconds; Amazon ECR's live 12 hours.
-const LONGEST_LIFE: i64 = 24 * 3600;
 
 /// The object as the kubelet's strict decoder wants it
 /// (k8s.io/kubelet/pkg/apis/credentialprovider/v1/types.go): no field that it does not know.

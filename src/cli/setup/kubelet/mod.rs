@@ -15,7 +15,7 @@ use version::{KubeletVersion, VersionError};
 
 use super::{backup, difference};
 use crate::cli::arguments::SetupKubelet;
-use crate::cli::file::{self, FileError, Instead, Original};
+use crate::cli::file::{self, FileError, Instead, Original, exists};
 use crate::cli::output;
 use crate::environment::Environment;
 use crate::protocol::kubelet::PLUGIN;
@@ -61,8 +61,7 @@ fn set_up(arguments: &SetupKubelet, environment: &Environment) -> Result<(), Kub
     if arguments.service_account_tokens {
         version.map_or(Ok(()), KubeletVersion::needs_tokens)?;
     }
-    let of_eks = Path::new(EKS).join("config.json");
-    let eks = of_eks.try_exists().map_err(|source| FileError::Read { path: of_eks, source })?;
+    let eks = exists(&Path::new(EKS).join("config.json"))?;
     let absolute = |given: &Option<PathBuf>, on_eks: PathBuf, elsewhere: &str| {
         let path = given.clone().unwrap_or_else(|| if eks { on_eks } else { elsewhere.into() });
         std::path::absolute(&path).unwrap_or(path)
@@ -154,9 +153,7 @@ fn write_config(
         }
         Configuration::Edit { new, .. } => {
             let copy = backup::path(path);
-            // A copy that cannot be looked at may be there, and must not be lost.
-            let exists = || copy.try_exists().map_err(|source| FileError::Read { path: copy.clone(), source });
-            let keep = original.content.is_some() && !exists()?;
+            let keep = original.content.is_some() && !exists(&copy)?;
             if keep {
                 original.back_up(&copy, Instead::OfNothing)?;
             }
