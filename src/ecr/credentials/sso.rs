@@ -205,7 +205,7 @@ async fn refreshed(
     let new = login.refreshed(token, asked_at + Duration::from_secs(life), answer.refresh_token());
     if let Err(error) = replacement.commit(&new) {
         // The new login serves this call; the old one stays for the next, which may find that it was used up by this.
-        tracing::warn!(%error, "the refreshed SSO login could not be kept");
+        tracing::warn!(reason = %error, "the refreshed SSO login could not be kept");
         aws.warn(wanted.unkept(&error).to_string());
     }
     Ok(new)
