@@ -59,7 +59,7 @@ pub async fn get(aws: &Aws<'_>, credentials: Credentials) -> Result<Token, Failu
             (asked, data.map(|data| (data.authorization_token, data.expires_at)))
         }
         Service::Public => {
-            let asked = Asked { service: "ECR Public", host };
+            let asked = Asked { service: explain::PUBLIC, host };
             let client = aws_sdk_ecrpublic::Client::new(&config);
             let answer = aws
                 .call(&asked, || client.get_authorization_token().send())

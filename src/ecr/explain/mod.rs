@@ -16,6 +16,7 @@ pub use ecr::refused;
 pub use text::{one_line, without_secrets};
 pub use transport::connector;
 
+use super::PUBLIC_LIMIT;
 use super::progress::{Phase, Progress};
 use super::retry::Outcome;
 use crate::failure::{Failure, Kind};
@@ -89,6 +90,9 @@ impl From<Trouble> for Failure {
     }
 }
 
+/// ECR Public's name.
+pub const PUBLIC: &str = "ECR Public";
+
 /// What to do about a proxy that is not there.
 const PROXY: &str = "check the proxy that HTTPS_PROXY names, or add the host to NO_PROXY";
 
@@ -99,11 +103,14 @@ pub fn deadline(asked: &Asked<'_>, limit: Duration, progress: &Progress) -> Trou
     let to_proxy = progress.is_to_proxy() && matches!(phase, Phase::Name | Phase::Connect | Phase::Tls);
     let way = if to_proxy { ", on the way to the proxy" } else { "" };
     let what = format!("{} did not answer within {}: {phase}{way}", asked.service, seconds(limit));
+    // Where the limit is ours, a longer deadline is no remedy.
+    let ours = asked.service == PUBLIC && limit >= PUBLIC_LIMIT;
     let remedy = match phase {
         _ if to_proxy => PROXY,
         Phase::Name => "check the name servers in /etc/resolv.conf, or raise ECR_LOGIN_TIMEOUT",
         Phase::Proxy => PROXY,
         Phase::Connect | Phase::Tls => "check the network, a firewall or a missing proxy setting (HTTPS_PROXY)",
+        Phase::Idle | Phase::Answer | Phase::Body if ours => "try again; a pull without a login is served too",
         Phase::Idle | Phase::Answer | Phase::Body => "try again, or raise ECR_LOGIN_TIMEOUT",
     };
     Trouble::new(Class::Deadline, Failure::new(Kind::Network, what).at(host).remedy(remedy))

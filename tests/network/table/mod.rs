@@ -179,7 +179,7 @@ fn who_has_a_limit_of_its_own_is_left_at_that() {
         let outcome = asked.helper(&aws, &aws.url()).env("ECR_LOGIN_TIMEOUT", "60").get(asked.registry());
         let line = outcome.failure();
         // More time for the whole call would not help, and is not what is said to.
-        assert_eq!(line.contains("ECR_LOGIN_TIMEOUT"), *asked == Asked::EcrPublic, "{line}");
+        assert!(!line.contains("ECR_LOGIN_TIMEOUT"), "{line}");
         let most = Duration::from_secs(*limit) + OVER + if exact() { Duration::ZERO } else { BUSY };
         assert!(outcome.duration < most, "{outcome:?}");
         format!("{asked:?} | hang, with a deadline of 60 s | {} ms", outcome.duration.as_millis())
