@@ -1,6 +1,7 @@
 //! What others hand credentials out in: the login of `aws sso login`, the answer of a `credential_process`, of the
 //! containers' and the instance's endpoint, and JSON web tokens. The first line says which, the rest is its bytes.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
 use aws_credential_types::Credentials;
@@ -10,7 +11,8 @@ use ecr_login::environment::Environment;
 use ecr_login::identity::{Identity, ServiceAccount, Wanted};
 use ecr_login::registry::Registry;
 use ecr_login::secret::Secret;
-use serde_json::{Map, Value};
+use serde_json::Value;
+use serde_json::value::RawValue;
 
 use super::{memory, secrets};
 
@@ -43,13 +45,16 @@ fn check_login(bytes: &[u8]) {
         assert_eq!((again.client_id, again.client_secret), (refresh.client_id, refresh.client_secret));
         assert_eq!(again.token, "the new refresh token");
     }
-    // Every other key stays.
-    let others = |bytes: &[u8]| {
-        let mut values: Map<String, Value> = serde_json::from_slice(bytes).unwrap();
-        values.retain(|key, _| {
-            !["accesstoken", "expiresat", "refreshtoken"].contains(&key.to_ascii_lowercase().as_str())
-        });
-        values
+    // Every other key stays, and what is no text by the letter.
+    let others = |bytes: &[u8]| -> BTreeMap<String, (Option<String>, String)> {
+        let values: BTreeMap<String, Box<RawValue>> = serde_json::from_slice(bytes).unwrap();
+        let ours = |key: &str| ["accesstoken", "expiresat", "refreshtoken"].contains(&key);
+        let kept = values.into_iter().filter(|(key, _)| !ours(&key.to_ascii_lowercase()));
+        kept.map(|(key, value)| match serde_json::from_str(value.get()) {
+            Ok(text) => (key, (Some(text), String::new())),
+            Err(_) => (key, (None, value.get().to_owned())),
+        })
+        .collect()
     };
     assert_eq!(others(&written), others(bytes));
 }
