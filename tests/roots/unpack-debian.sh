@@ -2,7 +2,8 @@
 # Another Debian's files, without installing anything: what its packages hold is unpacked into a directory.
 #
 #   tests/roots/unpack-debian.sh SUITE DIRECTORY PACKAGE...
-#   tests/roots/unpack-debian.sh SUITE DIRECTORY --whole        a whole small system, by debootstrap; takes minutes
+#   tests/roots/unpack-debian.sh SUITE DIRECTORY --whole        a whole small system with mDNS, by debootstrap; takes
+#                                                           minutes
 #
 # The mirror is the one that this machine's apt is set up with, and the signatures are checked with Debian's own keys.
 # Nothing is done if the directory is there.
@@ -23,7 +24,7 @@ mirror=$(apt-get indextargets --format '$(RELEASE) $(REPO_URI)' 'Created-By: Pac
 work=$(mktemp -d)
 trap 'rm -rf -- "$work"' EXIT
 if [ "$1" = --whole ]; then
-    debootstrap --variant=minbase "$suite" "$work/root" "$mirror"
+    debootstrap --variant=minbase --include=libnss-mdns,libnss-myhostname "$suite" "$work/root" "$mirror"
     mkdir -p "$(dirname "$directory")"
     mv "$work/root" "$directory"
     exit
