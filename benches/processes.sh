@@ -44,7 +44,8 @@ rows=(no-op /dev/null "$world/noop"
     'erase of an entry|1.5' "$world/registry" "@copy:$world/old-entry:$entry $second erase"
     'get that starts a refresh|2.2' "$world/registry" "@copy:$world/old-entry:$entry $second get")
 mkdir "$world/empty"
-aws secure --tls --port 443 --ca "$world/ca.pem"
+aws secure --tls --port 443 --ca "$world/ca.pem" --plain
+nearby=$(sed -n 2p "$world/secure.out")
 keys="AWS_ACCESS_KEY_ID=AKIABENCHMARK AWS_SECRET_ACCESS_KEY=benchmark AWS_EC2_METADATA_DISABLED=true"
 keys="$keys SSL_CERT_FILE=$world/ca.pem SSL_CERT_DIR=/nonexistent"
 "$world/interleave" "$rounds" "${rows[@]}"
@@ -92,7 +93,6 @@ echo
 echo "## Cold by each source of credentials, against keys in the environment: $((rounds / 3)) rounds"
 # STS and ECR over TLS under their own names, which lead to one loopback AWS; instance metadata and the container's
 # agent in the clear, as they are.
-aws nearby
 base="HOME=$world/sources AWS_ECR_DISABLE_CACHE=1 SSL_CERT_FILE=$world/ca.pem SSL_CERT_DIR=/nonexistent"
 off="AWS_EC2_METADATA_DISABLED=true"
 mkdir -p "$world/sources/.aws"
@@ -113,8 +113,8 @@ END
     printf 'LCJzdWIiOiJiZW5jaCIsImV4cCI6NDEwMjQ0NDgwMH0.c2ln'
 } >"$world/web-token"
 web="AWS_ROLE_ARN=arn:aws:iam::123456789012:role/web AWS_WEB_IDENTITY_TOKEN_FILE=$world/web-token"
-imds="AWS_EC2_METADATA_SERVICE_ENDPOINT=$url"
-container="AWS_CONTAINER_CREDENTIALS_FULL_URI=$url/v1/credentials"
+imds="AWS_EC2_METADATA_SERVICE_ENDPOINT=$nearby"
+container="AWS_CONTAINER_CREDENTIALS_FULL_URI=$nearby/v1/credentials"
 keys_alone="AWS_ACCESS_KEY_ID=AKIABENCHMARK AWS_SECRET_ACCESS_KEY=benchmark"
 "$world/interleave" $((rounds / 3)) \
     'keys in the environment' "$world/registry" "$base $off $keys_alone $ours get" \

@@ -2,11 +2,12 @@
 //!
 //! ```text
 //! cargo run --example loopback_aws -- [--tls] [--port PORT] [--late MILLISECONDS] [--life SECONDS] [--ca FILE]
-//!     [--names NAME,NAME...]
+//!     [--plain] [--names NAME,NAME...]
 //! ```
 //!
 //! Prints its URL, then answers until stdin ends, then prints how many calls of each service and how many
-//! connections there were. With `--tls` the certificate of its authority is written to the file of `--ca`. With
+//! connections there were. With `--tls` the certificate of its authority is written to the file of `--ca`; with `--plain`
+//! beside it the same AWS answers without TLS too, at the URL of the second line: instance metadata never has TLS. With
 //! `--names` it is a DNS server too, on port 53: these names are at 127.0.0.1, and there is no other; those that were asked
 //! for are printed at the end.
 
@@ -33,12 +34,14 @@ use support::name_server::NameServer;
 use support::tls::Certificate;
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let (mut tls, mut port, mut late, mut life, mut ca, mut names) = (false, 0, None, None, None, None);
+    let (mut tls, mut plain) = (false, false);
+    let (mut port, mut late, mut life, mut ca, mut names) = (0, None, None, None, None);
     let mut arguments = std::env::args().skip(1);
     while let Some(argument) = arguments.next() {
         let mut value = || arguments.next().ok_or_else(|| format!("{argument} wants a value"));
         match argument.as_str() {
             "--tls" => tls = true,
+            "--plain" => plain = true,
             "--port" => port = value()?.parse()?,
             "--late" => late = Some(value()?.parse()?),
             "--life" => life = Some(value()?.parse()?),
@@ -67,6 +70,10 @@ fn main() -> Result<(), Box<dyn Error>> {
         })
         .transpose()?;
     println!("{}", aws.url());
+    let without_tls = plain.then(|| aws.host_of_its_own(None));
+    if let Some(server) = &without_tls {
+        println!("{}", server.url());
+    }
     std::io::stdout().flush()?;
     std::io::stdin().read_to_end(&mut Vec::new())?;
     for service in [Service::Ecr, Service::Sts, Service::Imds, Service::Container, Service::Sso, Service::SsoOidc] {
