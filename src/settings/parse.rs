@@ -181,7 +181,11 @@ fn is_role_template(template: &str) -> bool {
     let filled = template.replace("{account}", "123456789012").replace("{region}", "us-east-1");
     let mut parts = filled.splitn(6, ':');
     let mut next = || parts.next().unwrap_or_default();
-    let well_formed = next() == "arn" && next().starts_with("aws") && next() == "iam" && next().is_empty();
+    // aws, aws-cn, aws-us-gov, aws-iso-b...
+    let is_partition = |name: &str| {
+        name.starts_with("aws") && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+    };
+    let well_formed = next() == "arn" && is_partition(next()) && next() == "iam" && next().is_empty();
     let account = next();
     let name = next().strip_prefix("role/");
     well_formed

@@ -88,6 +88,7 @@ fn what_is_wrong_is_named_by_file_line_and_key() {
         (entry("role_arn = \"arn:aws:iam::12:role/x\""), "config.toml:3: role_arn: is no role"),
         (entry("role_arn = \"arn:aws:iam::{acount}:role/x\""), "config.toml:3: role_arn: is no role"),
         (entry("role_arn = \"arn:aws:iam::{account}:user/x\""), "config.toml:3: role_arn: is no role"),
+        (entry("role_arn = \"arn:aws{:iam::{account}:role/x\""), "config.toml:3: role_arn: is no role"),
         (entry("external_id = \"x\""), "config.toml:3: external_id: needs role_arn"),
         (entry("session_name = \"x\""), "config.toml:3: session_name: needs role_arn"),
         (entry("anonymous = true\nprofile = \"x\""), "config.toml:4: profile: does not go with anonymous"),
