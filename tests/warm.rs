@@ -111,6 +111,16 @@ fn warm_fails_where_a_token_in_its_second_half_cannot_be_replaced_and_the_old_on
 }
 
 #[test]
+fn warm_takes_no_token_of_another_registry_that_is_in_its_second_half() {
+    let aws = FakeAws::start();
+    let helper = helper(&aws);
+    assert_eq!(helper.run(["warm", REGISTRY], "").code, Some(0));
+    age(&helper, 8 * HOUR);
+    assert_eq!(helper.run(["warm", OTHER], "").code, Some(0));
+    assert_eq!(helper.get(OTHER).token().serial, 2);
+}
+
+#[test]
 fn warm_fails_where_nothing_can_be_kept() {
     let aws = FakeAws::start();
     let off = helper(&aws).env("AWS_ECR_DISABLE_CACHE", "1");

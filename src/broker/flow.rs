@@ -115,7 +115,8 @@ impl<W: World> Flow<'_, W> {
         Ok(Step::Done(answer(Some(entry), Vec::new())?))
     }
 
-    /// One asks, the others wait for what it brings. `old` is a token in its last stretch, for want of a better.
+    /// One asks, the others wait for what it brings. `old` is what there is, for want of a better: a token in its
+    /// last stretch, and for a `warm` one in its second half.
     fn flight(
         &self,
         asker: &Asker<'_, W::Who>,
@@ -137,14 +138,14 @@ impl<W: World> Flow<'_, W> {
                 }
                 match found.times.judge(self.world.now()) {
                     Verdict::Serve => return Ok(Step::Done(answer(Some(found), Vec::new())?)),
-                    Verdict::ServeAndRefresh => {
+                    Verdict::ServeAndRefresh if asker.wish != Wish::Warm => {
                         drop(claim);
                         if self.background {
                             self.start_refresh(asker);
                         }
                         return Ok(Step::Done(answer(Some(found), Vec::new())?));
                     }
-                    Verdict::WaitForFresh(_) => old = Some(found),
+                    Verdict::ServeAndRefresh | Verdict::WaitForFresh(_) => old = Some(found),
                     Verdict::Miss => {}
                 }
             }
@@ -262,7 +263,7 @@ impl<W: World> Flow<'_, W> {
     /// The token that ends last, if that is after `old`: for whoever has just read the registry's own entry.
     fn newest(&self, asker: &Asker<'_, W::Who>, old: Option<&Entry>, waited: bool) -> Option<Entry> {
         let after = old.map(|old| old.times.expires_at);
-        asker.cache.newest(&asker.fingerprint, self.host, self.world.now(), after, waited)
+        asker.cache.adopt_newest(&asker.fingerprint, self.host, self.world.now(), after, waited)
     }
 
     /// Asks ECR and keeps what comes: for whom it was asked, if they still are who they were.

@@ -158,7 +158,7 @@ impl Cache {
     ///
     /// `swept` says that somebody has just written and swept: of fifty who waited for one token each would look at the
     /// other forty-nine copies.
-    pub fn newest(
+    pub fn adopt_newest(
         &self,
         fingerprint: &Fingerprint,
         registry: &str,
