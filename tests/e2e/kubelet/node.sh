@@ -11,7 +11,7 @@ hosts=("$plain" "$fips" "$dual_stack" "$public")
 aws=http://127.0.0.1:8099
 node_key=AKIANODENODENODENODE
 password=token-of-$node_key
-images=40
+image_count=40
 service_ids=()
 kubelet_id=
 
@@ -96,8 +96,8 @@ make_certificate() {
 
 make_images() {
     # shellcheck disable=SC2046 # one word for each
-    python3 "$here/image.py" "$work/layout" "$programs/entry" /entry $(seq "$images") >"$work/digests" &&
-        python3 "$here/image.py" "$work/pause" "$programs/entry" /entry pause >/dev/null
+    python3 "$here/image.py" "$work/layout" "$programs/entry" /entry $(seq "$image_count") >"$work/digests" &&
+        python3 "$here/image.py" "$work/pause" "$programs/entry" /entry 1 >/dev/null
 }
 
 # registry NAME ADDRESS [AUTH]
@@ -121,7 +121,7 @@ start_registries() {
 }
 
 fill_registries() {
-    seq "$images" | xargs -P 4 -I '{}' skopeo copy -q --dest-tls-verify=false --dest-creds "AWS:$password" \
+    seq "$image_count" | xargs -P 4 -I '{}' skopeo copy -q --dest-tls-verify=false --dest-creds "AWS:$password" \
         "oci:$work/layout:{}" "docker://$plain/team/app:{}" &&
         skopeo copy -q --dest-tls-verify=false "oci:$work/layout:1" "docker://$public/team/app:1"
 }
@@ -148,17 +148,16 @@ state = "/run/containerd"
     snapshotter = "native"
 END
     start_service containerd containerd -c "$work/containerd.toml"
-    wait_for 30 containers version && load_image pause docker.io/local/pause:1
+    wait_for 30 containers version && load_image pause docker.io/local/pause
 }
 
 containers() {
     ctr -a /run/containerd.sock -n k8s.io "$@"
 }
 
-# load_image TAG NAME: an image of $work/TAG's layout under a name, without a registry.
+# load_image LAYOUT NAME: the images of $work/LAYOUT by a name, without a registry; the layout's tags are NAME's.
 load_image() {
-    tar -C "$work/$1" -cf - . | containers images import --base-name "local/$1-import" - >/dev/null &&
-        containers images tag "local/$1-import:$1" "$2" >/dev/null
+    tar -C "$work/$1" -cf - . | containers images import --base-name "$2" - >/dev/null
 }
 
 # set_up NAME [OPTION]...: $config and $plugins of a node called NAME, by the helper's own setup. The configuration is
@@ -273,3 +272,6 @@ digest() {
 }
 
 kubelet_version=$("$programs/kubelet" --version | sed 's/.* v//; s/\.[0-9]*$//')
+# Pods that pull with their own role are behind a gate in 1.33.
+gates=()
+[ "$kubelet_version" != 1.33 ] || gates=(-gates KubeletServiceAccountTokenForCredentialProviders=true)

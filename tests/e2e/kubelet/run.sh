@@ -57,14 +57,27 @@ work=$E2E_WORK programs=$E2E_PROGRAMS
 private_namespaces || { echo "kubelet: the namespaces could not be set up" >&2; exit 2; }
 start_aws || { show_service_logs; exit 2; }
 
-# E2E_CASES names the cases to run, by a part of their names; empty: all of them.
-for case in "$here"/cases/[0-9]*.sh; do
-    name=${case##*/}
-    chosen=${E2E_CASES:-$name}
-    for part in $chosen; do
-        [[ $name != *"$part"* ]] || . "$case"
+# chosen CASE: whether it is to run. E2E_CASES names cases by parts of their names; empty: all of them.
+chosen() {
+    local part
+    for part in ${E2E_CASES:-$1}; do
+        [[ $1 != *"$part"* ]] || return 0
     done
-done
+    return 1
+}
+
+# shellcheck source=tests/e2e/kubelet/cases/plugin-package.sh
+! chosen plugin-package || . "$here/cases/plugin-package.sh"
+# shellcheck source=tests/e2e/kubelet/cases/files.sh
+! chosen files || . "$here/cases/files.sh"
+# shellcheck source=tests/e2e/kubelet/cases/node.sh
+! chosen node || . "$here/cases/node.sh"
+# shellcheck source=tests/e2e/kubelet/cases/trouble.sh
+! chosen trouble || . "$here/cases/trouble.sh"
+# shellcheck source=tests/e2e/kubelet/cases/daemonset.sh
+! chosen daemonset || . "$here/cases/daemonset.sh"
+# shellcheck source=tests/e2e/kubelet/cases/table.sh
+! chosen table || . "$here/cases/table.sh"
 
 stop_kubelet
 stop_services
