@@ -111,7 +111,7 @@ fn a_refusal_is_asked_once_and_names_the_remedy() {
 
 #[test]
 fn a_malformed_answer_is_said_and_never_kept() {
-    let none = "ECR gave an answer that is none: ";
+    let none = "ECR gave an unusable answer: ";
     for (fault, words) in [
         (Fault::garbage(), "ECR answered HTTP 200, but the answer is not what the service answers".to_owned()),
         (Fault::web_page(), "ECR answered HTTP 200, but the answer is not what the service answers".to_owned()),
@@ -192,7 +192,7 @@ fn a_certificate_that_proves_nothing_is_refused_with_that_reason() {
     for (certificate, reason, remedy) in [
         (Certificate::Expired, "its certificate has expired", "clock"),
         (Certificate::WrongName, "its certificate is for another name (another.example.com)", "check the endpoint"),
-        (Certificate::Untrusted, "its certificate is signed by nobody that we trust", "AWS_CA_BUNDLE"),
+        (Certificate::Untrusted, "its certificate is not signed by a trusted CA", "AWS_CA_BUNDLE"),
     ] {
         let aws = FakeAws::over_tls(certificate);
         let outcome = Helper::new().aws(&aws).keys("AKIATEST").get(REGISTRY);
