@@ -4,7 +4,9 @@
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
-use crate::support::{Certificate, FakeAws, Fault, Helper, Opening, Outcome, REGISTRY, Service, Token};
+use crate::support::{
+    Certificate, FakeAws, Fault, Helper, Opening, Outcome, REGISTRY, Service, Token, cache, side_by_side,
+};
 
 /// A loaded machine may be late by this much.
 const SLACK: Duration = Duration::from_secs(5);
@@ -20,7 +22,7 @@ fn fakes() -> [FakeAws; 2] {
 
 /// How a `get` fails, over both, with this line after the registry's name (`HOST` for whom was asked); the fakes.
 fn fails(fault: &Fault, limit: &str, line: &str) -> [FakeAws; 2] {
-    fakes().map(|aws| {
+    side_by_side(fakes(), |aws| {
         aws.fail(Service::Ecr, fault.clone());
         let helper = Helper::new().aws(&aws).keys("AKIATEST").env("ECR_LOGIN_TIMEOUT", limit);
         let outcome = helper.get(REGISTRY);
@@ -35,8 +37,8 @@ fn fails(fault: &Fault, limit: &str, line: &str) -> [FakeAws; 2] {
 
 /// A `get` after the fault gets a token of its own.
 fn assert_nothing_kept(helper: &Helper, aws: &FakeAws) {
-    // A failure answers for a second.
-    std::thread::sleep(Duration::from_millis(1100));
+    // A failure answers for a second, or for as long as its note is there.
+    cache::forget_failures(helper);
     aws.heal(Service::Ecr);
     helper.get(REGISTRY).token();
 }
