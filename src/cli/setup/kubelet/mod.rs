@@ -35,7 +35,7 @@ enum KubeletError {
     Version(#[from] VersionError),
     #[error(transparent)]
     Files(#[from] FilesError),
-    #[error("{0}; mend the settings file first")]
+    #[error("{0}; correct the settings file first")]
     Settings(#[from] SettingsError),
     #[error("this binary's own path is not known: {0}")]
     Ourselves(std::io::Error),

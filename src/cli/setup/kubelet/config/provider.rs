@@ -37,7 +37,7 @@ pub enum ShapeError {
     /// The helper under its own name, called with another action.
     #[error(
         "the args of its provider {PROGRAM} do not begin with {ACTION:?}, without which the helper takes the kubelet's \
-         request for something else: mend them, or name the provider {PLUGIN}"
+         request for something else: correct them, or name the provider {PLUGIN}"
     )]
     OtherAction,
 }
