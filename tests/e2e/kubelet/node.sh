@@ -78,7 +78,9 @@ calls() {
 # start_node: the registries with their images, and containerd with the sandbox image; once, when a case needs them.
 start_node() {
     [ ! -e "$work/node-is-up" ] || return 0
-    if make_certificate && make_images && start_registries && start_containerd && fill_registries; then
+    local subjects
+    subjects=$(printf 'DNS:%s,' "${hosts[@]}")
+    if certificate registries "${subjects%,}" && make_images && start_registries && start_containerd && fill_registries; then
         : >"$work/node-is-up"
     else
         show_service_logs
@@ -87,11 +89,14 @@ start_node() {
     fi
 }
 
-make_certificate() {
-    local names
-    names=$(printf 'DNS:%s,' "${hosts[@]}")
-    openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj "/CN=registries" \
-        -addext "subjectAltName=${names%,}" -keyout "$work/tls.key" -out "$work/tls.crt" 2>"$log/openssl.log"
+# certificate NAME SUBJECTS: $work/NAME.crt and .key, of an authority of its own, $work/NAME-ca.crt.
+certificate() {
+    local new=(openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj "/CN=$1")
+    "${new[@]}" -x509 -days 2 -keyout "$work/$1-ca.key" -out "$work/$1-ca.crt" 2>>"$log/openssl.log" &&
+        "${new[@]}" -keyout "$work/$1.key" -out "$work/$1.csr" 2>>"$log/openssl.log" &&
+        printf 'subjectAltName=%s\nextendedKeyUsage=serverAuth\n' "$2" >"$work/$1.ext" &&
+        openssl x509 -req -in "$work/$1.csr" -CA "$work/$1-ca.crt" -CAkey "$work/$1-ca.key" -CAcreateserial -days 2 \
+            -extfile "$work/$1.ext" -out "$work/$1.crt" 2>>"$log/openssl.log"
 }
 
 make_images() {
@@ -106,7 +111,7 @@ registry() {
 version: 0.1
 log: {level: warn}
 storage: {filesystem: {rootdirectory: $work/storage-$1}}
-http: {addr: "$2:443", secret: e2e, tls: {certificate: $work/tls.crt, key: $work/tls.key}}
+http: {addr: "$2:443", secret: e2e, tls: {certificate: $work/registries.crt, key: $work/registries.key}}
 ${3-}
 END
     start_service "$1" docker-registry serve "$work/$1.yml"
@@ -116,21 +121,22 @@ start_registries() {
     htpasswd -Bbn AWS "$password" >"$work/htpasswd" 2>>"$log/openssl.log" || return 1
     registry private "$private_address" "auth: {htpasswd: {realm: e2e, path: $work/htpasswd}}"
     registry public "$public_address"
-    wait_for 20 curl -s --cacert "$work/tls.crt" "https://$plain/v2/" &&
-        wait_for 20 curl -s --cacert "$work/tls.crt" "https://$public/v2/"
+    wait_for 20 curl -s --cacert "$work/registries-ca.crt" "https://$plain/v2/" &&
+        wait_for 20 curl -s --cacert "$work/registries-ca.crt" "https://$public/v2/"
 }
 
 fill_registries() {
+    # Repositories of their own: the kubelet asks the plugin for a repository, whatever the tag.
     seq "$image_count" | xargs -P 4 -I '{}' skopeo copy -q --dest-tls-verify=false --dest-creds "AWS:$password" \
-        "oci:$work/layout:{}" "docker://$plain/team/app:{}" &&
-        skopeo copy -q --dest-tls-verify=false "oci:$work/layout:1" "docker://$public/team/app:1"
+        "oci:$work/layout:{}" "docker://$plain/team/app-{}:1" &&
+        skopeo copy -q --dest-tls-verify=false "oci:$work/layout:1" "docker://$public/team/app-1:1"
 }
 
 start_containerd() {
     local host
     for host in "${hosts[@]}"; do
         mkdir -p "$work/certs.d/$host"
-        printf 'server = "https://%s"\n[host."https://%s"]\n  ca = "%s"\n' "$host" "$host" "$work/tls.crt" \
+        printf 'server = "https://%s"\n[host."https://%s"]\n  ca = "%s"\n' "$host" "$host" "$work/registries-ca.crt" \
             >"$work/certs.d/$host/hosts.toml"
     done
     cat >"$work/containerd.toml" <<END

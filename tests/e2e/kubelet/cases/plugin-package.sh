@@ -6,7 +6,7 @@
 # just started.
 look_up() {
     if env -i PATH="$PATH" AWS_ENDPOINT_URL="$aws" AWS_EC2_METADATA_DISABLED=true AWS_ECR_CACHE_DIR="$cache" \
-        AWS_ACCESS_KEY_ID="$node_key" AWS_SECRET_ACCESS_KEY=secret ECR_LOGIN_TIMEOUT=5s \
+        AWS_ACCESS_KEY_ID="$node_key" AWS_SECRET_ACCESS_KEY=secret ECR_LOGIN_TIMEOUT=5 \
         timeout 120 "$programs/keyring" -config "$config" -bin-dir "$plugins" "${gates[@]}" <<<"$2" >"$log/answers.json" 2>"$log/out"; then
         pass "$1"
     else

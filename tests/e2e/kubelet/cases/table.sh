@@ -5,26 +5,25 @@
 if [ -x "$programs/ecr-credential-provider" ]; then
     runs=5
     tls_aws=https://127.0.0.1:8098
-    openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj "/CN=aws" \
-        -addext "subjectAltName=IP:127.0.0.1" -keyout "$work/aws.key" -out "$work/aws.crt" 2>>"$log/openssl.log"
+    certificate aws IP:127.0.0.1
     start_service tls-aws "$programs/loopback-aws" "${tls_aws#https://}" "$work/aws.crt" "$work/aws.key"
-    wait_for 20 curl -sf --cacert "$work/aws.crt" "$tls_aws/control/calls"
+    wait_for 20 curl -sf --cacert "$work/aws-ca.crt" "$tls_aws/control/calls"
 
-    images_at_once=$(seq 30 | sed "s|.*|\"$plain/team/app:&\"|" | paste -sd ,)
+    images_at_once=$(seq 30 | sed "s|.*|\"$plain/team/app-&\"|" | paste -sd ,)
     account='"Namespace":"n","Pod":"p","Account":"a","Role":"arn:aws:iam::123456789012:role/a","Life":600'
 
     # measured NAME LOOKUPS: runs the look-ups of a kubelet that has just started; adds "cpu wall peak ecr sts" to a file.
     measured() {
         local before after
-        before=$(curl -sf --cacert "$work/aws.crt" "$tls_aws/control/calls")
-        env -i PATH="$PATH" AWS_ENDPOINT_URL="$tls_aws" AWS_CA_BUNDLE="$work/aws.crt" AWS_EC2_METADATA_DISABLED=true \
+        before=$(curl -sf --cacert "$work/aws-ca.crt" "$tls_aws/control/calls")
+        env -i PATH="$PATH" AWS_ENDPOINT_URL="$tls_aws" AWS_CA_BUNDLE="$work/aws-ca.crt" AWS_EC2_METADATA_DISABLED=true \
             AWS_ECR_CACHE_DIR="$cache" AWS_ACCESS_KEY_ID="$node_key" AWS_SECRET_ACCESS_KEY=secret \
             timeout 120 "$programs/keyring" -config "$config" -bin-dir "$plugins" <<<"$2" >"$log/answers.json" 2>"$log/keyring" &&
             ! grep -q '"Passwords":\[\]' "$log/answers.json" || {
             fail "the look-ups of $1 are answered"
             tail -n 3 "$log/keyring"
         }
-        after=$(curl -sf --cacert "$work/aws.crt" "$tls_aws/control/calls")
+        after=$(curl -sf --cacert "$work/aws-ca.crt" "$tls_aws/control/calls")
         sed -n 's/^cost cpu=\(.*\) wall=\(.*\) peak=\(.*\)/\1 \2 \3/p' "$log/keyring" |
             tr '\n' ' ' >>"$work/measured-$1"
         echo "$before $after" | sed 's/ecr=\([0-9]*\) ecr_public=[0-9]* sts=\([0-9]*\)/\1 \2/g' |

@@ -8,23 +8,23 @@ if start_node; then
         use_node "$mode"
         set_up "setup kubelet (ECR $mode)"
         aws_mode ecr "$mode"
-        pod "$mode" "$plain/team/app:8"
-        start_kubelet ECR_LOGIN_TIMEOUT=4s
+        pod "$mode" "$plain/team/app-8:1"
+        start_kubelet ECR_LOGIN_TIMEOUT=4
         kubelet_says "ECR $mode: the reason is in the kubelet's log" \
-            "Failed to provide credentials for image.*exit status 1: .*(${trouble#*:})"
+            "exit status 1: ecr-credential-provider: .*(${trouble#*:})"
         rm "$pods/$mode.yaml"
         aws_mode ecr ok
     done
 
     use_node restarted
     set_up "setup kubelet (a node that restarts)"
-    pod before "$plain/team/app:9"
+    pod before "$plain/team/app-9:1"
     start_kubelet
     check_pods "before the restart" before
     stop_kubelet
     aws_mode ecr silent
     before=$(calls ecr)
-    pod after "$plain/team/app:10"
+    pod after "$plain/team/app-10:1"
     start_kubelet
     check_pods "the kubelet restarts while ECR is away: the pod starts with the token on the disk" after
     same "ECR was not asked" "$before" "$(calls ecr)"
@@ -34,7 +34,7 @@ if start_node; then
     set_up "setup kubelet (30 pods at once)"
     before=$(calls ecr) pods_of_crowd=()
     for number in $(seq 11 40); do
-        pod "crowd-$number" "$plain/team/app:$number"
+        pod "crowd-$number" "$plain/team/app-$number:1"
         pods_of_crowd+=("crowd-$number")
     done
     start_kubelet

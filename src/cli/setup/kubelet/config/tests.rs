@@ -305,6 +305,22 @@ fn what_an_edit_would_change_elsewhere_too_is_refused() {
     assert_eq!(completed(&plan(false, None), empty_first), Err(YamlError::EmptyFirst.into()));
 }
 
+/// Of these only the last two are YAML to the kubelet's parser, though all are to YAML 1.2.
+#[test]
+fn a_tab_where_the_kubelet_wants_blanks_is_refused() {
+    let file = |line: &str| format!("kind: CredentialProviderConfig\n{line}\nproviders:\n-   name: a\n");
+    let refused =
+        |text: &str, line| assert_eq!(ConfigText::read(text.as_bytes(), ""), Err(YamlError::Tab(line).into()));
+    for line in ["\t# a comment", "  \t # a comment", "\t"] {
+        refused(&file(line), 2);
+    }
+    refused(&file("# a").replace("-   name", "-\tname"), 4);
+    refused("\t# a\nkind: CredentialProviderConfig\n", 1);
+    for line in ["#\ta", "a: b\t# c", "a: [\n  b,\n\t# c\n  ]"] {
+        assert!(ConfigText::read(file(line).as_bytes(), "").is_ok(), "{line}");
+    }
+}
+
 #[test]
 fn the_helper_s_own_name_needs_its_action() {
     let own = "kind: CredentialProviderConfig\napiVersion: kubelet.config.k8s.io/v1\nproviders:\n- name: docker-credential-ecr-login\n  \

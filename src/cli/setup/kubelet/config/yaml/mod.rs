@@ -27,6 +27,9 @@ pub enum YamlError {
         /// What the parser says.
         reason: String,
     },
+    /// YAML, but not to libyaml, of which the kubelet's parser is a copy.
+    #[error("line {0}: a tab before the first character, or after a dash, which the kubelet refuses: put blanks there")]
+    Tab(usize),
     /// Deeper than any configuration.
     #[error("line {0}: nested too deeply")]
     TooDeep(usize),

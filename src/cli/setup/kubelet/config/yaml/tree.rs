@@ -95,8 +95,56 @@ pub(super) fn parse(text: &str) -> Result<Document, YamlError> {
     let (event, span) = builder.next()?;
     let top = builder.node(event, span, 0)?;
     // To its end, so that what comes after the top is looked at too.
-    builder.next()?;
-    Ok(Document { top: Some(top), aliased: builder.aliased })
+    let (_, span) = builder.next()?;
+    let end = builder.offset(span.start.index());
+    match line_with_tab(text.get(..end).unwrap_or(text), &top) {
+        Some(line) => Err(YamlError::Tab(line)),
+        None => Ok(Document { top: Some(top), aliased: builder.aliased }),
+    }
+}
+
+/// A line, from 1, that the kubelet's parser refuses where YAML 1.2 does not: with a tab before its first character, be it a
+/// comment, or between a dash and its item. In texts and between brackets tabs are blanks to both.
+fn line_with_tab(text: &str, top: &Node) -> Option<usize> {
+    let mut free = Vec::new();
+    let mut leads = Vec::new();
+    collect(text, top, &mut free, &mut leads);
+    let mut start = 0;
+    for (index, line) in text.split_inclusive('\n').enumerate() {
+        let lead = line.len() - line.trim_start_matches([' ', '\t']).len();
+        let is_free = free.iter().any(|(from, to)| *from < start && start < *to);
+        let has_tab = line.get(..lead).is_some_and(|lead| lead.contains('\t')) && !is_free;
+        let after_dash =
+            leads.iter().any(|(at, item)| *at == start && text.get(*at..*item).is_some_and(|lead| lead.contains('\t')));
+        if has_tab || after_dash {
+            return Some(index + 1);
+        }
+        start += line.len();
+    }
+    None
+}
+
+/// Where tabs may be (`free`), and the beginnings of lines up to items of block lists (`leads`).
+fn collect(text: &str, node: &Node, free: &mut Vec<(usize, usize)>, leads: &mut Vec<(usize, usize)>) {
+    match &node.kind {
+        Kind::Scalar { .. } | Kind::List { flow: true, .. } | Kind::Map { flow: true, .. } => {
+            free.push((node.start, node.end));
+        }
+        Kind::Alias(_) => {}
+        Kind::List { items, .. } => {
+            for item in items {
+                let line_start = text.get(..item.start).and_then(|before| before.rfind('\n')).map_or(0, |at| at + 1);
+                leads.push((line_start, item.start));
+                collect(text, item, free, leads);
+            }
+        }
+        Kind::Map { entries, .. } => {
+            for (key, value) in entries {
+                collect(text, key, free, leads);
+                collect(text, value, free, leads);
+            }
+        }
+    }
 }
 
 struct Builder<'t> {
