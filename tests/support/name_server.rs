@@ -20,7 +20,9 @@ impl NameServer {
         address: SocketAddr,
         addresses: impl Fn(&str) -> Option<Vec<IpAddr>> + Send + 'static,
     ) -> std::io::Result<Self> {
-        assert!(address.ip().is_loopback(), "tests stay on loopback");
+        // Or in the block that is set aside for benchmarks (RFC 2544), in network namespaces.
+        let is_benchmark = matches!(address.ip(), IpAddr::V4(ip) if matches!(ip.octets(), [198, 18 | 19, ..]));
+        assert!(address.ip().is_loopback() || is_benchmark, "tests stay on this machine");
         let socket = UdpSocket::bind(address)?;
         let asked = Arc::new(Mutex::new(Vec::new()));
         let recorded = Arc::clone(&asked);
