@@ -32,7 +32,7 @@ pub use aws::{Call, FakeAws, Service};
 pub use fault::{Fault, Part};
 pub use helper::{Answer, Helper, NOT_FOUND, Outcome, Running, binary, copy_binary};
 pub use issued::{Token, now};
-pub use server::{Opening, Request, Respond, Response, Server};
+pub use server::{Event, Opening, Request, Respond, Response, Server};
 pub use sources::{Source, login_file, web_token};
 pub use tls::{Authority, Certificate};
 

@@ -1,5 +1,6 @@
 //! HTTP/1.1 on loopback, plain or over TLS, that can also misbehave on the wire. One thread a connection.
 
+use std::fmt;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{IpAddr, Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -113,6 +114,8 @@ pub enum Respond {
     With(Response),
     /// After so long.
     Late(Duration, Response),
+    /// Once something has happened, and without it after [`LONGEST`].
+    Once(Event, Response),
     /// One byte a second.
     ByteASecond(Response),
     /// The head promises all of it, half of the body comes, then the end.
@@ -121,6 +124,29 @@ pub enum Respond {
     Reset,
     /// These one after the other, and the end.
     Steps(Vec<Step>),
+}
+
+/// Something that a test's servers can wait for.
+#[derive(Clone)]
+pub struct Event(Arc<dyn Fn() -> bool + Send + Sync>);
+
+impl Event {
+    pub fn new(has_happened: impl Fn() -> bool + Send + Sync + 'static) -> Self {
+        Self(Arc::new(has_happened))
+    }
+
+    /// Waits for it while `go_on` says so.
+    fn wait(&self, go_on: &impl Fn() -> bool) {
+        while go_on() && !(self.0)() {
+            thread::sleep(Duration::from_millis(1));
+        }
+    }
+}
+
+impl fmt::Debug for Event {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Event")
+    }
 }
 
 /// A part of an answer that is none.
@@ -147,6 +173,10 @@ pub enum Opening {
     Garbage,
     HangUp,
     Reset,
+    /// As they should, and right after TLS, where it is spoken, the end.
+    HangUpAfterTls,
+    /// The same with a reset.
+    ResetAfterTls,
 }
 
 impl Respond {
@@ -154,7 +184,11 @@ impl Respond {
     #[must_use]
     pub fn header(mut self, name: &str, value: &str) -> Self {
         match &mut self {
-            Self::With(response) | Self::Late(_, response) | Self::ByteASecond(response) | Self::Cut(response) => {
+            Self::With(response)
+            | Self::Late(_, response)
+            | Self::Once(_, response)
+            | Self::ByteASecond(response)
+            | Self::Cut(response) => {
                 response.headers.push((name.to_owned(), value.to_owned()));
             }
             _ => {}
@@ -176,7 +210,10 @@ pub struct Server {
 struct Shared {
     stop: AtomicBool,
     opening: Mutex<Opening>,
+    next_opening: Mutex<Option<Opening>>,
     connections: AtomicUsize,
+    opened: AtomicUsize,
+    ended: AtomicUsize,
     handshakes_failed: AtomicUsize,
     written: AtomicUsize,
 }
@@ -208,7 +245,10 @@ impl Server {
                 let (tls, handler, shared) = (tls.clone(), Arc::clone(&handler), Arc::clone(&shared));
                 let number = shared.connections.fetch_add(1, Ordering::SeqCst);
                 // An I/O error is the client's end of the connection; what the client says of it is what is tested.
-                thread::spawn(move || connection(stream, number, tls, &*handler, &shared).ok());
+                thread::spawn(move || {
+                    let _ = connection(stream, number, tls, &*handler, &shared);
+                    shared.ended.fetch_add(1, Ordering::SeqCst);
+                });
             }
         });
         server
@@ -240,6 +280,29 @@ impl Server {
     /// Bytes of faulty answers written so far.
     pub fn written(&self) -> usize {
         self.shared.written.load(Ordering::SeqCst)
+    }
+
+    /// That a client is connected, through TLS where it is spoken.
+    pub fn is_connected(&self) -> Event {
+        let shared = Arc::clone(&self.shared);
+        Event::new(move || shared.opened.load(Ordering::SeqCst) > 0)
+    }
+
+    /// That a connection was accepted.
+    pub fn is_accepted(&self) -> Event {
+        let shared = Arc::clone(&self.shared);
+        Event::new(move || shared.connections.load(Ordering::SeqCst) > 0)
+    }
+
+    /// That a connection has ended.
+    pub fn has_hung_up(&self) -> Event {
+        let shared = Arc::clone(&self.shared);
+        Event::new(move || shared.ended.load(Ordering::SeqCst) > 0)
+    }
+
+    /// How the next connection begins, and no other.
+    pub fn open_next(&self, opening: Opening) {
+        *self.shared.next_opening.lock().unwrap() = Some(opening);
     }
 
     /// How connections begin from now on.
@@ -276,10 +339,11 @@ fn connection(
     stream.set_read_timeout(Some(LONGEST))?;
     stream.set_write_timeout(Some(LONGEST))?;
     let socket = stream.try_clone()?;
-    let opening = *shared.opening.lock().unwrap();
+    let next = shared.next_opening.lock().unwrap().take();
+    let opening = next.unwrap_or(*shared.opening.lock().unwrap());
     let mut stream = stream;
     match opening {
-        Opening::Talk => {}
+        Opening::Talk | Opening::HangUpAfterTls | Opening::ResetAfterTls => {}
         Opening::Silence => {
             hang(&socket, shared);
             return Ok(());
@@ -306,6 +370,12 @@ fn connection(
             Box::new(StreamOwned::new(session, stream))
         }
     };
+    shared.opened.fetch_add(1, Ordering::SeqCst);
+    match opening {
+        Opening::HangUpAfterTls => return socket.shutdown(Shutdown::Both),
+        Opening::ResetAfterTls => return reset(&socket),
+        _ => {}
+    }
     let mut wire = BufReader::new(wire);
     while let Some(request) = read_request(&mut wire, number)? {
         let answer = handler(&request);
@@ -334,6 +404,10 @@ fn respond(answer: Respond, wire: &mut Box<dyn Wire>, socket: &TcpStream, shared
             while go_on() && Instant::now() < end {
                 thread::sleep((end - Instant::now()).min(Duration::from_millis(50)));
             }
+            send(&response.bytes()).map(|()| true)
+        }
+        Respond::Once(event, response) => {
+            event.wait(&go_on);
             send(&response.bytes()).map(|()| true)
         }
         Respond::ByteASecond(response) => drip(&response.bytes(), &mut send, &go_on),
