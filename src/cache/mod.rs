@@ -16,6 +16,7 @@ mod invalidate;
 mod location;
 mod lock;
 mod secure_dir;
+mod slot;
 mod token_lifetime;
 
 use std::cell::{OnceCell, RefCell};
@@ -27,6 +28,7 @@ pub use self::lock::{FetchLock, LockGuard, TryLock};
 #[cfg(all(unix, test))]
 pub(crate) use self::secure_dir::{Fault, with_fault};
 use self::secure_dir::{SecureDir, State, Unopened, Unread};
+pub use self::slot::CacheSlot;
 pub use self::token_lifetime::{MAX_TOKEN_LIFE_SECONDS, Millis, TokenLifetime};
 use crate::credentials::CacheKey;
 use crate::os::clock;
@@ -145,47 +147,13 @@ impl Cache {
         codec::read_times(&self.bytes(&file_names::entry(cache_key, registry)?)?, cache_key, registry)
     }
 
-    /// Of all entries of this cache key that live at `now` and end after `after`, the one that ends last. Every token
-    /// of a cache key opens every registry of its region: one of another registry becomes an entry of this one.
-    ///
-    /// `swept` says that somebody has just written and swept: of fifty who waited for one token each would look at the
-    /// other forty-nine copies.
-    pub fn copy_newest_sibling(
-        &self,
-        cache_key: &CacheKey,
-        registry: &str,
-        now: Millis,
-        after: Option<i64>,
-        swept: bool,
-    ) -> Option<Entry> {
-        let before = self.invalidation_epoch();
-        let directory = self.directory()?;
-        let prefix = format!("{}-", codec::hex(cache_key));
-        let names = directory.names().unwrap_or_default();
-        let mut found: Vec<(i64, &String)> = names
-            .iter()
-            .filter(|name| name.starts_with(&prefix) && file_names::parse(name).is_some())
-            // An entry's file bears the end of its token as its time.
-            .filter_map(|name| Some((directory.state(name)?.modified_at, name)))
-            .filter(|(end, _)| after.is_none_or(|after| *end > after))
-            .collect();
-        found.sort_unstable_by(|one, other| other.cmp(one));
-        let is_wanted =
-            |entry: &Entry| entry.times.is_valid(now) && after.is_none_or(|after| entry.times.expires_at > after);
-        let newest = found.into_iter().find_map(|(_, name)| self.entry(name).filter(is_wanted))?;
-        if newest.registry == registry {
-            return Some(newest);
-        }
-        let entry = Entry { registry: registry.to_owned(), ..newest };
-        if !swept || names.len() >= evict::MOST {
-            evict::sweep(directory, clock::seconds());
-        }
-        self.keep(directory, &entry, before);
-        Some(entry)
+    /// What the cache holds for this cache key and registry, and the lock that goes with it.
+    pub fn slot<'a>(&'a self, cache_key: CacheKey, registry: &'a str) -> CacheSlot<'a> {
+        CacheSlot::new(self, cache_key, registry)
     }
 
-    /// Keeps the entry in the place of the one that was there, unless something was erased since `before`:
-    /// the token may be the very one that was to be forgotten. Expired entries go at the same time.
+    /// Stores the entry in the place of the one that was there, unless something was erased since `before`:
+    /// the token may be the very one that was to be erased. Expired entries are removed at the same time.
     pub fn write(&self, entry: &Entry, before: InvalidationEpoch) {
         if let Some(directory) = self.writable() {
             evict::sweep(directory, clock::seconds());
@@ -246,57 +214,6 @@ impl Cache {
             unread(path, &error);
             Vec::new()
         })
-    }
-
-    /// The last failure of a fetch for this cache key, if none has succeeded since.
-    pub fn note(&self, cache_key: &CacheKey) -> Option<CachedFailure> {
-        let bytes = self.bytes(&file_names::note(cache_key))?;
-        codec::read_note(&bytes)
-    }
-
-    /// Leaves word of a failure.
-    pub fn write_note(&self, cache_key: &CacheKey, note: &CachedFailure) {
-        if let (Some(directory), Some(bytes)) = (self.writable(), codec::write_note(note)) {
-            evict::old_notes(directory, clock::seconds());
-            // Without a note the next one asks again: no worse than without a cache.
-            let _ = atomic_write::replace(directory, &file_names::note(cache_key), &bytes, None);
-        }
-    }
-
-    /// A fetch has succeeded.
-    pub fn remove_note(&self, cache_key: &CacheKey) {
-        if let Some(directory) = self.directory() {
-            directory.remove(&file_names::note(cache_key));
-        }
-    }
-
-    /// The lock of everybody who would ask the same.
-    pub fn slot(&self, cache_key: &CacheKey) -> FetchLock {
-        FetchLock::open(self.writable(), cache_key)
-    }
-
-    /// Says that a detached refresh is about to start; false where one has been started within `recent` and has
-    /// not ended.
-    pub fn begin_refresh(&self, cache_key: &CacheKey, recent: Duration) -> bool {
-        let Some(directory) = self.writable() else { return false };
-        let name = file_names::refreshing(cache_key);
-        if directory.create_new(&name).is_ok() {
-            return true;
-        }
-        let recent = i64::try_from(recent.as_secs()).unwrap_or(i64::MAX);
-        let age = directory.state(&name).map(|state| clock::seconds().saturating_sub(state.modified_at));
-        if age.is_some_and(|age| (0..=recent).contains(&age)) {
-            return false;
-        }
-        directory.remove(&name);
-        directory.create_new(&name).is_ok()
-    }
-
-    /// The detached refresh has ended.
-    pub fn end_refresh(&self, cache_key: &CacheKey) {
-        if let Some(directory) = self.directory() {
-            directory.remove(&file_names::refreshing(cache_key));
-        }
     }
 
     fn entry(&self, name: &str) -> Option<Entry> {

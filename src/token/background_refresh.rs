@@ -34,13 +34,13 @@ pub fn run(environment: Environment, registry: &str) -> ExitCode {
     };
     let Ok(limit) = call_timeout(&environment, Some(&settings), DEFAULT_TIMEOUT) else { return ExitCode::FAILURE };
     let call = RequestContext { environment, settings, deadline: Deadline::within(limit) };
-    let question = TokenRequest {
+    let request = TokenRequest {
         target: &target,
         service_account: None,
-        wish: FetchMode::BackgroundRefresh,
-        patience: RetryPolicy::Interactive,
+        mode: FetchMode::BackgroundRefresh,
+        retry: RetryPolicy::Interactive,
     };
-    match token(&call, &question) {
+    match token(&call, &request) {
         Ok(_) => ExitCode::SUCCESS,
         Err(_) => ExitCode::FAILURE,
     }

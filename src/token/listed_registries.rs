@@ -12,7 +12,7 @@ pub fn keeps(call: &RequestContext, target: &ResolvedRegistry) -> bool {
     let Some(cache) = Cache::open(&call.environment) else { return false };
     let now = clock::millis();
     let who =
-        Identity::find(&call.environment, CredentialSelector::Settings(&target.credentials), &target.registry).ok();
+        Identity::resolve(&call.environment, CredentialSelector::Settings(&target.credentials), &target.registry).ok();
     who.and_then(|who| cache.read(who.cache_key(now.div_euclid(1_000))?, target.registry.host()))
         .is_some_and(|entry| entry.times.is_valid(now))
 }
@@ -39,7 +39,7 @@ pub fn listed_registries(call: &RequestContext) -> (Vec<String>, Vec<String>) {
             })
         })
         .collect();
-    let identities = Identity::find_each(
+    let identities = Identity::resolve_each(
         &call.environment,
         asked.iter().map(|t| (CredentialSelector::Settings(&t.credentials), &t.registry)),
     );

@@ -41,8 +41,8 @@ fn answer(situation: &HelperContext, name: &str, target: &ResolvedRegistry) -> R
     if let Some(failure) = situation.broken_settings.as_ref().or(situation.wrong_limit.as_ref()) {
         return Err(failure.clone());
     }
-    let wish = FetchMode::of(&situation.call.environment);
-    let request = TokenRequest { target, service_account: None, wish, patience: RetryPolicy::Interactive };
+    let mode = FetchMode::of(&situation.call.environment);
+    let request = TokenRequest { target, service_account: None, mode, retry: RetryPolicy::Interactive };
     let answer = token::token(&situation.call, &request)?;
     Response::credentials(name, &answer)
         .map_err(|error| UserError::new(Kind::Other, format!("the answer cannot be written: {error}")))

@@ -117,8 +117,8 @@ pub fn answer(
     let question = TokenRequest {
         target: &target,
         service_account: service_account.as_ref(),
-        wish: FetchMode::UseCache,
-        patience: RetryPolicy::NodeBoot,
+        mode: FetchMode::UseCache,
+        retry: RetryPolicy::NodeBoot,
     };
     let answer = match token::token(&call, &question) {
         Ok(answer) => answer,
