@@ -19,6 +19,7 @@ mod support {
     pub mod fault;
     mod issued;
     pub mod name_server;
+    mod request;
     mod server;
     mod services;
     pub mod tls;

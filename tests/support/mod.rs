@@ -21,6 +21,7 @@ pub mod kubelet;
 #[cfg(target_os = "linux")]
 pub mod name_server;
 pub mod raw_server;
+mod request;
 mod server;
 mod services;
 mod sources;
@@ -32,7 +33,8 @@ pub use aws::{Call, FakeAws, Service};
 pub use fault::{Fault, Part};
 pub use helper::{Answer, Helper, NOT_FOUND, Outcome, Running, binary, copy_binary};
 pub use issued::{Token, now};
-pub use server::{Event, Opening, Request, Respond, Response, Server};
+pub use request::Request;
+pub use server::{Event, Opening, Respond, Response, Server};
 pub use sources::{Source, login_file, web_token};
 pub use tls::{Authority, Certificate};
 
