@@ -36,16 +36,16 @@ use crate::os::environment::Environment;
 use crate::os::secret::Secret;
 use crate::text::user_error::UserError;
 
-/// One token for one registry, as it stands in its file.
+/// One token for one registry, as its file holds it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
     /// The registry's host.
     pub registry: String,
-    /// Whose token it is.
+    /// The cache key of its identity.
     pub cache_key: CacheKey,
     /// The identity in words.
     pub label: String,
-    /// When it was issued, when it is refreshed, when it ends.
+    /// When it was issued, when a refresh is due, when it expires.
     pub times: TokenLifetime,
     /// The user name, `AWS`.
     pub username: String,
@@ -53,18 +53,18 @@ pub struct Entry {
     pub password: Secret,
 }
 
-/// That a fetch failed, for everybody who would ask the same.
+/// A failed fetch, which answers all processes that would send the same request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CachedFailure {
     /// When, in milliseconds since the Unix epoch.
     pub failed_at: Millis,
-    /// It had less time than a call has, for the sake of a token that ends soon: whoever has no token asks again.
+    /// The fetch had less time than a whole call, since there was a valid token: a process without one asks again.
     pub short_deadline: bool,
-    /// What would be said of it.
+    /// The error that is reported for it.
     pub failure: UserError,
 }
 
-/// What had been erased at one moment; see [`Cache::invalidation_epoch`].
+/// The state of erasures at one moment; see [`Cache::invalidation_epoch`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct InvalidationEpoch(Option<State>);
 
@@ -100,7 +100,7 @@ impl Cache {
                     break;
                 }
                 Ok(None) => {}
-                // For a token it counts as none.
+                // It counts as empty.
                 Err(Unopened::Failed(error)) => cache.unopened = Some((place.clone(), error)),
                 Err(Unopened::Untrusted(reason)) => {
                     let line = format!("the cache directory {} is not used: {reason}", place.display());
@@ -118,19 +118,19 @@ impl Cache {
         self.open.get().map(|(path, _)| path.as_path()).or_else(|| self.places.first().map(PathBuf::as_path))
     }
 
-    /// What of the cache was not trusted so far, and why: lines for the user.
+    /// Warnings about what was not trusted so far, and why.
     pub fn warnings(&self) -> Vec<String> {
         self.warnings.borrow().clone()
     }
 
-    /// Why there is no directory to read from, where there should be one: a line for whoever asks.
+    /// Why the directory that is there could not be opened.
     pub fn unopened(&self) -> Option<String> {
         let (path, error) = self.unopened.as_ref().filter(|_| self.open.get().is_none())?;
         Some(format!("the cache directory {} cannot be opened: {error}", path.display()))
     }
 
-    /// What of the cache could not be read so far, beside what was not trusted. For a token it counts as not there; who
-    /// tells people what is there says that there is more.
+    /// What could not be read so far, beside what was not trusted. A lookup counts it as a miss; `status` and `list`
+    /// report it.
     pub fn unread(&self) -> Vec<String> {
         self.unread.borrow().clone()
     }
@@ -138,11 +138,11 @@ impl Cache {
     /// The entry of this cache key for this registry.
     pub fn read(&self, cache_key: &CacheKey, registry: &str) -> Option<Entry> {
         let entry = codec::read_entry(&self.bytes(&file_names::entry(cache_key, registry)?)?)?;
-        // A file that bears another's name is nobody's.
+        // A file under another entry's name is ignored.
         (entry.cache_key == *cache_key && entry.registry == registry).then_some(entry)
     }
 
-    /// The times of that entry, as true as the whole of it, without a copy of its password.
+    /// The times of that entry, checked as the whole entry is, without a copy of its password.
     pub fn times(&self, cache_key: &CacheKey, registry: &str) -> Option<TokenLifetime> {
         codec::read_times(&self.bytes(&file_names::entry(cache_key, registry)?)?, cache_key, registry)
     }
@@ -176,12 +176,12 @@ impl Cache {
         }
     }
 
-    /// What has been erased until now, to be taken before a token is fetched or read that shall be written.
+    /// The state of erasures now, to be taken before a token is fetched or read that is to be written.
     pub fn invalidation_epoch(&self) -> InvalidationEpoch {
         InvalidationEpoch(self.directory().and_then(|directory| directory.state(file_names::ERASED)))
     }
 
-    /// Every entry, whether it still is valid or not, by registry.
+    /// Every entry, valid or not, by registry.
     pub fn entries(&self) -> Vec<Entry> {
         let names = self.names();
         let mut entries: Vec<Entry> =
@@ -200,8 +200,8 @@ impl Cache {
         hosts
     }
 
-    /// The names of everything in the directory, for those who tell people what is there: a directory that cannot be
-    /// read is empty to them, and [`Self::unread`] says that it is not.
+    /// The names of all files in the directory, for `status` and `list`: a directory that cannot be read is empty,
+    /// and [`Self::unread`] reports it.
     fn names(&self) -> Vec<String> {
         let unread = |path: &Path, error: &std::io::Error| {
             add(&self.unread, format!("the cache directory {} cannot be read: {error}", path.display()));
@@ -244,7 +244,7 @@ impl Cache {
         self.open.get().map(|(_, directory)| directory)
     }
 
-    /// The directory, made if it was not there.
+    /// The directory, created if it is missing.
     fn writable(&self) -> Option<&SecureDir> {
         if self.distrusted {
             return None;
@@ -257,7 +257,7 @@ impl Cache {
     }
 }
 
-/// Says it once.
+/// Adds a line once.
 fn add(lines: &RefCell<Vec<String>>, line: String) {
     let mut lines = lines.borrow_mut();
     if !lines.contains(&line) {

@@ -194,7 +194,7 @@ fn a_broken_file_is_an_error_with_its_line_unless_keys_in_the_environment_speak(
     let error = home.find().unwrap_err();
     let path = home.path().join(".aws/config");
     assert_eq!(error.to_string(), format!("{}, line 3: a property without '='", path.display()));
-    assert_eq!(error.remedy().unwrap(), format!("mend line 3 of {}", path.display()));
+    assert_eq!(error.remedy().unwrap(), format!("correct line 3 of {}", path.display()));
     let home = home.with(KEYS);
     assert_eq!(home.key(), "AKIAENVIRONMENT");
     assert!(home.find_as(&profile("default")).is_err());

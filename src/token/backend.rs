@@ -11,7 +11,7 @@ use crate::os::clock;
 use crate::os::deadline::Deadline;
 use crate::text::user_error::UserError;
 
-/// The backend outside of one request.
+/// What the manager needs of the outside.
 pub trait TokenBackend {
     /// The identity that would ask.
     type Identity;

@@ -48,10 +48,10 @@ enum Step<Identity> {
 }
 
 impl<W: TokenBackend> TokenManager<'_, W> {
-    /// Answers the request.
+    /// Gets a token for the registry.
     ///
     /// # Errors
-    /// The one failure that the user is told of.
+    /// The failure that the user is told of.
     pub fn get(&self, mode: FetchMode) -> Result<RegistryCredentials, UserError> {
         let mut who = self.backend.resolve()?;
         for _ in 0..MAX_IDENTITY_CHANGES {
@@ -84,13 +84,13 @@ impl<W: TokenBackend> TokenManager<'_, W> {
         match verdict {
             Freshness::Fresh => Ok(Step::Done(answer(own, Vec::new())?)),
             Freshness::Invalid => self.fetch_single_flight(context, None, self.deadline),
-            // Whatever that takes.
+            // `warm` wants a token of the first half of its life, so it waits for a new one.
             _ if context.mode == FetchMode::Prefetch => self.fetch_single_flight(context, own, self.deadline),
             Freshness::Stale | Freshness::Expiring(_) => self.serve_stale(context, own, now),
         }
     }
 
-    /// The own entry is good, and not for much longer.
+    /// The registry's own token is valid, but stale or expiring: serves it, a newer one, or waits for a fresh one.
     fn serve_stale(
         &self,
         context: &FetchContext<'_, W::Identity>,
@@ -102,7 +102,7 @@ impl<W: TokenBackend> TokenManager<'_, W> {
         let entry = match failed {
             Some(failed) => match self.stale_fallback(own, &failed.failure) {
                 Ok(answer) => return Ok(Step::Done(answer)),
-                // It has ended since it was read.
+                // The token has expired since it was read.
                 Err(_) => return self.fetch_single_flight(context, None, self.deadline),
             },
             None => self.newest(context, Some(&own), false).unwrap_or(own),
@@ -119,8 +119,8 @@ impl<W: TokenBackend> TokenManager<'_, W> {
         Ok(Step::Done(answer(Some(entry), Vec::new())?))
     }
 
-    /// One asks, the others wait for what it brings. `old` is what there is, for want of a better: a token in its
-    /// last stretch, and for a `warm` one in its second half.
+    /// One process asks ECR, the others wait for the token that it stores. `old` is the token that is served if the
+    /// fetch fails: one that expires soon, or for `warm` a stale one.
     fn fetch_single_flight(
         &self,
         context: &FetchContext<'_, W::Identity>,
@@ -133,8 +133,8 @@ impl<W: TokenBackend> TokenManager<'_, W> {
         let mut waited = false;
         let mut brought = false;
         loop {
-            // Who was waited for has brought something, as a rule. A lock taken by each who waited to look for it
-            // would make the others wait once more.
+            // The holder of the lock has stored a token, as a rule. If each waiter took the lock to look for it, the
+            // others would wait once more.
             let claim = (!brought).then(|| lock.claim());
             if let Some(found) = self.best_cached(context, old.as_ref(), waited) {
                 if waited && let Some(step) = self.changed(context)? {
@@ -166,7 +166,7 @@ impl<W: TokenBackend> TokenManager<'_, W> {
                 Some(TryLock::Held(_) | TryLock::Unsupported) => true,
                 Some(TryLock::Busy) => {
                     brought = lock.wait(lock_timeout);
-                    // The one that asks hangs, or was stopped: then without it.
+                    // The holder hangs or was stopped: this process asks without the lock.
                     !brought
                 }
             };
@@ -176,7 +176,7 @@ impl<W: TokenBackend> TokenManager<'_, W> {
                     .or_else(|failure| self.or_stale(context, old.take(), failure))
                 {
                     Err(_) if self.is_short(deadline) => {
-                        // The old one has ended meanwhile, and with it the reason to be quick.
+                        // The old token has expired meanwhile, and with it the reason for a short deadline.
                         deadline = self.deadline;
                         lock_timeout = half(deadline);
                     }
@@ -187,8 +187,8 @@ impl<W: TokenBackend> TokenManager<'_, W> {
         }
     }
 
-    /// The second half where no process may be started: one waits for the fresh token, though not for long, and the
-    /// others are served.
+    /// A stale token where no background process may be started: one caller waits for a fresh one, for a short time,
+    /// and the others are served the stale one.
     fn refresh_in_foreground(
         &self,
         context: &FetchContext<'_, W::Identity>,
@@ -214,17 +214,18 @@ impl<W: TokenBackend> TokenManager<'_, W> {
         }
     }
 
-    /// With the time for a touch, where the call has all of its own: an old token does not wait for one.
+    /// Extends a full deadline by the time that a person needs to touch a security key; a short one is not extended,
+    /// since there is a valid token to serve.
     fn with_grace(&self, who: &W::Identity, deadline: Deadline) -> Deadline {
         if self.is_short(deadline) { deadline } else { deadline.extended(self.backend.grace(who)) }
     }
 
-    /// Less time than the call has, for the sake of an old token.
+    /// Whether the deadline is shorter than the call's own, because there is a valid token to serve.
     fn is_short(&self, deadline: Deadline) -> bool {
         deadline.limit() < self.deadline.limit()
     }
 
-    /// This process is the detached one.
+    /// What the background process does.
     fn refresh_in_background(&self, context: &FetchContext<'_, W::Identity>) -> Result<RegistryCredentials, UserError> {
         let lock = context.slot.lock();
         let done = self.refresh_locked(context, &lock);
@@ -252,8 +253,8 @@ impl<W: TokenBackend> TokenManager<'_, W> {
         self.fetch_and_store(context, self.deadline)
     }
 
-    /// A new token in the place of the cache's. Who waits for the same takes it too. Whoever asks for it has something
-    /// against the old one: it goes, and with it its copies for other registries, also where the new one cannot be kept.
+    /// Replaces the cached token. Waiters take the new one too. The old one and its copies for other registries are
+    /// removed, also where the new one cannot be stored: the caller does not want it served again.
     fn force_refresh(&self, context: &FetchContext<'_, W::Identity>) -> Result<RegistryCredentials, UserError> {
         let lock = context.slot.lock();
         let _claim = lock.claim();
@@ -264,8 +265,8 @@ impl<W: TokenBackend> TokenManager<'_, W> {
         Ok(answer)
     }
 
-    /// The newest token that the cache has for the context and that is better than `old`. `waited` says that
-    /// somebody has been waited for, who has written if there is one.
+    /// The cached token that expires last, if that is after `old`. `waited` says that another process was waited for,
+    /// which has stored a token if it got one.
     fn best_cached(&self, context: &FetchContext<'_, W::Identity>, old: Option<&Entry>, waited: bool) -> Option<Entry> {
         let own = context.slot.lookup();
         let own = own.filter(|own| own.times.freshness(self.backend.now()) == Freshness::Fresh);
@@ -273,12 +274,13 @@ impl<W: TokenBackend> TokenManager<'_, W> {
         own.or_else(|| self.newest(context, old, waited))
     }
 
-    /// The token that ends last, if that is after `old`: for whoever has just read the registry's own entry.
+    /// As [`Self::best_cached`], for a caller that has just read the registry's own entry.
     fn newest(&self, context: &FetchContext<'_, W::Identity>, old: Option<&Entry>, waited: bool) -> Option<Entry> {
         context.slot.newest(self.backend.now(), old.map(|old| &old.times), waited)
     }
 
-    /// Asks ECR and keeps what comes: for whom it was asked, if they still are who they were.
+    /// Fetches a token from ECR and stores the outcome: under the cache key of the identity that asked, if the
+    /// environment and the files still name that identity.
     fn fetch_and_store(
         &self,
         context: &FetchContext<'_, W::Identity>,
@@ -315,7 +317,7 @@ impl<W: TokenBackend> TokenManager<'_, W> {
         Ok((!same).then_some(Step::Changed(now)))
     }
 
-    /// Starts the detached process, unless one is on its way or somebody is asking already.
+    /// Starts the background refresh, unless one was started or another process is asking ECR already.
     fn start_refresh(&self, context: &FetchContext<'_, W::Identity>) {
         let recent = self.deadline.limit() + PROCESS_START;
         if context.slot.lock().is_busy() || !context.slot.begin_refresh(recent) {
@@ -338,7 +340,7 @@ impl<W: TokenBackend> TokenManager<'_, W> {
         }
     }
 
-    /// What was there, though no better one could be had; worth a line only where it ends soon.
+    /// The valid token that is there, because no newer one could be fetched; with a warning if it expires soon.
     fn stale_fallback(&self, old: Entry, failure: &UserError) -> Result<RegistryCredentials, UserError> {
         let now = self.backend.now();
         let warnings = match old.times.freshness(now) {
@@ -354,7 +356,7 @@ impl<W: TokenBackend> TokenManager<'_, W> {
     }
 }
 
-/// What the cache had.
+/// The answer from a cached entry.
 fn answer(entry: Option<Entry>, warnings: Vec<String>) -> Result<RegistryCredentials, UserError> {
     let Some(Entry { username, password, times, .. }) = entry else {
         return Err(UserError::new(Kind::Other, "the cache has no token"));
@@ -362,7 +364,7 @@ fn answer(entry: Option<Entry>, warnings: Vec<String>) -> Result<RegistryCredent
     Ok(RegistryCredentials { username, password, expires_at: Some(times.expires_at), warnings })
 }
 
-/// What ECR said, whatever our clock makes of it.
+/// The answer from ECR, even if its expiry makes no sense by this machine's clock.
 fn uncached(token: AuthorizationToken) -> RegistryCredentials {
     let AuthorizationToken { username, password, expires_at, warnings } = token;
     RegistryCredentials { username, password, expires_at, warnings }
