@@ -19,6 +19,7 @@ pub mod dns;
 mod ecr;
 pub mod error;
 mod http;
+mod preconnect;
 mod progress;
 pub mod providers;
 mod proxy;
@@ -86,7 +87,7 @@ pub fn fetch(
         Service::Public => (deadline.at_most(PUBLIC_TIMEOUT), RetryPolicy::Interactive),
     };
     let runtime = runtime()?;
-    let aws = AwsContext::new(environment, identity, registry, deadline, retry_policy)?;
+    let aws = AwsContext::new(environment, identity, registry, deadline, retry_policy)?.with_preconnect();
     tracing::info!(registry = registry.host(), identity = %identity.label, "asking ECR for a token");
     let begun = Instant::now();
     let fetched = runtime.block_on(async {
