@@ -250,7 +250,7 @@ fn in_a_directory_the_file_with_the_provider_is_edited_or_one_is_added() {
     // The file that has the provider, whatever its name.
     fs::remove_file(&ours).unwrap();
     node.helper.write("etc/parts/20.json", EKS);
-    node.helper.write("etc/parts/10-other.yml", &OTHER.replace("other", "another"));
+    node.helper.write("etc/parts/10-other.yml", OTHER.replace("other", "another"));
     node.executable("another");
     done(&node.set_up(&["--kubelet-version", "1.34"]));
     assert!(!ours.exists());
@@ -272,10 +272,9 @@ fn a_directory_with_which_the_kubelet_would_not_start_stays_as_it_is() {
     refused("a kubelet of version 1.33 reads one file and no directory", &["--kubelet-version", "1.33"]);
     node.helper.write("etc/parts/20.yaml", OTHER);
     refused("both name the provider other", &[]);
-    node.helper
-        .write("etc/parts/20.yaml", &OTHER.replace("x.example]", "x.example], note: mine").replace("other", "b"));
+    node.helper.write("etc/parts/20.yaml", OTHER.replace("x.example]", "x.example], note: mine").replace("other", "b"));
     refused("20.yaml is left as it is, and the kubelet would not start with it: providers[0].note", &[]);
-    node.helper.write("etc/parts/20.yaml", &OTHER.replace("other", "missing"));
+    node.helper.write("etc/parts/20.yaml", OTHER.replace("other", "missing"));
     refused("has no executable missing", &[]);
     node.helper.write("etc/parts/20.yaml", "kind: [\n");
     refused("20.yaml is left as it is: line", &[]);
