@@ -6,7 +6,7 @@ use crate::os::deadline::Deadline;
 use crate::os::stdin::{self, InputError};
 
 /// The most that stdin may hold, in bytes.
-const LONGEST: usize = 64 * 1024;
+const MAX_STDIN_BYTES: usize = 64 * 1024;
 
 /// The content of stdin.
 #[derive(Debug)]
@@ -24,7 +24,7 @@ pub enum Input {
 impl Input {
     /// Reads stdin.
     pub fn read(deadline: Deadline) -> Self {
-        match stdin::read(LONGEST, deadline) {
+        match stdin::read(MAX_STDIN_BYTES, deadline) {
             Ok(bytes) => Self::of(bytes),
             Err(InputError::TooLong(_)) => Self::TooLong,
             Err(error) => Self::Failed(error),
@@ -33,7 +33,7 @@ impl Input {
 
     /// Classifies bytes.
     pub fn of(bytes: Wiped) -> Self {
-        if bytes.len() > LONGEST {
+        if bytes.len() > MAX_STDIN_BYTES {
             Self::TooLong
         } else if bytes.trim_ascii().is_empty() {
             Self::Empty

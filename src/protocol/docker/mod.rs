@@ -101,8 +101,8 @@ pub fn usage(arguments: &[OsString]) -> ExitCode {
 
 /// An argument as part of a line: short, and without characters that could break the line.
 fn shown(argument: &OsString) -> String {
-    const LONGEST: usize = 60;
-    stdio::one_line(&argument.to_string_lossy()).chars().take(LONGEST).collect()
+    const MAX_CHARS: usize = 60;
+    stdio::one_line(&argument.to_string_lossy()).chars().take(MAX_CHARS).collect()
 }
 
 /// What an action works with. Errors in settings and timeout are kept apart: a foreign name must be recognised in

@@ -38,10 +38,10 @@ pub const PLUGIN: &str = "ecr-credential-provider";
 const LONGEST_REQUEST: usize = 1024 * 1024;
 
 /// The timeout: long enough to retry while ECR throttles a booting fleet.
-pub const LIMIT: Duration = Duration::from_secs(45);
+pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(45);
 
 /// The kubelet kills a plugin after 60 s, and with it the reason: no limit of the user's goes beyond this.
-const LONGEST_LIMIT: Duration = Duration::from_secs(55);
+const MAX_TIMEOUT: Duration = Duration::from_secs(55);
 
 /// Answers one request. Whatever arguments the kubelet's configuration gives are of no interest.
 /// `no_log` says why a log that was asked for cannot be had.
@@ -57,8 +57,8 @@ pub fn run(environment: Environment, no_log: Option<String>) -> ExitCode {
 
 fn settle(environment: Environment, no_log: Option<String>) -> Result<(), UserError> {
     let settings = Settings::load(&environment);
-    let limit = settings::call_timeout(&environment, settings.as_ref().ok(), LIMIT);
-    let deadline = Deadline::within(limit.as_ref().map_or(LIMIT, |limit| (*limit).min(LONGEST_LIMIT)));
+    let limit = settings::call_timeout(&environment, settings.as_ref().ok(), DEFAULT_TIMEOUT);
+    let deadline = Deadline::within(limit.as_ref().map_or(DEFAULT_TIMEOUT, |limit| (*limit).min(MAX_TIMEOUT)));
     let input =
         stdin::read(LONGEST_REQUEST, deadline).map_err(|error| UserError::new(Kind::Other, error.to_string()))?;
     let wrong = Wrong { limit: limit.err(), log: no_log };
