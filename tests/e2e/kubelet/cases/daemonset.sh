@@ -73,6 +73,7 @@ if [ -x "$programs/ecr-credential-provider" ] && start_node; then
     mount -o remount,ro "$plugins"
     refused "a read-only disk" "Read-only file system"
     use_node elsewhere
+    echo "#!/bin/sh" >"$plugins/another-provider"
     refused "a directory without the plugin" "has no ecr-credential-provider"
 
     # What a kill leaves, at its worst: a piece of the copy, a second name of the plugin, no link yet.
