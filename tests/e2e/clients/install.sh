@@ -13,7 +13,7 @@ lost() {
     echo "clients: $1 is not on this machine's mirrors, so it is not looked at"
 }
 
-nice -n 10 tests/roots/unpack-debian.sh sid target/ci/roots/sid --closure base-files dash coreutils ca-certificates \
+nice -n 10 tests/portability/unpack-debian.sh sid target/ci/roots/sid --closure base-files dash coreutils ca-certificates \
     docker.io docker-cli docker-buildx docker-compose podman buildah skopeo crane oras cosign notation apptainer \
     2>"$clients/debian.log" || { tail -n 5 "$clients/debian.log" >&2; lost "Debian's sid"; }
 
