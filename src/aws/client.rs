@@ -1,4 +1,4 @@
-//! What every call to AWS needs: clients, deadline, patience, the SDK's configuration and one way to ask.
+//! What every call to AWS needs: clients, deadline, retry_policy, the SDK's configuration and one way to ask.
 
 use std::cell::RefCell;
 use std::future::Future;
@@ -45,7 +45,7 @@ pub struct AwsContext<'a> {
     /// When everything must have answered.
     pub deadline: Deadline,
     /// How throttling is met.
-    pub patience: RetryPolicy,
+    pub retry_policy: RetryPolicy,
     clients: Clients,
     progress: Progress,
     warnings: RefCell<Vec<String>>,
@@ -82,7 +82,7 @@ impl<'a> AwsContext<'a> {
         identity: &'a Identity,
         registry: &'a Registry,
         deadline: Deadline,
-        patience: RetryPolicy,
+        retry_policy: RetryPolicy,
     ) -> Result<Self, UserError> {
         if environment.var_os(TABLE_OF_PARTITIONS).is_some() {
             let what = format!("{TABLE_OF_PARTITIONS} is set, which is for tests of the AWS SDK alone");
@@ -98,7 +98,7 @@ impl<'a> AwsContext<'a> {
             registry,
             label,
             deadline,
-            patience,
+            retry_policy,
             clients,
             progress,
             warnings: RefCell::default(),
@@ -177,7 +177,7 @@ impl<'a> AwsContext<'a> {
             };
             tracing::debug!(host = asked.host, attempt = tries, reason = %call_error.failure, "a call failed");
             let left = self.deadline.left();
-            match retry::pause(self.patience, tries, call_error.outcome(), left, retry::chance()) {
+            match retry::pause(self.retry_policy, tries, call_error.outcome(), left, retry::chance()) {
                 Some(pause) => tokio::time::sleep(pause).await,
                 None => return Err(call_error),
             }

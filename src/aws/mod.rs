@@ -3,7 +3,7 @@
 //!
 //! | file | knows |
 //! |---|---|
-//! | `aws` | what every call shares: clients, deadline, patience, the SDK's configuration |
+//! | `aws` | what every call shares: clients, deadline, retry_policy, the SDK's configuration |
 //! | `token` | `GetAuthorizationToken` of both services, and what an answer must look like |
 //! | `credentials` | a source of credentials to keys |
 //! | `http`, `connect`, `proxy`, `tls`, `bundle`, `dns` | the way to a server |
@@ -79,14 +79,14 @@ pub fn fetch(
     identity: &Identity,
     registry: &Registry,
     deadline: Deadline,
-    patience: RetryPolicy,
+    retry_policy: RetryPolicy,
 ) -> Result<AuthorizationToken, UserError> {
-    let (deadline, patience) = match registry.service() {
-        Service::Private => (deadline, patience),
+    let (deadline, retry_policy) = match registry.service() {
+        Service::Private => (deadline, retry_policy),
         Service::Public => (deadline.at_most(PUBLIC_LIMIT), RetryPolicy::Interactive),
     };
     let runtime = runtime()?;
-    let aws = AwsContext::new(environment, identity, registry, deadline, patience)?;
+    let aws = AwsContext::new(environment, identity, registry, deadline, retry_policy)?;
     tracing::info!(registry = registry.host(), identity = %identity.label, "asking ECR for a token");
     let begun = Instant::now();
     let fetched = runtime.block_on(async {
