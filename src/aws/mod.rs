@@ -19,6 +19,7 @@ pub mod dns;
 mod ecr;
 pub mod error;
 mod http;
+mod preconnect;
 mod progress;
 pub mod providers;
 mod proxy;
@@ -41,7 +42,7 @@ use client::AwsContext;
 
 /// How long a question about ECR Public may take, all told. It serves without credentials too: whoever waits for ours is
 /// better served by an anonymous pull.
-pub const PUBLIC_LIMIT: Duration = Duration::from_secs(3);
+pub const PUBLIC_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// What ECR handed out.
 #[derive(Clone, Debug)]
@@ -85,10 +86,10 @@ pub fn fetch(
 ) -> Result<AuthorizationToken, UserError> {
     let (deadline, retry_policy) = match registry.service() {
         Service::Private => (deadline, retry_policy),
-        Service::Public => (deadline.at_most(PUBLIC_LIMIT), RetryPolicy::Interactive),
+        Service::Public => (deadline.at_most(PUBLIC_TIMEOUT), RetryPolicy::Interactive),
     };
     let runtime = runtime()?;
-    let aws = AwsContext::new(environment, identity, registry, deadline, retry_policy)?;
+    let aws = AwsContext::new(environment, identity, registry, deadline, retry_policy)?.with_preconnect();
     tracing::info!(registry = registry.host(), identity = %identity.label, "asking ECR for a token");
     let begun = Instant::now();
     let fetched = runtime.block_on(async {

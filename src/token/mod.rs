@@ -7,7 +7,7 @@ mod jitter;
 mod listed_registries;
 mod manager;
 
-use crate::aws::PUBLIC_LIMIT;
+use crate::aws::PUBLIC_TIMEOUT;
 use crate::aws::retry::RetryPolicy;
 use crate::cache::Cache;
 use crate::credentials::ServiceAccount;
@@ -94,7 +94,7 @@ pub fn token(call: &RequestContext, request: &TokenRequest<'_>) -> Result<Regist
     let background = request.service_account.is_none()
         && request.mode != FetchMode::Prefetch
         && call.environment.switch("ECR_LOGIN_BACKGROUND") != Some(false);
-    let deadline = if public { call.deadline.at_most(PUBLIC_LIMIT) } else { call.deadline };
+    let deadline = if public { call.deadline.at_most(PUBLIC_TIMEOUT) } else { call.deadline };
     let manager = TokenManager {
         backend: AwsBackend { call, request },
         cache: cache.as_ref(),

@@ -22,6 +22,7 @@ pub mod kubelet;
 #[cfg(target_os = "linux")]
 pub mod name_server;
 pub mod raw_server;
+mod request;
 mod server;
 mod services;
 mod sources;
@@ -34,9 +35,10 @@ mod tls;
 
 pub use aws::{Call, FakeAws, Service};
 pub use fault::{Fault, Part};
-pub use helper::{Answer, Helper, NOT_FOUND, Outcome, Running, binary, copy_binary, on_our_path};
+pub use helper::{Answer, Helper, NOT_FOUND, Outcome, Running, binary, copy_binary, empty_home, on_our_path};
 pub use issued::{Token, now};
-pub use server::{Opening, Request, Respond, Response, Server};
+pub use request::Request;
+pub use server::{Event, Opening, Respond, Response, Server};
 pub use sources::{Source, login_file, web_token};
 pub use tls::{Authority, Certificate};
 

@@ -6,7 +6,7 @@ use super::{Action, HelperContext, delegate};
 use crate::aws::retry::RetryPolicy;
 use crate::cache::{Cache, LastFailure};
 use crate::os::clock;
-use crate::registry::{Service, host_of};
+use crate::registry::{Service, host_of, near_miss};
 use crate::settings::ResolvedRegistry;
 use crate::text::user_error::{Kind, UserError};
 use crate::token::{self, FetchMode, TokenRequest};
@@ -27,7 +27,7 @@ pub fn get(situation: &HelperContext, input: Input) -> Response {
         }
         // The name may be an alias in a settings file that cannot be used: a warning says so, and the answer is not
         // found.
-        return Response::not_found().with(situation.warning());
+        return Response::not_found().with(situation.warning()).with(asked.and_then(nearly_ecr));
     };
     if target.credentials.anonymous {
         return Response::not_found();
@@ -49,6 +49,13 @@ fn record(situation: &HelperContext, lines: &[String]) {
     if let Some(cache) = Cache::open(&situation.call.environment) {
         cache.record_failure(&LastFailure { at: clock::seconds(), line: lines.join("; ") });
     }
+}
+
+/// The one line for a name in AWS's own domains that is mistyped; nothing for any other registry.
+fn nearly_ecr(name: &str) -> Option<String> {
+    let host = host_of(name)?;
+    let reason = near_miss(&host)?;
+    Some(format!("{host} is not a registry of Amazon ECR: {reason}; correct the name of the image"))
 }
 
 fn answer(situation: &HelperContext, name: &str, target: &ResolvedRegistry) -> Result<Response, UserError> {

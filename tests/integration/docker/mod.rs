@@ -3,5 +3,6 @@
 #[cfg(unix)]
 mod delegate;
 mod get;
+mod mistyped;
 mod one_stream;
 mod protocol;
