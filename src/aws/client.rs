@@ -19,6 +19,7 @@ use aws_types::sdk_ua_metadata::FrameworkMetadata;
 use super::error::{self, CallError, CallTarget};
 use super::http::Clients;
 use super::progress::Progress;
+use super::providers::mfa::MfaSession;
 use super::retry;
 use crate::aws::retry::RetryPolicy;
 use crate::credentials::{EndpointConfig, Identity};
@@ -46,6 +47,8 @@ pub struct AwsContext<'a> {
     pub deadline: Deadline,
     /// How throttling is met.
     pub patience: RetryPolicy,
+    /// Who gives the codes that a role may want.
+    pub(crate) mfa: Option<&'a MfaSession<'a>>,
     clients: Clients,
     progress: Progress,
     warnings: RefCell<Vec<String>>,
@@ -99,6 +102,7 @@ impl<'a> AwsContext<'a> {
             label,
             deadline,
             patience,
+            mfa: None,
             clients,
             progress,
             warnings: RefCell::default(),

@@ -23,6 +23,7 @@ mod progress;
 pub mod providers;
 mod proxy;
 pub mod retry;
+pub(crate) mod sign_in;
 mod tls;
 
 use std::time::{Duration, Instant};
@@ -38,6 +39,7 @@ use crate::os::secret::Secret;
 use crate::registry::{Registry, Service};
 use crate::text::user_error::{Kind, UserError};
 use client::AwsContext;
+use providers::mfa::MfaSession;
 
 /// How long a question about ECR Public may take, all told. It serves without credentials too: whoever waits for ours is
 /// better served by an anonymous pull.
@@ -81,12 +83,30 @@ pub fn fetch(
     deadline: Deadline,
     patience: RetryPolicy,
 ) -> Result<AuthorizationToken, UserError> {
+    fetch_with_codes(environment, identity, registry, deadline, patience, None)
+}
+
+/// Asks ECR for a token. `mfa` is who gives the codes that a role may want; without it such a role is an error.
+///
+/// # Errors
+/// Whatever failed on the way, with what a person must do.
+pub(crate) fn fetch_with_codes(
+    environment: &Environment,
+    identity: &Identity,
+    registry: &Registry,
+    deadline: Deadline,
+    patience: RetryPolicy,
+    mfa: Option<&MfaSession<'_>>,
+) -> Result<AuthorizationToken, UserError> {
     let (deadline, patience) = match registry.service() {
         Service::Private => (deadline, patience),
+        // Somebody types a code.
+        Service::Public if mfa.is_some() => (deadline, patience),
         Service::Public => (deadline.at_most(PUBLIC_LIMIT), RetryPolicy::Interactive),
     };
     let runtime = runtime()?;
-    let aws = AwsContext::new(environment, identity, registry, deadline, patience)?;
+    let mut aws = AwsContext::new(environment, identity, registry, deadline, patience)?;
+    aws.mfa = mfa;
     tracing::info!(registry = registry.host(), identity = %identity.label, "asking ECR for a token");
     let begun = Instant::now();
     let fetched = runtime.block_on(async {

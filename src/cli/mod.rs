@@ -15,6 +15,7 @@ pub mod arguments;
 mod clear;
 mod completions;
 mod doctor;
+pub(crate) mod login;
 mod man;
 mod password;
 pub mod setup;
@@ -26,8 +27,9 @@ use arguments::{Arguments, Command, Setup};
 
 /// Whether `argument`, the first one, is a command of this room (or asks for help or the version).
 pub fn is_command(argument: &OsStr) -> bool {
-    const COMMANDS: [&str; 14] = [
+    const COMMANDS: [&str; 15] = [
         "setup",
+        "login",
         "status",
         "doctor",
         "clear",
@@ -68,6 +70,7 @@ pub fn run(args: &[OsString], environment: Environment) -> ExitCode {
     match arguments.command {
         Command::Completions(wanted) => completions::run(wanted),
         Command::Doctor(wanted) => doctor::run(&wanted, &environment),
+        Command::Login(wanted) => login::run(&wanted, environment),
         Command::Man => man::run(),
         Command::Password(wanted) => password::run(&wanted, environment),
         Command::Warm(wanted) => warm::run(&wanted, environment),

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::jitter::jitter;
 use super::{RequestContext, TokenRequest, background_refresh};
+use crate::aws::providers::mfa::MfaSession;
 use crate::aws::{self, AuthorizationToken};
 use crate::cache::Millis;
 use crate::credentials::{CacheKey, CredentialSelector, Identity};
@@ -34,6 +35,9 @@ pub trait TokenBackend {
     /// What a call for them has beyond its deadline: a key that wants a touch gives its owner a minute.
     fn grace(&self, who: &Self::Who) -> Duration;
 
+    /// Whether a fetch needs a person, as for a role that wants a code: nobody tries it ahead of time.
+    fn needs_person(&self, who: &Self::Who) -> bool;
+
     /// Asks ECR.
     ///
     /// # Errors
@@ -53,6 +57,8 @@ pub struct AwsBackend<'a> {
     pub call: &'a RequestContext,
     /// The question.
     pub question: &'a TokenRequest<'a>,
+    /// Who gives the codes that a role may want.
+    pub(crate) mfa: Option<&'a MfaSession<'a>>,
 }
 
 impl TokenBackend for AwsBackend<'_> {
@@ -83,8 +89,13 @@ impl TokenBackend for AwsBackend<'_> {
         aws::providers::grace(&who.source)
     }
 
+    fn needs_person(&self, who: &Identity) -> bool {
+        who.source.needs_mfa()
+    }
+
     fn fetch(&self, who: &Identity, deadline: Deadline) -> Result<AuthorizationToken, UserError> {
-        aws::fetch(&self.call.environment, who, &self.question.target.registry, deadline, self.question.patience)
+        let (registry, retry) = (&self.question.target.registry, self.question.patience);
+        aws::fetch_with_codes(&self.call.environment, who, registry, deadline, retry, self.mfa)
     }
 
     fn start_refresh(&self) -> bool {

@@ -8,6 +8,7 @@ mod listed_registries;
 mod manager;
 
 use crate::aws::PUBLIC_LIMIT;
+use crate::aws::providers::mfa::MfaSession;
 use crate::aws::retry::RetryPolicy;
 use crate::cache::Cache;
 use crate::credentials::ServiceAccount;
@@ -87,6 +88,18 @@ pub struct RegistryCredentials {
 /// # Errors
 /// The one failure that the user is told of.
 pub fn token(call: &RequestContext, question: &TokenRequest<'_>) -> Result<RegistryCredentials, UserError> {
+    token_with_codes(call, question, None)
+}
+
+/// Answers one question, where somebody gives the codes that a role may want.
+///
+/// # Errors
+/// The one failure that the user is told of.
+pub(crate) fn token_with_codes(
+    call: &RequestContext,
+    question: &TokenRequest<'_>,
+    mfa: Option<&MfaSession<'_>>,
+) -> Result<RegistryCredentials, UserError> {
     let cache = if question.target.credentials.cache { Cache::open(&call.environment) } else { None };
     let public = question.target.registry.service() == Service::Public;
     // The refresh of a service account's token happens here: nobody else holds what it rests on.
@@ -94,9 +107,9 @@ pub fn token(call: &RequestContext, question: &TokenRequest<'_>) -> Result<Regis
     let background = question.service_account.is_none()
         && question.wish != FetchMode::Prefetch
         && call.environment.switch("ECR_LOGIN_BACKGROUND") != Some(false);
-    let deadline = if public { call.deadline.at_most(PUBLIC_LIMIT) } else { call.deadline };
+    let deadline = if public && mfa.is_none() { call.deadline.at_most(PUBLIC_LIMIT) } else { call.deadline };
     let manager = TokenManager {
-        backend: AwsBackend { call, question },
+        backend: AwsBackend { call, question, mfa },
         cache: cache.as_ref(),
         host: question.target.registry.host(),
         deadline,

@@ -20,19 +20,24 @@ mod issued;
 pub mod kubelet;
 #[cfg(target_os = "linux")]
 pub mod name_server;
+#[cfg(unix)]
+pub mod pty;
 pub mod raw_server;
 mod server;
 mod services;
+mod sign_in;
 mod sources;
 #[cfg(target_os = "linux")]
 pub mod strace;
 mod tls;
+pub mod token_services;
 
 pub use aws::{Call, FakeAws, Service};
 pub use fault::{Fault, Part};
 pub use helper::{Answer, Helper, NOT_FOUND, Outcome, Running, binary, copy_binary};
 pub use issued::{Token, now};
 pub use server::{Opening, Request, Respond, Response, Server};
+pub use sign_in::{SignIn, click_through, http_get};
 pub use sources::{Source, login_file, web_token};
 pub use tls::{Authority, Certificate};
 

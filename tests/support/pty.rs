@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use rustix::fs::{Mode, OFlags};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 
 use super::helper::{Helper, Outcome, Running};
@@ -19,12 +20,15 @@ const TERMINAL: &str = "TEST_CHILD_TERMINAL";
 const PROGRAM: &str = "TEST_CHILD_PROGRAM";
 
 /// What the test harness prints before the child becomes the binary.
-const HARNESS_HEAD: &str = "running 1 test\n";
+const HARNESS_HEAD: &str = "becomes_the_binary ... ";
 
 /// A run of the binary on a terminal.
 pub struct Terminal {
     keyboard: File,
     screen: Arc<Mutex<Vec<u8>>>,
+    reader: thread::JoinHandle<()>,
+    /// The programs' end: while it is open, no program that closes the terminal ends the reading.
+    open: File,
     running: Running,
 }
 
@@ -41,7 +45,8 @@ impl Terminal {
         let keyboard = File::from(ours);
         let screen = Arc::new(Mutex::new(Vec::new()));
         let (mut shown, kept) = (keyboard.try_clone().unwrap(), Arc::clone(&screen));
-        thread::spawn(move || {
+        let open = File::from(rustix::fs::open(&name, OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC, Mode::empty()).unwrap());
+        let reader = thread::spawn(move || {
             let mut buffer = [0; 1024];
             // It ends with an error once nobody has the terminal any more.
             while let Ok(count @ 1..) = shown.read(&mut buffer) {
@@ -49,7 +54,7 @@ impl Terminal {
             }
         });
         let running = start(helper, arguments, stdin, &name);
-        Self { keyboard, screen, running }
+        Self { keyboard, screen, reader, open, running }
     }
 
     /// Everything that was shown so far.
@@ -81,6 +86,8 @@ impl Terminal {
     /// Waits for its end.
     pub fn finish(self) -> (Outcome, String) {
         let outcome = finish(self.running);
+        drop(self.open);
+        self.reader.join().unwrap();
         let screen = String::from_utf8_lossy(&self.screen.lock().unwrap()).into_owned();
         (outcome, screen)
     }
