@@ -1,4 +1,4 @@
-//! What every call to AWS needs: clients, deadline, patience, the SDK's configuration and one way to ask.
+//! What every call to AWS needs: clients, deadline, retry_policy, the SDK's configuration and one way to ask.
 
 use std::cell::RefCell;
 use std::future::Future;
@@ -46,8 +46,8 @@ pub struct AwsContext<'a> {
     /// When everything must have answered.
     pub deadline: Deadline,
     /// How throttling is met.
-    pub patience: RetryPolicy,
-    /// Who gives the codes that a role may want.
+    pub retry_policy: RetryPolicy,
+    /// Asks for MFA codes; `None` where no person can be asked.
     pub(crate) mfa: Option<&'a MfaSession<'a>>,
     clients: Clients,
     progress: Progress,
@@ -85,7 +85,7 @@ impl<'a> AwsContext<'a> {
         identity: &'a Identity,
         registry: &'a Registry,
         deadline: Deadline,
-        patience: RetryPolicy,
+        retry_policy: RetryPolicy,
     ) -> Result<Self, UserError> {
         if environment.var_os(TABLE_OF_PARTITIONS).is_some() {
             let what = format!("{TABLE_OF_PARTITIONS} is set, which is for tests of the AWS SDK alone");
@@ -101,7 +101,7 @@ impl<'a> AwsContext<'a> {
             registry,
             label,
             deadline,
-            patience,
+            retry_policy,
             mfa: None,
             clients,
             progress,
@@ -181,7 +181,7 @@ impl<'a> AwsContext<'a> {
             };
             tracing::debug!(host = asked.host, attempt = tries, reason = %call_error.failure, "a call failed");
             let left = self.deadline.left();
-            match retry::pause(self.patience, tries, call_error.outcome(), left, retry::chance()) {
+            match retry::pause(self.retry_policy, tries, call_error.outcome(), left, retry::chance()) {
                 Some(pause) => tokio::time::sleep(pause).await,
                 None => return Err(call_error),
             }

@@ -40,7 +40,7 @@ pub const LARGEST_BODY: usize = 1 << 20;
 /// The largest status line with headers.
 pub const LARGEST_HEAD: usize = 64 << 10;
 
-/// The two clients of a call. They share certificates and differ in proxies and patience.
+/// The two clients of a call. They share certificates and differ in proxies and retry_policy.
 #[derive(Clone, Debug)]
 pub struct Clients {
     /// For AWS's services.

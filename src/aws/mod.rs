@@ -3,7 +3,7 @@
 //!
 //! | file | knows |
 //! |---|---|
-//! | `aws` | what every call shares: clients, deadline, patience, the SDK's configuration |
+//! | `aws` | what every call shares: clients, deadline, retry_policy, the SDK's configuration |
 //! | `token` | `GetAuthorizationToken` of both services, and what an answer must look like |
 //! | `credentials` | a source of credentials to keys |
 //! | `http`, `connect`, `proxy`, `tls`, `bundle`, `dns` | the way to a server |
@@ -81,31 +81,31 @@ pub fn fetch(
     identity: &Identity,
     registry: &Registry,
     deadline: Deadline,
-    patience: RetryPolicy,
+    retry_policy: RetryPolicy,
 ) -> Result<AuthorizationToken, UserError> {
-    fetch_with_codes(environment, identity, registry, deadline, patience, None)
+    fetch_with_mfa(environment, identity, registry, deadline, retry_policy, None)
 }
 
-/// Asks ECR for a token. `mfa` is who gives the codes that a role may want; without it such a role is an error.
+/// Fetches a token from ECR; `mfa` asks for the MFA codes of roles with `mfa_serial`, which are an error without it.
 ///
 /// # Errors
-/// Whatever failed on the way, with what a person must do.
-pub(crate) fn fetch_with_codes(
+/// The first failure on the way, with a hint.
+pub(crate) fn fetch_with_mfa(
     environment: &Environment,
     identity: &Identity,
     registry: &Registry,
     deadline: Deadline,
-    patience: RetryPolicy,
+    retry_policy: RetryPolicy,
     mfa: Option<&MfaSession<'_>>,
 ) -> Result<AuthorizationToken, UserError> {
-    let (deadline, patience) = match registry.service() {
-        Service::Private => (deadline, patience),
-        // Somebody types a code.
-        Service::Public if mfa.is_some() => (deadline, patience),
+    let (deadline, retry_policy) = match registry.service() {
+        Service::Private => (deadline, retry_policy),
+        // A person needs time to type a code.
+        Service::Public if mfa.is_some() => (deadline, retry_policy),
         Service::Public => (deadline.at_most(PUBLIC_LIMIT), RetryPolicy::Interactive),
     };
     let runtime = runtime()?;
-    let mut aws = AwsContext::new(environment, identity, registry, deadline, patience)?;
+    let mut aws = AwsContext::new(environment, identity, registry, deadline, retry_policy)?;
     aws.mfa = mfa;
     tracing::info!(registry = registry.host(), identity = %identity.label, "asking ECR for a token");
     let begun = Instant::now();

@@ -29,7 +29,7 @@ impl fmt::Display for Phase {
             Self::Idle => "nothing was asked yet",
             Self::Name => "the DNS servers did not answer",
             Self::Connect => "no connection came about",
-            Self::Proxy => "the proxy did not open the way",
+            Self::Proxy => "the proxy did not establish a tunnel",
             Self::Tls => "connected, but the TLS handshake did not finish",
             Self::Answer => "connected, but no answer came",
             Self::Body => "the answer began, but did not finish",

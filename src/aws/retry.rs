@@ -33,8 +33,8 @@ const TRIES: u32 = 3;
 ///
 /// `tries` have been made, `left` is left of the deadline, and `chance` is uniform in 0..1. Whoever cannot be
 /// back before the deadline does not try.
-pub fn pause(patience: RetryPolicy, tries: u32, outcome: Outcome, left: Duration, chance: f64) -> Option<Duration> {
-    let pause = match (outcome, patience) {
+pub fn pause(retry_policy: RetryPolicy, tries: u32, outcome: Outcome, left: Duration, chance: f64) -> Option<Duration> {
+    let pause = match (outcome, retry_policy) {
         (Outcome::Final, _) => return None,
         (Outcome::Clock, _) if tries > 1 => return None,
         (Outcome::Clock, _) => Duration::ZERO,

@@ -119,10 +119,10 @@ impl IdentityError {
             Self::Unreadable { path, .. } => {
                 format!("make {} a file that you can read, or move it away", path.display())
             }
-            Self::Malformed { path, line, .. } => format!("mend line {line} of {}", path.display()),
+            Self::Malformed { path, line, .. } => format!("correct line {line} of {}", path.display()),
             Self::NoSuchProfile(missing) => missing.remedy(),
             Self::Loop(profiles) => format!("change source_profile of one of these profiles: {}", profiles.join(", ")),
-            Self::InvalidProfile { path, profile, .. } => format!("mend profile {profile} in {}", path.display()),
+            Self::InvalidProfile { path, profile, .. } => format!("correct profile {profile} in {}", path.display()),
             Self::NoCredentialsInProfile { profile, .. } => {
                 format!("run: aws configure --profile {profile}, or name another profile in the settings")
             }

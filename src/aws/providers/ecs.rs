@@ -65,7 +65,7 @@ pub async fn credentials(
             Ok(answer) => (outcome(answer.status), refused(&asked, &answer, aws)),
             Err(call_error) => (call_error.outcome(), metadata_http::unanswered(call_error, ELSE)),
         };
-        match retry::pause(aws.patience, tries, outcome, aws.deadline.left(), retry::chance()) {
+        match retry::pause(aws.retry_policy, tries, outcome, aws.deadline.left(), retry::chance()) {
             Some(pause) => tokio::time::sleep(pause).await,
             None => return Err(failure),
         }

@@ -102,9 +102,9 @@ fn fetch_all(call: &RequestContext, planned: &[Planned]) -> Result<String, UserE
             SignIn::Sso { .. } | SignIn::Mfa { .. } if !is_fresh => FetchMode::ForceRefresh,
             _ => FetchMode::Prefetch,
         };
-        let (target, patience) = (&planned.target, RetryPolicy::Interactive);
-        let question = TokenRequest { target, service_account: None, wish: mode, patience };
-        let answer = token::token_with_codes(call, &question, Some(&mfa)).map_err(|failure| UserError {
+        let (target, retry) = (&planned.target, RetryPolicy::Interactive);
+        let request = TokenRequest { target, service_account: None, mode, retry };
+        let answer = token::token_with_mfa(call, &request, Some(&mfa)).map_err(|failure| UserError {
             message: format!("{host}: {}", failure.message),
             ..failure
         })?;

@@ -140,7 +140,7 @@ fn all(found: Vec<Result<Planned, UserError>>) -> Result<Vec<Planned>, UserError
 
 fn resolve(target: ResolvedRegistry, environment: &Environment) -> Result<Planned, UserError> {
     let selector = CredentialSelector::Settings(&target.credentials);
-    let identity = Identity::find(environment, selector, &target.registry).map_err(|error| {
+    let identity = Identity::resolve(environment, selector, &target.registry).map_err(|error| {
         let failure = UserError::from(error);
         UserError { message: format!("{}: {}", target.registry.host(), failure.message), ..failure }
     })?;

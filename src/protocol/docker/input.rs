@@ -8,14 +8,14 @@ use crate::os::stdin::{self, InputError};
 /// The most that stdin may hold, in bytes.
 const LONGEST: usize = 64 * 1024;
 
-/// What stood on stdin.
+/// The content of stdin.
 #[derive(Debug)]
 pub enum Input {
     /// Nothing but blanks.
     Empty,
-    /// What may be a name.
+    /// Bytes that may be a name.
     Bytes(Wiped),
-    /// More than any name has: not a registry.
+    /// More bytes than any name has: not a registry.
     TooLong,
     /// It did not end in time or could not be read.
     Failed(InputError),
@@ -31,7 +31,7 @@ impl Input {
         }
     }
 
-    /// What these bytes are.
+    /// Classifies bytes.
     pub fn of(bytes: Wiped) -> Self {
         if bytes.len() > LONGEST {
             Self::TooLong
@@ -43,7 +43,7 @@ impl Input {
     }
 }
 
-/// The name in it: trimmed; not UTF-8 or with control characters, it names no registry of ours.
+/// The name, trimmed; `None` if it is not UTF-8 or has control characters, since no ECR name does.
 pub fn name(bytes: &[u8]) -> Option<&str> {
     std::str::from_utf8(bytes).ok().map(str::trim).filter(|text| !text.chars().any(char::is_control))
 }

@@ -37,7 +37,7 @@ pub const PLUGIN: &str = "ecr-credential-provider";
 /// The most that a request may have, in bytes.
 const LONGEST_REQUEST: usize = 1024 * 1024;
 
-/// Throttling at boot is ridden out for so long.
+/// The timeout: long enough to retry while ECR throttles a booting fleet.
 pub const LIMIT: Duration = Duration::from_secs(45);
 
 /// The kubelet kills a plugin after 60 s, and with it the reason: no limit of the user's goes beyond this.
@@ -73,7 +73,7 @@ fn settle(environment: Environment, no_log: Option<String>) -> Result<(), UserEr
 /// The response's bytes, and lines for stderr.
 pub type Delivery = (Wiped, Vec<String>);
 
-/// What is wrong with the environment, and of no interest to images that are not ECR's.
+/// Errors in the environment, which matter to ECR images only.
 #[derive(Debug, Default)]
 pub struct Wrong {
     /// `ECR_LOGIN_TIMEOUT`: fails the pull.
@@ -117,8 +117,8 @@ pub fn answer(
     let question = TokenRequest {
         target: &target,
         service_account: service_account.as_ref(),
-        wish: FetchMode::UseCache,
-        patience: RetryPolicy::NodeBoot,
+        mode: FetchMode::UseCache,
+        retry: RetryPolicy::NodeBoot,
     };
     let answer = match token::token(&call, &question) {
         Ok(answer) => answer,

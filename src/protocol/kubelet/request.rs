@@ -12,7 +12,7 @@ pub const ROLE_ANNOTATION: &str = "eks.amazonaws.com/ecr-role-arn";
 
 const KIND: &str = "CredentialProviderRequest";
 
-/// The versions of the API; the answer has the version of the question.
+/// The versions of the API; the answer has the version of the request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Version {
     /// Since Kubernetes 1.26.
