@@ -197,7 +197,14 @@ impl Encoder<'_> {
                 self.known(self.host_context.boot.as_deref());
                 self.known(self.host_context.network.as_deref());
             }
-            CredentialSource::AssumeRole { base, role_arn, session_name, external_id, duration_seconds: _, mfa_serial } => {
+            CredentialSource::AssumeRole {
+                base,
+                role_arn,
+                session_name,
+                external_id,
+                duration_seconds: _,
+                mfa_serial,
+            } => {
                 // A session that began with a code may do what others may not.
                 match mfa_serial {
                     None => self.tag(8),

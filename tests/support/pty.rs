@@ -45,7 +45,9 @@ impl Terminal {
         let keyboard = File::from(ours);
         let screen = Arc::new(Mutex::new(Vec::new()));
         let (mut shown, kept) = (keyboard.try_clone().unwrap(), Arc::clone(&screen));
-        let open = File::from(rustix::fs::open(&name, OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC, Mode::empty()).unwrap());
+        let open = File::from(
+            rustix::fs::open(&name, OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC, Mode::empty()).unwrap(),
+        );
         let reader = thread::spawn(move || {
             let mut buffer = [0; 1024];
             // It ends with an error once nobody has the terminal any more.

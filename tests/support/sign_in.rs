@@ -126,9 +126,7 @@ impl SignIn {
     pub fn secrets(&self) -> Vec<String> {
         let state = self.state();
         let serials = 0..=state.serial;
-        serials
-            .flat_map(|n| ["client-secret", "access", "refresh", "device"].map(|kind| secret(kind, n)))
-            .collect()
+        serials.flat_map(|n| ["client-secret", "access", "refresh", "device"].map(|kind| secret(kind, n))).collect()
     }
 
     /// The codes that devices were given so far, in order.

@@ -130,7 +130,8 @@ impl State {
     /// <https://learn.microsoft.com/entra/identity/managed-identities-azure-resources/how-to-use-vm-token>
     fn azure_instance(&mut self, request: &Request) -> Response {
         if request.header("metadata") != Some("true") {
-            let body = json!({"error": "invalid_request", "error_description": "Required metadata header not specified"});
+            let body =
+                json!({"error": "invalid_request", "error_description": "Required metadata header not specified"});
             return Response::new(400, "application/json", body.to_string());
         }
         if request.query("api-version") != Some("2018-02-01") {

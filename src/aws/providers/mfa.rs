@@ -70,7 +70,8 @@ impl fmt::Debug for MfaSession<'_> {
 
 /// The role cannot be assumed without a person.
 pub fn needed(role_arn: &str, serial: &str, registry: &str) -> UserError {
-    let what = format!("{role_arn} wants a code from the MFA device {serial}, which a credential helper cannot ask for");
+    let what =
+        format!("{role_arn} wants a code from the MFA device {serial}, which a credential helper cannot ask for");
     UserError::new(Kind::Credentials, what)
         .hint(format!("run \"{PROGRAM} login {registry}\" in a terminal, which is good for twelve hours"))
 }

@@ -21,10 +21,7 @@ const VERIFIER_BYTES: usize = 32;
 const STATE_BYTES: usize = 16;
 
 /// Opens the sign-in page, waits for the redirect, and exchanges the code for a token.
-pub(super) async fn sign_in(
-    oidc: &mut Oidc<'_, '_>,
-    guide: &dyn Guide,
-) -> Result<(Registration, Granted), UserError> {
+pub(super) async fn sign_in(oidc: &mut Oidc<'_, '_>, guide: &dyn Guide) -> Result<(Registration, Granted), UserError> {
     let registration = registration::get(oidc, Grant::AuthorizationCode).await?;
     let (verifier, state) = (random(VERIFIER_BYTES)?, random(STATE_BYTES)?);
     let listener = RedirectListener::bind(&state).await?;

@@ -19,10 +19,7 @@ const SLOW_DOWN: Duration = Duration::from_secs(5);
 const LONGEST_INTERVAL: Duration = Duration::from_secs(60);
 
 /// Shows the code, and asks until the person has allowed the access.
-pub(super) async fn sign_in(
-    oidc: &mut Oidc<'_, '_>,
-    guide: &dyn Guide,
-) -> Result<(Registration, Granted), UserError> {
+pub(super) async fn sign_in(oidc: &mut Oidc<'_, '_>, guide: &dyn Guide) -> Result<(Registration, Granted), UserError> {
     let mut registration = registration::get(oidc, Grant::DeviceCode).await?;
     let mut device = start(oidc, &registration).await;
     if device.as_ref().is_err_and(|error| error.code.as_deref() == Some("InvalidClientException")) {
@@ -71,8 +68,9 @@ pub(super) async fn sign_in(
             // The person is signing in meanwhile: a network that comes back is no reason to begin anew.
             (Class::Network | Class::Server | Class::Deadline, _) if ends.is_none_or(|ends| Instant::now() < ends) => {}
             (Class::Refused, Some("ExpiredTokenException")) => {
-                return Err(UserError::new(Kind::Credentials, "the code was not entered before it ended")
-                    .hint("run it again"));
+                return Err(
+                    UserError::new(Kind::Credentials, "the code was not entered before it ended").hint("run it again")
+                );
             }
             (Class::Refused, Some("AccessDeniedException")) => {
                 return Err(UserError::new(Kind::Credentials, "the sign-in page refused: the access was not allowed")

@@ -198,7 +198,8 @@ async fn keep(session: SsoSession<'_>, registration: &Registration, granted: &Gr
     if let Some(token) = &granted.refresh_token {
         login.push(("refreshToken", token.clone()));
     }
-    let text = python_json::object(&login.iter().map(|(key, value)| (*key, python_json::string(value))).collect::<Vec<_>>());
+    let text =
+        python_json::object(&login.iter().map(|(key, value)| (*key, python_json::string(value))).collect::<Vec<_>>());
     // A refresh of the old login that is under way would put the old one's successor over the new one.
     let _lock = Lock::wait(session.token_file, Deadline::within(LOCK_TIMEOUT)).await;
     replace(session.token_file, text.as_bytes())

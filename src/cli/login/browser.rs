@@ -38,7 +38,8 @@ impl Browser {
         }
         // WSL: the page belongs on Windows' desktop.
         let of_wsl = environment.var("WSL_DISTRO_NAME").map(|_| "wslview");
-        let opener = of_wsl.into_iter().chain(OPENERS.iter().copied()).find(|name| on_path(environment, name).is_some())?;
+        let opener =
+            of_wsl.into_iter().chain(OPENERS.iter().copied()).find(|name| on_path(environment, name).is_some())?;
         let mut words = vec![OsString::from(opener)];
         if cfg!(windows) {
             words.push("url.dll,FileProtocolHandler".into());
@@ -83,7 +84,8 @@ fn has_display(environment: &Environment) -> bool {
 /// Whether a page that a service names may be opened: over TLS, or on this host for tests; no option and no other
 /// program's scheme, and nothing that misleads whoever reads it.
 pub(crate) fn is_page(url: &str) -> bool {
-    let plain = url.bytes().all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'\'' | b'`' | b'\\' | b'<' | b'>'));
+    let plain =
+        url.bytes().all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'\'' | b'`' | b'\\' | b'<' | b'>'));
     plain && (url.starts_with("https://") || is_loopback(url))
 }
 
@@ -104,12 +106,22 @@ mod tests {
 
     #[test]
     fn only_pages_over_tls_or_of_this_host_are_opened() {
-        for url in ["https://device.sso.eu-west-1.amazonaws.com/?user_code=A-B", "http://127.0.0.1:80/x", "http://[::1]/"] {
+        for url in
+            ["https://device.sso.eu-west-1.amazonaws.com/?user_code=A-B", "http://127.0.0.1:80/x", "http://[::1]/"]
+        {
             assert!(is_page(url), "{url}");
         }
         for url in [
-            "http://example.com/", "file:///etc/passwd", "--version", "javascript:x", "https://a b", "https://a\u{1b}[2J",
-            "http://127.0.0.1@example.com/", "http://127.0.0.1.example.com/", "", "https://x/`id`",
+            "http://example.com/",
+            "file:///etc/passwd",
+            "--version",
+            "javascript:x",
+            "https://a b",
+            "https://a\u{1b}[2J",
+            "http://127.0.0.1@example.com/",
+            "http://127.0.0.1.example.com/",
+            "",
+            "https://x/`id`",
         ] {
             assert!(!is_page(url), "{url}");
         }

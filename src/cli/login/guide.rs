@@ -34,7 +34,8 @@ impl Guide for TerminalGuide {
         } else {
             "Open the sign-in page in a browser on any machine:"
         };
-        let mut text = format!("{lead}\n\n{}\n\nand see that it shows this code:\n\n{}\n", one_line(url), one_line(user_code));
+        let mut text =
+            format!("{lead}\n\n{}\n\nand see that it shows this code:\n\n{}\n", one_line(url), one_line(user_code));
         if let Some(complete_url) = complete_url {
             text.push_str(&format!("\nThis page has it filled in:\n\n{}\n", one_line(complete_url)));
         }

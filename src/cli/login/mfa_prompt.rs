@@ -26,7 +26,11 @@ pub(super) fn ask(question: &MfaQuestion<'_>, deadline: Deadline) -> Result<Zero
             AskError::TimedOut => "run it again, or give it more time with --timeout",
             _ => "run it again",
         };
-        let what = format!("an MFA code is needed for {} ({}), and {error}", one_line(question.role_arn), one_line(question.serial));
+        let what = format!(
+            "an MFA code is needed for {} ({}), and {error}",
+            one_line(question.role_arn),
+            one_line(question.serial)
+        );
         UserError::new(Kind::Credentials, what).hint(remedy)
     };
     let mut terminal = Terminal::open().map_err(failed)?;

@@ -104,10 +104,8 @@ fn fetch_all(call: &RequestContext, planned: &[Planned]) -> Result<String, UserE
         };
         let (target, retry) = (&planned.target, RetryPolicy::Interactive);
         let request = TokenRequest { target, service_account: None, mode, retry };
-        let answer = token::token_with_mfa(call, &request, Some(&mfa)).map_err(|failure| UserError {
-            message: format!("{host}: {}", failure.message),
-            ..failure
-        })?;
+        let answer = token::token_with_mfa(call, &request, Some(&mfa))
+            .map_err(|failure| UserError { message: format!("{host}: {}", failure.message), ..failure })?;
         fresh.push(key);
         for warning in &answer.warnings {
             terminal::warn_line(&format!("{host}: {warning}"));

@@ -1,8 +1,8 @@
 //! Which registries `login` is for, by which identities, and what there is to sign in to.
 
+use crate::aws::sign_in::SsoSession;
 use crate::cli::arguments::Login;
 use crate::cli::doctor::clients;
-use crate::aws::sign_in::SsoSession;
 use crate::credentials::{self, CredentialSelector, CredentialSource, Identity};
 use crate::os::environment::Environment;
 use crate::registry::Registry;
@@ -84,11 +84,7 @@ fn sign_in(source: &CredentialSource) -> SignIn {
 ///
 /// # Errors
 /// No registry is named and none is found, or its identity cannot be told.
-pub(super) fn plan(
-    wanted: &Login,
-    settings: &Settings,
-    environment: &Environment,
-) -> Result<Vec<Planned>, UserError> {
+pub(super) fn plan(wanted: &Login, settings: &Settings, environment: &Environment) -> Result<Vec<Planned>, UserError> {
     if let Some(name) = &wanted.registry {
         let target = crate::cli::target(settings, name)?;
         if target.credentials.anonymous {
@@ -104,7 +100,8 @@ pub(super) fn plan(
             served.push(target);
         }
     }
-    let found: Vec<Result<Planned, UserError>> = served.into_iter().map(|target| resolve(target, environment)).collect();
+    let found: Vec<Result<Planned, UserError>> =
+        served.into_iter().map(|target| resolve(target, environment)).collect();
     let Some(profile) = &wanted.profile else {
         return all(found);
     };
@@ -168,6 +165,7 @@ fn of_profile(profile: &str, environment: &Environment) -> Result<Planned, UserE
 }
 
 fn no_registry(profile: &str) -> UserError {
-    let what = format!("profile {profile} names no account and region, so that it is not known which registry is meant");
+    let what =
+        format!("profile {profile} names no account and region, so that it is not known which registry is meant");
     UserError::new(Kind::Settings, what).hint("name the registry: login REGISTRY (with AWS_PROFILE set to the profile)")
 }

@@ -51,7 +51,10 @@ fn a_code_from_the_terminal_is_good_for_the_pulls_of_twelve_hours() {
     assert_eq!(login.code, Some(0), "{login:?}");
     assert!(login.stdout.starts_with(&format!("profile prod: {REGISTRY} until 20")), "{login:?}");
     let asked = &aws.requests(Service::Sts)[0];
-    assert_eq!((asked.form("SerialNumber").as_deref(), asked.form("TokenCode").as_deref()), (Some(DEVICE), Some("123456")));
+    assert_eq!(
+        (asked.form("SerialNumber").as_deref(), asked.form("TokenCode").as_deref()),
+        (Some(DEVICE), Some("123456"))
+    );
     let calls = aws.all_calls().len();
     assert_eq!(helper.get(REGISTRY).token().identity, "role-prod-by-AKIDANN");
     // The second half of its life: served, and nobody tries to refresh it.
@@ -112,7 +115,10 @@ fn without_a_terminal_stdin_is_not_read_and_the_remedy_is_named() {
     aws.mfa_code("123456");
     let login = run_without_terminal(&helper, &["login", REGISTRY], "123456\n");
     assert_eq!((login.code, login.stdout.as_str()), (Some(1), ""), "{login:?}");
-    assert!(login.line().contains("there is no terminal to ask on") && login.line().contains("run this in a terminal"), "{login:?}");
+    assert!(
+        login.line().contains("there is no terminal to ask on") && login.line().contains("run this in a terminal"),
+        "{login:?}"
+    );
     assert_eq!(aws.calls(Service::Sts), 0);
 }
 

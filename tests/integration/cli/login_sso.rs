@@ -35,7 +35,8 @@ region = eu-west-1
 /// A laptop whose browser writes the page's URL into `~/page`, where the test opens it.
 fn laptop(aws: &FakeAws, sign_in: &SignIn) -> Helper {
     let helper = Helper::new().aws(aws).env("AWS_ENDPOINT_URL_SSO_OIDC", sign_in.url()).aws_config(CONFIG);
-    let browser = helper.script("bin/browser", "printf '%s' \"$1\" > \"$HOME/page.new\"; mv \"$HOME/page.new\" \"$HOME/page\"");
+    let browser =
+        helper.script("bin/browser", "printf '%s' \"$1\" > \"$HOME/page.new\"; mv \"$HOME/page.new\" \"$HOME/page\"");
     helper.env("BROWSER", browser).env("AWS_PROFILE", "dev")
 }
 
@@ -206,7 +207,11 @@ fn approve(sign_in: &SignIn, count: usize) {
 
 #[test]
 fn a_device_code_signs_in_over_ssh_without_a_browser_and_when_it_is_asked_for() {
-    for (how, arguments) in [("ssh", vec!["login", REGISTRY]), ("none", vec!["login", REGISTRY]), ("option", vec!["login", "--device-code", REGISTRY])] {
+    for (how, arguments) in [
+        ("ssh", vec!["login", REGISTRY]),
+        ("none", vec!["login", REGISTRY]),
+        ("option", vec!["login", "--device-code", REGISTRY]),
+    ] {
         let (aws, sign_in) = (FakeAws::start(), SignIn::start());
         let helper = match how {
             "ssh" => laptop(&aws, &sign_in).env("SSH_CONNECTION", "192.0.2.1 1 192.0.2.2 22"),
@@ -228,7 +233,11 @@ fn a_device_code_signs_in_over_ssh_without_a_browser_and_when_it_is_asked_for() 
 fn a_device_that_is_told_to_slow_down_waits_longer_and_a_network_that_breaks_is_asked_again() {
     let (aws, sign_in) = (FakeAws::start(), SignIn::start());
     let helper = laptop(&aws, &sign_in);
-    sign_in.refuse_tokens(&["AuthorizationPendingException", "InternalServerException", "AuthorizationPendingException"]);
+    sign_in.refuse_tokens(&[
+        "AuthorizationPendingException",
+        "InternalServerException",
+        "AuthorizationPendingException",
+    ]);
     let login = sign_in_by_device(&helper, &sign_in, &["login", "--device-code", REGISTRY], 1);
     assert_eq!(login.code, Some(0), "{login:?}");
 }
@@ -369,7 +378,10 @@ fn two_at_once_both_sign_in() {
     let (aws, sign_in) = (FakeAws::start(), SignIn::start());
     let (one, two) = (laptop(&aws, &sign_in), laptop(&aws, &sign_in));
     // One home, and a browser of its own for each.
-    let other_browser = two.script("bin/browser", &format!("printf '%s' \"$1\" > {0}.new; mv {0}.new {0}", two.home().join("page").display()));
+    let other_browser = two.script(
+        "bin/browser",
+        &format!("printf '%s' \"$1\" > {0}.new; mv {0}.new {0}", two.home().join("page").display()),
+    );
     let first = one.start(["login", REGISTRY], "");
     let mut command = one.command(["login", REGISTRY]);
     command.env("BROWSER", other_browser);

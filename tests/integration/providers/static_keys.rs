@@ -57,7 +57,10 @@ fn a_role_that_wants_a_code_names_the_command() {
     );
     let outcome = helper.get(REGISTRY);
     let line = outcome.failure();
-    assert!(line.contains("wants a code from the MFA device") && line.contains("docker-credential-ecr-login login"), "{line}");
+    assert!(
+        line.contains("wants a code from the MFA device") && line.contains("docker-credential-ecr-login login"),
+        "{line}"
+    );
     assert_eq!(aws.all_calls().len(), 0);
 }
 
