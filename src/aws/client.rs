@@ -53,6 +53,8 @@ pub struct AwsContext<'a> {
     progress: Progress,
     warnings: RefCell<Vec<String>>,
     clock: Steady,
+    /// Whether ECR is to be asked with the credentials.
+    preconnects: bool,
 }
 
 /// The machine's clock as it was when the fetch began, and what has passed since: the SDK measures by how much a clock is
@@ -107,7 +109,14 @@ impl<'a> AwsContext<'a> {
             progress,
             warnings: RefCell::default(),
             clock: Steady::from_now(),
+            preconnects: false,
         })
+    }
+
+    /// The same for a call that asks ECR as soon as it has credentials.
+    #[must_use]
+    pub fn with_preconnect(self) -> Self {
+        Self { preconnects: true, ..self }
     }
 
     /// The HTTP client for AWS's services: proxies, certificates, 3 s to connect.
@@ -119,6 +128,14 @@ impl<'a> AwsContext<'a> {
     /// timeout is honoured.
     pub fn http_nearby(&self) -> SharedHttpClient {
         self.clients.nearby.clone()
+    }
+
+    /// Begins the connection to ECR's host, for a source of credentials that is about to ask STS or the SSO portal: not
+    /// earlier, since nobody is connected to where there may be no credentials.
+    pub fn preconnect(&self) {
+        if self.preconnects {
+            self.clients.preconnect(&super::ecr::endpoint(self));
+        }
     }
 
     /// Makes a request that is no call of a service, once.

@@ -19,6 +19,7 @@ pub mod dns;
 mod ecr;
 pub mod error;
 mod http;
+mod preconnect;
 mod progress;
 pub mod providers;
 mod proxy;
@@ -43,7 +44,7 @@ use providers::mfa::MfaSession;
 
 /// How long a question about ECR Public may take, all told. It serves without credentials too: whoever waits for ours is
 /// better served by an anonymous pull.
-pub const PUBLIC_LIMIT: Duration = Duration::from_secs(3);
+pub const PUBLIC_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// What ECR handed out.
 #[derive(Clone, Debug)]
@@ -102,11 +103,13 @@ pub(crate) fn fetch_with_mfa(
         Service::Private => (deadline, retry_policy),
         // A person needs time to type a code.
         Service::Public if mfa.is_some() => (deadline, retry_policy),
-        Service::Public => (deadline.at_most(PUBLIC_LIMIT), RetryPolicy::Interactive),
+        Service::Public => (deadline.at_most(PUBLIC_TIMEOUT), RetryPolicy::Interactive),
     };
     let runtime = runtime()?;
     let mut aws = AwsContext::new(environment, identity, registry, deadline, retry_policy)?;
     aws.mfa = mfa;
+    // While a person types a code, a connection made beforehand would be closed again.
+    let aws = if mfa.is_none() { aws.with_preconnect() } else { aws };
     tracing::info!(registry = registry.host(), identity = %identity.label, "asking ECR for a token");
     let begun = Instant::now();
     let fetched = runtime.block_on(async {

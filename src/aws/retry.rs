@@ -27,7 +27,7 @@ pub enum Outcome {
 }
 
 /// How many tries there are where somebody waits; the SDK's standard number.
-const TRIES: u32 = 3;
+const MAX_ATTEMPTS: u32 = 3;
 
 /// How long to wait before the next try; `None` to give up.
 ///
@@ -39,7 +39,7 @@ pub fn pause(retry_policy: RetryPolicy, tries: u32, outcome: Outcome, left: Dura
         (Outcome::Clock, _) if tries > 1 => return None,
         (Outcome::Clock, _) => Duration::ZERO,
         (Outcome::Throttled, RetryPolicy::NodeBoot) => Duration::from_secs_f64(1.0 + 2.0 * chance),
-        _ if tries >= TRIES => return None,
+        _ if tries >= MAX_ATTEMPTS => return None,
         // Full jitter over a doubling range, with the SDK's bases: 1 s for throttling, 50 ms otherwise.
         (Outcome::Throttled, RetryPolicy::Interactive) => Duration::from_secs_f64(chance * doubled(1.0, tries)),
         (Outcome::Transient, _) => Duration::from_secs_f64(chance * doubled(0.05, tries)),

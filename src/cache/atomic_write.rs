@@ -12,10 +12,10 @@ use super::secure_dir::SecureDir;
 use crate::os::clock;
 
 /// How often, at most, a writer waits for another writer of the same file.
-const TRIES: u32 = 20;
+const MAX_LOCK_TRIES: u32 = 20;
 
 /// Where the file system has no locks, a temporary file older than this, in seconds, counts as abandoned.
-pub const ABANDONED: i64 = 60;
+pub const ABANDONED_AFTER_SECONDS: i64 = 60;
 
 /// Replaces the file `name`; its time of modification becomes `modified`.
 ///
@@ -38,7 +38,7 @@ pub fn replace(directory: &SecureDir, name: &str, bytes: &[u8], modified: Option
 /// A temporary file of this process alone: the holder of the lock on the file of that name owns the name.
 fn claim(directory: &SecureDir, name: &str) -> io::Result<(File, String)> {
     let temporary = format!("{name}{TEMPORARY}");
-    for _ in 0..TRIES {
+    for _ in 0..MAX_LOCK_TRIES {
         match directory.create_new(&temporary) {
             Ok(file) => match file.try_lock() {
                 Ok(()) if directory.is(&file, &temporary) => return Ok((file, temporary)),
@@ -79,7 +79,7 @@ pub fn removed(directory: &SecureDir, temporary: &str) -> Removed {
             Err(TryLockError::Error(_)) => {
                 let now = clock::seconds();
                 match directory.state(temporary) {
-                    Some(state) if now.saturating_sub(state.modified_at) <= ABANDONED => Removed::NoLocks,
+                    Some(state) if now.saturating_sub(state.modified_at) <= ABANDONED_AFTER_SECONDS => Removed::NoLocks,
                     _ => gone(directory.remove(temporary)),
                 }
             }

@@ -17,7 +17,7 @@ use crate::text::user_error::{Kind, UserError};
 const VERSION: u32 = 1;
 
 /// The largest file that is read, in bytes; an entry with ECR's tokens takes 3 to 4 KiB.
-pub const LIMIT: usize = 64 * 1024;
+pub const MAX_FILE_BYTES: usize = 64 * 1024;
 
 /// An entry as read or to be written. Its texts borrow from the bytes unless something in them is escaped.
 #[derive(Serialize, Deserialize)]
@@ -126,7 +126,7 @@ pub fn write_entry(entry: &Entry) -> Option<Wiped> {
     let mut bytes = Wiped::with_capacity(room);
     serde_json::to_writer(&mut *bytes, &file).ok()?;
     bytes.push(b'\n');
-    (bytes.len() <= LIMIT).then_some(bytes)
+    (bytes.len() <= MAX_FILE_BYTES).then_some(bytes)
 }
 
 /// The entry in `bytes`, if they are complete and of this version.
@@ -189,7 +189,7 @@ pub fn write_note(note: &CachedFailure) -> Option<Vec<u8>> {
     file.crc32 = file.checksum();
     let mut bytes = serde_json::to_vec(&file).ok()?;
     bytes.push(b'\n');
-    (bytes.len() <= LIMIT).then_some(bytes)
+    (bytes.len() <= MAX_FILE_BYTES).then_some(bytes)
 }
 
 /// The failure in `bytes`, if they are complete and of this version.
@@ -311,7 +311,7 @@ mod tests {
 
     #[test]
     fn an_entry_too_large_to_be_read_is_not_written() {
-        assert!(write_entry(&Entry { password: Secret::new("x".repeat(LIMIT)), ..entry() }).is_none());
+        assert!(write_entry(&Entry { password: Secret::new("x".repeat(MAX_FILE_BYTES)), ..entry() }).is_none());
     }
 
     #[test]

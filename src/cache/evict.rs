@@ -4,13 +4,13 @@ use super::secure_dir::SecureDir;
 use super::{atomic_write, codec, file_names};
 
 /// The most entries that are kept.
-pub const MOST: usize = 1_000;
+pub const MAX_ENTRIES: usize = 1_000;
 
 /// Failures and refresh marks older than this, in seconds, have no effect any more.
-const FORGOTTEN: i64 = 10 * 60;
+const MAX_FAILURE_AGE_SECONDS: i64 = 10 * 60;
 
 /// Removes expired entries, abandoned temporary files and old failures; then the entries that expire first, down to
-/// one less than [`MOST`], as one more is about to be written.
+/// one less than [`MAX_ENTRIES`], as one more is about to be written.
 pub fn sweep(directory: &SecureDir, now: i64) {
     let mut live: Vec<(i64, String)> = Vec::new();
     for name in directory.names().unwrap_or_default() {
@@ -27,9 +27,9 @@ pub fn sweep(directory: &SecureDir, now: i64) {
             forget(directory, &name, now);
         }
     }
-    if live.len() >= MOST {
+    if live.len() >= MAX_ENTRIES {
         live.sort_unstable();
-        for (_, name) in live.iter().take(live.len() + 1 - MOST) {
+        for (_, name) in live.iter().take(live.len() + 1 - MAX_ENTRIES) {
             directory.remove(name);
         }
     }
@@ -45,7 +45,9 @@ pub fn old_notes(directory: &SecureDir, now: i64) {
 /// Removes a failure or refresh mark that has no effect any more.
 fn forget(directory: &SecureDir, name: &str, now: i64) {
     let passing = name.ends_with(file_names::NOTE) || name.ends_with(file_names::REFRESHING);
-    if passing && directory.state(name).is_some_and(|state| now.saturating_sub(state.modified_at) > FORGOTTEN) {
+    if passing
+        && directory.state(name).is_some_and(|state| now.saturating_sub(state.modified_at) > MAX_FAILURE_AGE_SECONDS)
+    {
         directory.remove(name);
     }
 }
@@ -63,6 +65,6 @@ pub fn notes_and_remains(directory: &SecureDir) {
 
 /// The modification time says so already; the content decides, since a copied file has another time.
 fn has_ended(directory: &SecureDir, name: &str, now: i64) -> bool {
-    let entry = directory.read(name, codec::LIMIT).ok().and_then(|bytes| codec::read_entry(&bytes));
+    let entry = directory.read(name, codec::MAX_FILE_BYTES).ok().and_then(|bytes| codec::read_entry(&bytes));
     entry.is_none_or(|entry| entry.times.expires_at <= now)
 }

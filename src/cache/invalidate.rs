@@ -74,7 +74,7 @@ impl Cache {
     ///
     /// `doomed` is given cache key and host of every entry, and says of each whether it goes.
     fn forget(&self, mut doomed: impl FnMut(&[(&str, &str)]) -> Vec<bool>) -> Result<bool, InvalidateError> {
-        const ROUNDS: usize = 16;
+        const MAX_ROUNDS: usize = 16;
         let mut failed = None;
         let mut directories: Vec<(PathBuf, SecureDir)> = Vec::new();
         for place in &self.places {
@@ -89,7 +89,7 @@ impl Cache {
         }
         let (mut any, mut left) = (false, None);
         directories.iter().for_each(|(_, directory)| say_erased(directory));
-        for _ in 0..ROUNDS {
+        for _ in 0..MAX_ROUNDS {
             left = None;
             directories.retain(|(path, directory)| {
                 evict::notes_and_remains(directory);
@@ -126,8 +126,8 @@ impl Cache {
 /// Each erasure makes the file longer by a byte; only its size is looked at.
 fn say_erased(directory: &SecureDir) {
     use std::io::Write;
-    const LONGEST: u64 = 1 << 20;
-    if directory.state(file_names::ERASED).is_some_and(|state| state.size >= LONGEST) {
+    const MAX_FILE_BYTES: u64 = 1 << 20;
+    if directory.state(file_names::ERASED).is_some_and(|state| state.size >= MAX_FILE_BYTES) {
         directory.remove(file_names::ERASED);
     }
     // On a full disk the entry is removed all the same.

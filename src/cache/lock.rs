@@ -10,10 +10,10 @@ use super::secure_dir::SecureDir;
 use crate::credentials::CacheKey;
 
 /// How many lock files there are. Two cache keys that share one wait for each other without need.
-const SLOTS: u8 = 64;
+const LOCK_FILES: u8 = 64;
 
 /// The first and the longest pause between two tries of a lock.
-const PAUSE: (Duration, Duration) = (Duration::from_millis(1), Duration::from_millis(5));
+const RETRY_PAUSE: (Duration, Duration) = (Duration::from_millis(1), Duration::from_millis(5));
 
 /// The lock of all processes that would send the same request to ECR.
 #[derive(Debug)]
@@ -46,7 +46,7 @@ impl Drop for LockGuard<'_> {
 impl FetchLock {
     /// The name of the lock file for `cache_key`.
     pub fn name(cache_key: &CacheKey) -> String {
-        format!("lock-{:02x}", cache_key.0.first().unwrap_or(&0) % SLOTS)
+        format!("lock-{:02x}", cache_key.0.first().unwrap_or(&0) % LOCK_FILES)
     }
 
     pub(super) fn open(directory: Option<&SecureDir>, cache_key: &CacheKey) -> Self {
@@ -67,7 +67,7 @@ impl FetchLock {
     /// Waits until the lock is free, or until `end`; true if it is free. All waiters go on at the same time.
     pub fn wait(&self, end: Instant) -> bool {
         let Some(file) = &self.file else { return true };
-        let (mut pause, longest) = PAUSE;
+        let (mut pause, longest) = RETRY_PAUSE;
         loop {
             match file.try_lock_shared() {
                 Ok(()) => {

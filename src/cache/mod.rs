@@ -225,7 +225,7 @@ impl Cache {
 
     fn bytes(&self, name: &str) -> Option<crate::os::secret::Wiped> {
         let (path, directory) = self.open.get()?;
-        match directory.read(name, codec::LIMIT) {
+        match directory.read(name, codec::MAX_FILE_BYTES) {
             Ok(bytes) => Some(bytes),
             Err(Unread::Unusable) => None,
             Err(Unread::Untrusted(reason)) => {

@@ -59,7 +59,7 @@ impl<'a> CacheSlot<'a> {
             return Some(newest);
         }
         let entry = Entry { registry: self.registry.to_owned(), ..newest };
-        if !evicted || names.len() >= evict::MOST {
+        if !evicted || names.len() >= evict::MAX_ENTRIES {
             evict::sweep(directory, clock::seconds());
         }
         self.cache.keep(directory, &entry, before);

@@ -99,15 +99,15 @@ pub struct NoSuchProfile {
 
 impl NoSuchProfile {
     fn remedy(&self) -> String {
-        const SHOWN: usize = 10;
+        const MAX_NAMES: usize = 10;
         let Self { profile, misspelled, known, .. } = self;
         if let Some((path, spelling)) = misspelled {
             format!("in {} the section must be written {spelling}", path.display())
         } else if known.is_empty() {
             format!("run: aws configure --profile {profile}, there is no profile at all")
         } else {
-            let more = if known.len() > SHOWN { ", ..." } else { "" };
-            format!("name one of the profiles that exist: {}{more}", known[..known.len().min(SHOWN)].join(", "))
+            let more = if known.len() > MAX_NAMES { ", ..." } else { "" };
+            format!("name one of the profiles that exist: {}{more}", known[..known.len().min(MAX_NAMES)].join(", "))
         }
     }
 }

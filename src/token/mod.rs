@@ -7,7 +7,7 @@ mod jitter;
 mod listed_registries;
 mod manager;
 
-use crate::aws::PUBLIC_LIMIT;
+use crate::aws::PUBLIC_TIMEOUT;
 use crate::aws::providers::mfa::MfaSession;
 use crate::aws::retry::RetryPolicy;
 use crate::cache::Cache;
@@ -107,7 +107,7 @@ pub(crate) fn token_with_mfa(
     let background = request.service_account.is_none()
         && request.mode != FetchMode::Prefetch
         && call.environment.switch("ECR_LOGIN_BACKGROUND") != Some(false);
-    let deadline = if public && mfa.is_none() { call.deadline.at_most(PUBLIC_LIMIT) } else { call.deadline };
+    let deadline = if public && mfa.is_none() { call.deadline.at_most(PUBLIC_TIMEOUT) } else { call.deadline };
     let manager = TokenManager {
         backend: AwsBackend { call, request, mfa },
         cache: cache.as_ref(),

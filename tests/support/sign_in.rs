@@ -13,7 +13,8 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::issued::now;
-use super::server::{Request, Respond, Response, Server};
+use super::request::Request;
+use super::server::{Respond, Response, Server};
 
 /// The redirect URI as a client registers it: RFC 8252, section 7.3, leaves the port to the moment of use.
 const REDIRECT_WITHOUT_PORT: &str = "http://127.0.0.1/oauth/callback";

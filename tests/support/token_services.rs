@@ -6,7 +6,8 @@ use std::sync::{Arc, Mutex};
 use serde_json::{Value, json};
 
 use super::issued::now;
-use super::server::{Request, Respond, Response, Server};
+use super::request::Request;
+use super::server::{Respond, Response, Server};
 
 /// The bearer that a job of GitHub's has for its token service.
 pub const REQUEST_TOKEN: &str = "job-request-token-hunter2";

@@ -112,6 +112,6 @@ pub fn erase(situation: &HelperContext, input: Input) -> Response {
 
 /// The host where there is one, else a short piece of what was sent.
 fn shown(name: &str) -> String {
-    const LONGEST: usize = 100;
-    host_of(name).unwrap_or_else(|| one_line(name).chars().take(LONGEST).collect())
+    const MAX_CHARS: usize = 100;
+    host_of(name).unwrap_or_else(|| one_line(name).chars().take(MAX_CHARS).collect())
 }

@@ -135,10 +135,10 @@ impl Request {
 
 /// A value of the request in a message: short, on one line.
 fn quoted(value: Option<String>) -> String {
-    const LONGEST: usize = 80;
+    const MAX_CHARS: usize = 80;
     match value {
         None => "missing".to_owned(),
-        Some(value) => format!("{:?}", value.chars().take(LONGEST).collect::<String>()),
+        Some(value) => format!("{:?}", value.chars().take(MAX_CHARS).collect::<String>()),
     }
 }
 

@@ -70,6 +70,11 @@ impl Row {
 
     /// What is said of it; `None` where it cannot happen.
     pub fn words(&self, asked: Asked) -> Option<&'static str> {
+        let asked = match asked {
+            Asked::EcrByRole => Asked::Ecr,
+            Asked::ProxyByRole => Asked::Proxy,
+            asked => asked,
+        };
         self.of.iter().find(|(these, _)| these.contains(&asked)).map_or(Some(self.words), |(_, words)| *words)
     }
 
