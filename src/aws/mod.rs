@@ -40,7 +40,8 @@ use crate::os::secret::Secret;
 use crate::registry::{Registry, Service};
 use crate::text::user_error::{Kind, UserError};
 use client::AwsContext;
-use providers::mfa::MfaSession;
+use providers::mfa::MfaPrompt;
+pub use providers::shared::SharedCredentials;
 
 /// How long a question about ECR Public may take, all told. It serves without credentials too: whoever waits for ours is
 /// better served by an anonymous pull.
@@ -73,7 +74,7 @@ fn runtime() -> Result<Runtime, UserError> {
         .map_err(|e| UserError::new(Kind::Other, format!("cannot start the network runtime: {e}")))
 }
 
-/// Asks ECR for a token.
+/// Asks ECR for a token, with credentials that other fetches may have in common (`shared`).
 ///
 /// # Errors
 /// Whatever failed on the way, with what a person must do.
@@ -83,8 +84,9 @@ pub fn fetch(
     registry: &Registry,
     deadline: Deadline,
     retry_policy: RetryPolicy,
+    shared: Option<&SharedCredentials>,
 ) -> Result<AuthorizationToken, UserError> {
-    fetch_with_mfa(environment, identity, registry, deadline, retry_policy, None)
+    fetch_with_mfa(environment, identity, registry, deadline, retry_policy, shared, None)
 }
 
 /// Fetches a token from ECR; `mfa` asks for the MFA codes of roles with `mfa_serial`, which are an error without it.
@@ -97,7 +99,8 @@ pub(crate) fn fetch_with_mfa(
     registry: &Registry,
     deadline: Deadline,
     retry_policy: RetryPolicy,
-    mfa: Option<&MfaSession<'_>>,
+    shared: Option<&SharedCredentials>,
+    mfa: Option<&MfaPrompt<'_>>,
 ) -> Result<AuthorizationToken, UserError> {
     let (deadline, retry_policy) = match registry.service() {
         Service::Private => (deadline, retry_policy),
@@ -116,8 +119,11 @@ pub(crate) fn fetch_with_mfa(
         // Every step watches the deadline itself, and says better what it waited for; this is the net below them.
         let limit = deadline.left() + Duration::from_millis(100);
         let work = async {
-            let credentials =
-                providers::of(&identity.source, &aws).await.map_err(|failure| providers::nowhere(identity, failure))?;
+            let credentials = match shared {
+                Some(shared) => shared.of(&identity.source, &aws).await,
+                None => providers::of(&identity.source, &aws).await,
+            };
+            let credentials = credentials.map_err(|failure| providers::nowhere(identity, failure))?;
             ecr::get(&aws, credentials).await
         };
         match tokio::time::timeout(limit, work).await {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::jitter::jitter;
 use super::{RequestContext, TokenRequest, background_refresh};
-use crate::aws::providers::mfa::MfaSession;
+use crate::aws::providers::mfa::MfaPrompt;
 use crate::aws::{self, AuthorizationToken};
 use crate::cache::Millis;
 use crate::credentials::{CacheKey, CredentialSelector, Identity};
@@ -58,7 +58,7 @@ pub struct AwsBackend<'a> {
     /// The request.
     pub request: &'a TokenRequest<'a>,
     /// Asks for MFA codes; `None` where no person can be asked.
-    pub(crate) mfa: Option<&'a MfaSession<'a>>,
+    pub(crate) mfa: Option<&'a MfaPrompt<'a>>,
 }
 
 impl TokenBackend for AwsBackend<'_> {
@@ -94,8 +94,15 @@ impl TokenBackend for AwsBackend<'_> {
     }
 
     fn fetch(&self, who: &Identity, deadline: Deadline) -> Result<AuthorizationToken, UserError> {
-        let (registry, retry) = (&self.request.target.registry, self.request.retry);
-        aws::fetch_with_mfa(&self.call.environment, who, registry, deadline, retry, self.mfa)
+        aws::fetch_with_mfa(
+            &self.call.environment,
+            who,
+            &self.request.target.registry,
+            deadline,
+            self.request.retry,
+            self.call.shared_credentials.as_ref(),
+            self.mfa,
+        )
     }
 
     fn start_refresh(&self) -> bool {

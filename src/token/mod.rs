@@ -7,9 +7,9 @@ mod jitter;
 mod listed_registries;
 mod manager;
 
-use crate::aws::PUBLIC_TIMEOUT;
-use crate::aws::providers::mfa::MfaSession;
+use crate::aws::providers::mfa::MfaPrompt;
 use crate::aws::retry::RetryPolicy;
+use crate::aws::{PUBLIC_TIMEOUT, SharedCredentials};
 use crate::cache::Cache;
 use crate::credentials::ServiceAccount;
 use crate::os::deadline::Deadline;
@@ -35,6 +35,8 @@ pub struct RequestContext {
     pub settings: Settings,
     /// When the call must have answered.
     pub deadline: Deadline,
+    /// What several requests of the call have in common, if there are several.
+    pub shared_credentials: Option<SharedCredentials>,
 }
 
 /// Which answer will do.
@@ -98,7 +100,7 @@ pub fn token(call: &RequestContext, request: &TokenRequest<'_>) -> Result<Regist
 pub(crate) fn token_with_mfa(
     call: &RequestContext,
     request: &TokenRequest<'_>,
-    mfa: Option<&MfaSession<'_>>,
+    mfa: Option<&MfaPrompt<'_>>,
 ) -> Result<RegistryCredentials, UserError> {
     let cache = if request.target.credentials.cache { Cache::open(&call.environment) } else { None };
     let public = request.target.registry.service() == Service::Public;

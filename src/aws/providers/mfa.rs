@@ -1,8 +1,7 @@
-//! A role that wants a code from an MFA device (`mfa_serial`): one AssumeRole with the code that a person gives.
+//! Roles with `mfa_serial`: AssumeRole with a code that a person types.
 //!
-//! Only `login` has somebody who can be asked. For everybody else such a role is an error, before anything is asked of AWS.
+//! Only `login` can ask a person. In any other call such a role is an error, before any request to AWS.
 
-use std::cell::RefCell;
 use std::fmt;
 
 use aws_credential_types::Credentials;
@@ -37,38 +36,26 @@ pub struct MfaQuestion<'a> {
 /// Asks a person for a code.
 type Ask<'a> = dyn Fn(&MfaQuestion<'_>) -> Result<Zeroizing<String>, UserError> + 'a;
 
-/// A run of `login`: who is asked for codes, and the roles that they were given for. A code is good for one AssumeRole, and
-/// registries of several regions need the same role.
-pub struct MfaSession<'a> {
+/// Asks for MFA codes; only `login` has one. (A code is good for one AssumeRole: what it was given for is shared among the
+/// registries of the run by [`super::shared`].)
+pub struct MfaPrompt<'a> {
     ask: &'a Ask<'a>,
-    assumed: RefCell<Vec<(AssumedBy, Credentials)>>,
 }
 
-/// What makes two AssumeRole calls the same.
-#[derive(PartialEq, Eq)]
-struct AssumedBy {
-    access_key_id: String,
-    role_arn: String,
-    session_name: Option<String>,
-    external_id: Option<String>,
-    serial: String,
-}
-
-impl<'a> MfaSession<'a> {
-    /// Nobody has been asked yet.
+impl<'a> MfaPrompt<'a> {
+    /// A prompt that asks with `ask`.
     pub fn new(ask: &'a Ask<'a>) -> Self {
-        Self { ask, assumed: RefCell::default() }
+        Self { ask }
     }
 }
 
-impl fmt::Debug for MfaSession<'_> {
-    /// Without the keys.
+impl fmt::Debug for MfaPrompt<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("MfaSession").field("assumed", &self.assumed.borrow().len()).finish()
+        f.write_str("MfaPrompt")
     }
 }
 
-/// The role cannot be assumed without a person.
+/// The error of a role with `mfa_serial` where no person can be asked.
 pub fn needed(role_arn: &str, serial: &str, registry: &str) -> UserError {
     let what =
         format!("{role_arn} wants a code from the MFA device {serial}, which a credential helper cannot ask for");
@@ -76,28 +63,18 @@ pub fn needed(role_arn: &str, serial: &str, registry: &str) -> UserError {
         .hint(format!("run \"{PROGRAM} login {registry}\" in a terminal, which is good for twelve hours"))
 }
 
-/// Assumes the role with a code, as the owner of `credentials` of the source `base`.
+/// Assumes the role with a code, with the `credentials` of the source `base`.
 ///
 /// # Errors
-/// Nobody gave a code, STS said no, or did not answer.
+/// No code was given, STS refused, or did not answer.
 pub async fn assume(
     base: &CredentialSource,
     credentials: Credentials,
     role: AssumeRoleParameters<'_>,
     serial: &str,
-    session: &MfaSession<'_>,
+    prompt: &MfaPrompt<'_>,
     aws: &AwsContext<'_>,
 ) -> Result<Credentials, UserError> {
-    let by = AssumedBy {
-        access_key_id: credentials.access_key_id().to_owned(),
-        role_arn: role.role_arn.to_owned(),
-        session_name: role.session_name.map(str::to_owned),
-        external_id: role.external_id.map(str::to_owned),
-        serial: serial.to_owned(),
-    };
-    if let Some((_, known)) = session.assumed.borrow().iter().find(|(known, _)| *known == by) {
-        return Ok(known.clone());
-    }
     let region = aws.registry.region();
     let endpoint = aws.network.sts_endpoint.as_deref();
     let config = aws.sdk(region, endpoint).credentials_provider(SharedCredentialsProvider::new(credentials)).build();
@@ -107,7 +84,7 @@ pub async fn assume(
     let mut refusal: Option<String> = None;
     for left in (0..TRIES).rev() {
         let question = MfaQuestion { serial, role_arn: role.role_arn, refusal: refusal.as_deref() };
-        let code = (session.ask)(&question)?;
+        let code = (prompt.ask)(&question)?;
         let answer = aws
             .call(&asked, || {
                 client
@@ -122,11 +99,7 @@ pub async fn assume(
             })
             .await;
         match answer {
-            Ok(answer) => {
-                let assumed = sts::credentials(answer.credentials, "AssumeRole", &asked)?;
-                session.assumed.borrow_mut().push((by, assumed.clone()));
-                return Ok(assumed);
-            }
+            Ok(answer) => return sts::credentials(answer.credentials, "AssumeRole", &asked),
             Err(error) => {
                 let said = error.message.clone().unwrap_or_default();
                 let is_wrong_code = error.class == Class::Refused && said.contains(WRONG_CODE);

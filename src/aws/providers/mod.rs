@@ -19,6 +19,7 @@ pub mod metadata_http;
 pub(crate) mod mfa;
 pub mod process;
 mod redact;
+pub mod shared;
 mod sso;
 pub mod sso_token_file;
 mod sts;
@@ -82,7 +83,7 @@ async fn ask(source: &CredentialSource, aws: &AwsContext<'_>) -> Result<Credenti
             let duration_seconds = *duration_seconds;
             let wanted = assume_role::AssumeRoleParameters { role_arn, session_name, external_id, duration_seconds };
             match (mfa_serial, aws.mfa) {
-                (Some(serial), Some(session)) => mfa::assume(base, credentials, wanted, serial, session, aws).await,
+                (Some(serial), Some(prompt)) => mfa::assume(base, credentials, wanted, serial, prompt, aws).await,
                 _ => assume_role::assume(base, credentials, wanted, aws).await,
             }
         }

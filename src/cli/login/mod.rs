@@ -14,7 +14,8 @@ use std::time::{Duration, SystemTime};
 
 use super::arguments::Login;
 use super::terminal;
-use crate::aws::providers::mfa::{MfaQuestion, MfaSession};
+use crate::aws::SharedCredentials;
+use crate::aws::providers::mfa::{MfaPrompt, MfaQuestion};
 use crate::aws::retry::RetryPolicy;
 use crate::aws::sign_in::{self, Grant};
 use crate::os::deadline::Deadline;
@@ -44,7 +45,8 @@ fn login(wanted: &Login, environment: Environment) -> Result<String, UserError> 
     let settings = Settings::load(&environment)?;
     let deadline = Deadline::within(Duration::from_secs(wanted.timeout));
     let planned = plan::plan(wanted, &settings, &environment)?;
-    let call = RequestContext { environment, settings, deadline };
+    let call =
+        RequestContext { environment, settings, deadline, shared_credentials: Some(SharedCredentials::default()) };
     let mut said = Vec::new();
     let mut signed_in: Vec<SignIn> = Vec::new();
     for planned in &planned {
@@ -89,7 +91,7 @@ fn sign_in_to_sso(wanted: &Login, call: &RequestContext, planned: &Planned) -> R
 /// Fetches and keeps the tokens, and says whose they are.
 fn fetch_all(call: &RequestContext, planned: &[Planned]) -> Result<String, UserError> {
     let ask = |question: &MfaQuestion<'_>| mfa_prompt::ask(question, call.deadline);
-    let mfa = MfaSession::new(&ask);
+    let mfa = MfaPrompt::new(&ask);
     let mut lines: Vec<(String, Vec<&str>, Option<i64>)> = Vec::new();
     let mut fresh = Vec::new();
     for planned in planned {
