@@ -18,6 +18,7 @@ mod completions;
 mod doctor;
 mod man;
 mod password;
+mod reference;
 pub mod setup;
 mod status;
 pub mod terminal;
