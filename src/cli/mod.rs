@@ -19,6 +19,7 @@ mod doctor;
 pub(crate) mod login;
 mod man;
 mod password;
+mod reference;
 pub mod setup;
 mod status;
 pub mod terminal;
