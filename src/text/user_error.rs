@@ -1,0 +1,90 @@
+//! A failure on its way to the user: what failed, for whom, why, and what to do.
+
+use std::fmt;
+
+/// Everything that the one line on stderr says. Rooms have their own `thiserror` enums with the cause kept;
+/// each converts itself into this at the edge of the room. Never holds a secret.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UserError {
+    /// What failed and why: `ECR refused the call: AccessDeniedException: ...`. One line.
+    pub message: String,
+    /// As whom we asked, in words (`profile dev`), where that is known.
+    pub identity: Option<String>,
+    /// Which API host was asked, where the network failed.
+    pub endpoint: Option<String>,
+    /// What a person must do: `run "aws sso login --profile dev"`.
+    pub hint: Option<String>,
+    /// What kind of failure this is, for those who act on it.
+    pub kind: Kind,
+}
+
+/// What the callers of the broker need to know of a failure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// No source of credentials is configured at all.
+    NoCredentials,
+    /// A source exists and failed, or AWS refused it.
+    Credentials,
+    /// AWS said "too fast".
+    Throttled,
+    /// The network, the server or the deadline.
+    Network,
+    /// A settings file, an environment variable or an argument is wrong.
+    Settings,
+    /// Anything else.
+    Other,
+}
+
+impl UserError {
+    /// A failure that nothing more is known of.
+    pub fn new(kind: Kind, message: impl Into<String>) -> Self {
+        Self { message: message.into(), identity: None, endpoint: None, hint: None, kind }
+    }
+
+    /// Says as whom we asked.
+    #[must_use]
+    pub fn identity(mut self, identity: impl Into<String>) -> Self {
+        self.identity = Some(identity.into());
+        self
+    }
+
+    /// Says which host was asked.
+    #[must_use]
+    pub fn endpoint(mut self, endpoint: impl Into<String>) -> Self {
+        self.endpoint = Some(endpoint.into());
+        self
+    }
+
+    /// Says what to do.
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// Says at its end what else went wrong: a whole sentence.
+    #[must_use]
+    pub fn also(mut self, line: &str) -> Self {
+        self.hint = Some(match self.hint {
+            Some(hint) => format!("{hint}; besides, {line}"),
+            None => format!("besides, {line}"),
+        });
+        self
+    }
+}
+
+impl fmt::Display for UserError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)?;
+        if let Some(endpoint) = &self.endpoint {
+            write!(f, ", asking {endpoint}")?;
+        }
+        if let Some(identity) = &self.identity {
+            write!(f, ", as {identity}")?;
+        }
+        if let Some(hint) = &self.hint {
+            write!(f, "; {hint}")?;
+        }
+        Ok(())
+    }
+}
