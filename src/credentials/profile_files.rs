@@ -32,6 +32,8 @@ pub(super) struct ProfileFiles<'a> {
     pub config_path: &'a Path,
     /// Where the credentials file is, or would be.
     pub credentials_path: &'a Path,
+    /// What the two hold, config file first: a command may read all of it.
+    pub texts: [&'a str; 2],
 }
 
 /// A profile, or an `sso-session` section: its properties, the credentials file's after the config file's.
@@ -71,6 +73,7 @@ impl FileContents {
             credentials: self.credentials.parse(Kind::Credentials)?,
             config_path: &self.config.path,
             credentials_path: &self.credentials.path,
+            texts: [&self.config.content, &self.credentials.content],
         })
     }
 }
@@ -121,6 +124,7 @@ impl<'a> ProfileFiles<'a> {
             credentials: Sections::default(),
             config_path: Path::new("~/.aws/config"),
             credentials_path: Path::new("~/.aws/credentials"),
+            texts: [""; 2],
         }
     }
 

@@ -33,7 +33,7 @@ pub use fault::{Fault, Part};
 pub use helper::{Answer, Helper, NOT_FOUND, Outcome, Running, binary, copy_binary};
 pub use issued::{Token, now};
 pub use server::{Opening, Request, Respond, Response, Server};
-pub use sources::{Source, login_file, web_token};
+pub use sources::{Source, jwt, login_file, web_token};
 pub use tls::{Authority, Certificate};
 
 /// A registry for tests that need any one.

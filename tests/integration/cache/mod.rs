@@ -8,5 +8,9 @@ mod files;
 mod freshness;
 #[cfg(target_os = "linux")]
 mod location;
+#[cfg(target_os = "linux")]
+mod one_input_changed;
+#[cfg(unix)]
+mod other_identity;
 #[cfg(unix)]
 mod single_flight;

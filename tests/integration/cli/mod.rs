@@ -2,6 +2,8 @@
 
 mod doctor;
 mod help;
+#[cfg(unix)]
+mod install;
 mod logs;
 mod status;
 mod warm;
