@@ -7,8 +7,6 @@ mod files;
 #[cfg(unix)]
 mod freshness;
 #[cfg(target_os = "linux")]
-mod location;
-#[cfg(target_os = "linux")]
 mod one_input_changed;
 #[cfg(unix)]
 mod other_identity;
