@@ -39,6 +39,7 @@ use crate::os::secret::Secret;
 use crate::registry::{Registry, Service};
 use crate::text::user_error::{Kind, UserError};
 use client::AwsContext;
+pub use providers::shared::SharedCredentials;
 
 /// How long a question about ECR Public may take, all told. It serves without credentials too: whoever waits for ours is
 /// better served by an anonymous pull.
@@ -71,7 +72,7 @@ fn runtime() -> Result<Runtime, UserError> {
         .map_err(|e| UserError::new(Kind::Other, format!("cannot start the network runtime: {e}")))
 }
 
-/// Asks ECR for a token.
+/// Asks ECR for a token, with credentials that other fetches may have in common (`shared`).
 ///
 /// # Errors
 /// Whatever failed on the way, with what a person must do.
@@ -81,6 +82,7 @@ pub fn fetch(
     registry: &Registry,
     deadline: Deadline,
     retry_policy: RetryPolicy,
+    shared: Option<&SharedCredentials>,
 ) -> Result<AuthorizationToken, UserError> {
     let (deadline, retry_policy) = match registry.service() {
         Service::Private => (deadline, retry_policy),
@@ -94,8 +96,11 @@ pub fn fetch(
         // Every step watches the deadline itself, and says better what it waited for; this is the net below them.
         let limit = deadline.left() + Duration::from_millis(100);
         let work = async {
-            let credentials =
-                providers::of(&identity.source, &aws).await.map_err(|failure| providers::nowhere(identity, failure))?;
+            let credentials = match shared {
+                Some(shared) => shared.of(&identity.source, &aws).await,
+                None => providers::of(&identity.source, &aws).await,
+            };
+            let credentials = credentials.map_err(|failure| providers::nowhere(identity, failure))?;
             ecr::get(&aws, credentials).await
         };
         match tokio::time::timeout(limit, work).await {

@@ -114,11 +114,11 @@ pub struct SetupCommon {
 /// `setup kubelet`
 #[derive(Clone, Debug, Args)]
 pub struct SetupKubelet {
-    /// The CredentialProviderConfig that the kubelet reads; without it, the one of an EKS image where there is one,
-    /// else /etc/kubernetes/credential-provider/config.json
-    #[arg(long, value_name = "FILE")]
+    /// The CredentialProviderConfig that the kubelet reads, in JSON or YAML, or a directory of them; without it, the one of an
+    /// EKS image, of k3s or of RKE2 where there is one, else /etc/kubernetes/credential-provider/config.json
+    #[arg(long, value_name = "PATH")]
     pub config: Option<PathBuf>,
-    /// The directory in which the kubelet looks for the plugin; without it, that of an EKS image, else
+    /// The directory in which the kubelet looks for the plugin; without it, that of an EKS image, of k3s or of RKE2, else
     /// /usr/local/bin/credential-provider
     #[arg(long, value_name = "DIR")]
     pub bin_dir: Option<PathBuf>,

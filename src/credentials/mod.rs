@@ -61,7 +61,7 @@ impl ServiceAccount {
 }
 
 /// One source of credentials, with everything that its provider needs.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CredentialSource {
     /// Keys in the environment or static keys of a profile.
     StaticKeys {
@@ -142,7 +142,7 @@ pub enum CredentialSource {
 }
 
 /// What the profile in force and the environment say of how AWS is reached.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct EndpointConfig {
     /// `endpoint_url` for ECR (or ECR Public), if any is configured.
     pub ecr_endpoint: Option<String>,

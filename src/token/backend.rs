@@ -84,7 +84,14 @@ impl TokenBackend for AwsBackend<'_> {
     }
 
     fn fetch(&self, who: &Identity, deadline: Deadline) -> Result<AuthorizationToken, UserError> {
-        aws::fetch(&self.call.environment, who, &self.request.target.registry, deadline, self.request.retry)
+        aws::fetch(
+            &self.call.environment,
+            who,
+            &self.request.target.registry,
+            deadline,
+            self.request.retry,
+            self.call.shared_credentials.as_ref(),
+        )
     }
 
     fn start_refresh(&self) -> bool {

@@ -7,8 +7,8 @@ mod jitter;
 mod listed_registries;
 mod manager;
 
-use crate::aws::PUBLIC_TIMEOUT;
 use crate::aws::retry::RetryPolicy;
+use crate::aws::{PUBLIC_TIMEOUT, SharedCredentials};
 use crate::cache::Cache;
 use crate::credentials::ServiceAccount;
 use crate::os::deadline::Deadline;
@@ -34,6 +34,8 @@ pub struct RequestContext {
     pub settings: Settings,
     /// When the call must have answered.
     pub deadline: Deadline,
+    /// What several requests of the call have in common, if there are several.
+    pub shared_credentials: Option<SharedCredentials>,
 }
 
 /// Which answer will do.

@@ -57,6 +57,7 @@ impl Home {
         helper.write(".config/containers/auth.json", PODMAN);
         helper.write("node/config.json", KUBELET);
         helper.script("node/bin/ecr-credential-provider", "exit 7");
+        helper.script("node/bin/other", "exit 7");
         for (name, mode) in [(".docker/config.json", 0o640), (".config/containers/auth.json", 0o600)] {
             fs::set_permissions(helper.home().join(name), fs::Permissions::from_mode(mode)).unwrap();
         }

@@ -18,6 +18,7 @@ mod imds;
 pub mod metadata_http;
 pub mod process;
 mod redact;
+pub mod shared;
 mod sso;
 pub mod sso_token_file;
 mod sts;
