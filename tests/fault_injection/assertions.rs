@@ -54,7 +54,8 @@ pub fn keeps_to_the_protocol(home: &Home, scenario: Scenario, outcome: &Outcome,
 /// In each line on stderr there is something that a person can go to.
 fn each_line_names_something(home: &Home, outcome: &Outcome, what: &str) {
     let places = [home.helper.home().to_str().unwrap(), binary().to_str().unwrap()];
-    let words = [REGISTRY, ADDED, "stdin", "stdout", "stderr", "AWS_", "this binary", "/etc/", "profile team"];
+    let words =
+        [REGISTRY, ADDED, "stdin", "stdout", "stderr", "AWS_", "this binary", "/etc/", "on PATH", "profile team"];
     for line in outcome.stderr.lines() {
         let named = places.iter().chain(&words).any(|name| line.contains(name));
         assert!(line.len() > 20 && named, "{what}: nothing is named: {line:?}");

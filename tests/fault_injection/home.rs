@@ -8,7 +8,7 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use crate::scenario::{RIGHT, Scenario};
-use crate::support::{FakeAws, Helper, Outcome, Service, login_file, web_token};
+use crate::support::{FakeAws, Helper, Outcome, Service, binary, login_file, web_token};
 
 const SETTINGS: &str = "# mine\n\n[[registry]]\nmatch = \"123456789012.dkr.ecr.*.amazonaws.com\"\nprofile = \"team\"\n";
 const DOCKER: &str = "{\n\t\"auths\": {\"registry.example.com\": {\"auth\": \"bWU6bXk=\"}},\n\t\"x\": [1]\n}";
@@ -53,6 +53,9 @@ impl Home {
             .settings(SETTINGS)
             .env("ECR_LOGIN_TIMEOUT", "20")
             .env("AWS_CONTAINER_CREDENTIALS_FULL_URI", format!("{}/credentials", aws.url()));
+        // The clients find it by its name on PATH, or setup says that they do not.
+        std::fs::create_dir(helper.home().join("bin")).unwrap();
+        std::os::unix::fs::symlink(binary(), helper.home().join("bin/docker-credential-ecr-login")).unwrap();
         helper.write(".docker/config.json", DOCKER);
         helper.write(".config/containers/auth.json", PODMAN);
         helper.write("node/config.json", KUBELET);
