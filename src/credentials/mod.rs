@@ -21,7 +21,7 @@ mod tests;
 use std::path::PathBuf;
 
 pub use error::{IdentityError, NoSuchProfile};
-pub use profile_accounts::{ProfileAccount, profile_accounts};
+pub use profile_accounts::{ProfileAccount, configured_region, profile_accounts};
 
 use aws_env::AwsEnv;
 use profile_files::{FileContents, ProfileFiles};
@@ -93,6 +93,8 @@ pub enum CredentialSource {
         account: String,
         /// `sso_role_name`.
         role: String,
+        /// `sso_registration_scopes` of the session, as it stands there; for a sign-in.
+        scopes: Option<String>,
         /// The cached token's file under `~/.aws/sso/cache`; `None` without a home directory.
         token_file: Option<PathBuf>,
     },
@@ -138,7 +140,20 @@ pub enum CredentialSource {
         external_id: Option<String>,
         /// `duration_seconds`; the SDK's default without it.
         duration_seconds: Option<i32>,
+        /// `mfa_serial`: the device that a code is wanted from.
+        mfa_serial: Option<String>,
     },
+}
+
+impl CredentialSource {
+    /// Whether a role on the way wants a code from an MFA device.
+    pub(crate) fn needs_mfa(&self) -> bool {
+        match self {
+            Self::AssumeRole { mfa_serial: Some(_), .. } => true,
+            Self::AssumeRole { base, .. } => base.needs_mfa(),
+            _ => false,
+        }
+    }
 }
 
 /// What the profile in force and the environment say of how AWS is reached.

@@ -182,7 +182,7 @@ impl Home {
         let is_told = outcome.code == Some(1) && self.refreshes_in_vain(aws) > 1;
         if is_told {
             let line = outcome.failure();
-            assert!(line.contains("run \"aws sso login --profile team\""), "{what}: {outcome:?}");
+            assert!(line.contains("or \"aws sso login --profile team\""), "{what}: {outcome:?}");
             self.log_in();
             self.forget_failures();
             self.do_it(scenario);
