@@ -42,8 +42,8 @@ def is_command(name):
 
 def command_exists(name):
     path, *parts = name.split()
-    if not os.access(path, os.X_OK):
-        return os.path.isfile(path) and path == ".ci/run" and all(has_part(".ci/steps", part) for part in parts)
+    if not os.path.isfile(path):
+        return False
     folder = {"scripts/prove.sh": "scripts/proofs", ".ci/run": ".ci/steps"}.get(path)
     return folder is None or all(has_part(folder, part) for part in parts)
 
