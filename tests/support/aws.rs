@@ -3,12 +3,14 @@
 use std::collections::{HashMap, HashSet};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::fault::Fault;
 use super::issued::{Keys, Token, authorization_token, http_date, now, subject};
 use super::server::{Request, Respond, Response, Server};
+use super::signature::is_signed_with;
 use super::services::{ecr_token, keys_document, oidc_token, sso_role, sts_caller, sts_role};
+use super::throttle::Bucket;
 use super::tls::{Authority, Certificate};
 
 /// The services that it plays.
@@ -62,6 +64,8 @@ struct State {
     imds_tokens: HashSet<String>,
     revoked: HashSet<String>,
     container_authorization: Option<String>,
+    container_takes_any: bool,
+    secrets: Option<Vec<String>>,
     bucket: Option<Bucket>,
     clock: i64,
 }
@@ -73,14 +77,6 @@ struct NowAndThen {
     faults: Vec<Fault>,
     /// How often each has come.
     came: Vec<usize>,
-}
-
-/// The token bucket by which ECR limits calls.
-struct Bucket {
-    rate: f64,
-    burst: f64,
-    left: f64,
-    at: Instant,
 }
 
 impl FakeAws {
@@ -114,6 +110,8 @@ impl FakeAws {
             imds_tokens: HashSet::new(),
             revoked: HashSet::new(),
             container_authorization: None,
+            container_takes_any: false,
+            secrets: None,
             bucket: None,
             clock: 0,
         }));
@@ -134,7 +132,12 @@ impl FakeAws {
 
     /// Another host of the same AWS on 127.0.0.1, for the endpoint of one of its services.
     pub fn host_of_its_own(&self, certificate: Option<Certificate>) -> Server {
-        Self::listen((Ipv4Addr::LOCALHOST, 0).into(), certificate, &self.state, &self.authority)
+        self.host_at((Ipv4Addr::LOCALHOST, 0).into(), certificate)
+    }
+
+    /// Another host of the same AWS.
+    pub fn host_at(&self, address: SocketAddr, certificate: Option<Certificate>) -> Server {
+        Self::listen(address, certificate, &self.state, &self.authority)
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -226,6 +229,16 @@ impl FakeAws {
         self.state().container_authorization = Some(value.to_owned());
     }
 
+    /// The container endpoint takes any `Authorization`, or none, from now on.
+    pub fn any_container_authorization(&self) {
+        self.state().container_takes_any = true;
+    }
+
+    /// From now on signatures are verified: with the secrets of what was issued, and of other keys with one of these.
+    pub fn verify_signatures(&self, secrets: &[&str]) {
+        self.state().secrets = Some(secrets.iter().map(|secret| (*secret).to_owned()).collect());
+    }
+
     /// The SSO portal refuses this access token (OIDC: this refresh token) from now on.
     pub fn revoke(&self, token: &str) {
         self.state().revoked.insert(token.to_owned());
@@ -251,7 +264,7 @@ impl FakeAws {
 
     /// ECR throttles: so many calls a second, and bursts of so many.
     pub fn limit(&self, rate: f64, burst: f64) {
-        self.state().bucket = Some(Bucket { rate, burst, left: burst, at: Instant::now() });
+        self.state().bucket = Some(Bucket::new(rate, burst));
     }
 }
 
@@ -308,6 +321,14 @@ impl State {
         if request.signed_at().is_some_and(|at| at.abs_diff(now_there) > SIGNATURE_LIFE) {
             let message = "Signature expired: is now earlier than allowed (5 min.)";
             return Err(service.error(400, "InvalidSignatureException", message));
+        }
+        if let Some(secrets) = &self.secrets {
+            let issued = self.keys.get(id).map(|keys| &keys.secret);
+            let mut possible = issued.map_or(secrets.as_slice(), std::slice::from_ref).iter();
+            if !possible.any(|secret| is_signed_with(request, secret)) {
+                let message = "The request signature we calculated does not match the signature you provided.";
+                return Err(service.error(403, "SignatureDoesNotMatch", message));
+            }
         }
         if !id.starts_with(Keys::PREFIX) {
             return Ok((id.to_owned(), id.to_owned()));
@@ -422,7 +443,8 @@ impl State {
     }
 
     fn container(&mut self, request: &Request) -> Response {
-        if self.container_authorization.as_deref() != request.header("authorization") {
+        let is_wanted = self.container_authorization.as_deref() == request.header("authorization");
+        if !is_wanted && !self.container_takes_any {
             return Service::Container.error(401, "Unauthorized", "wrong authorization token");
         }
         let keys = self.issue("container".to_owned());
@@ -449,18 +471,6 @@ impl NowAndThen {
             self.came[which] += 1;
             self.faults[which].clone()
         })
-    }
-}
-
-impl Bucket {
-    fn take(&mut self) -> bool {
-        let elapsed = std::mem::replace(&mut self.at, Instant::now()).elapsed();
-        self.left = (self.left + elapsed.as_secs_f64() * self.rate).min(self.burst);
-        let is_left = self.left >= 1.0;
-        if is_left {
-            self.left -= 1.0;
-        }
-        is_left
     }
 }
 

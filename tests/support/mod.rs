@@ -16,7 +16,9 @@ mod helper;
 mod issued;
 mod server;
 mod services;
+mod signature;
 mod sources;
+mod throttle;
 mod tls;
 
 pub use aws::{Call, FakeAws, Service};

@@ -1,7 +1,7 @@
 //! HTTP/1.1 on loopback, plain or over TLS, that can also misbehave on the wire. One thread a connection.
 
 use std::io::{self, BufRead, BufReader, Read, Write};
-use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::net::{IpAddr, Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -42,24 +42,34 @@ impl Request {
         pairs(body).into_iter().find(|(key, _)| key == name).map(|(_, value)| value)
     }
 
-    fn part(&self, name: &str) -> Option<&str> {
+    /// A part of its signature, but for `Credential`.
+    pub(super) fn part(&self, name: &str) -> Option<&str> {
         let (_, rest) = self.header("authorization")?.split_once(&format!("{name}="))?;
         rest.split([',', ' ']).next()
     }
 
+    /// Access key id, date, region, service and end of its signature's scope. The key id may hold anything.
+    pub(super) fn scope(&self) -> Option<[&str; 5]> {
+        let (_, rest) = self.header("authorization")?.split_once("Credential=")?;
+        let mut parts = rest.split_once(", SignedHeaders=")?.0.rsplitn(5, '/');
+        let mut next = || parts.next();
+        let (end, service, region, date, key) = (next()?, next()?, next()?, next()?, next()?);
+        Some([key, date, region, service, end])
+    }
+
     /// The access key id that signed it.
     pub fn access_key(&self) -> Option<&str> {
-        self.part("Credential")?.split('/').next()
+        self.scope().map(|[key, ..]| key)
     }
 
     /// The region in its signature.
     pub fn region(&self) -> Option<&str> {
-        self.part("Credential")?.split('/').nth(2)
+        self.scope().map(|[_, _, region, ..]| region)
     }
 
     /// The service in its signature.
     pub fn signed_for(&self) -> Option<&str> {
-        self.part("Credential")?.split('/').nth(3)
+        self.scope().map(|[_, _, _, service, _]| service)
     }
 
     /// When it was signed (`x-amz-date`), in seconds since the Unix epoch.
@@ -193,7 +203,7 @@ impl Server {
         tls: Option<Arc<ServerConfig>>,
         handler: impl Fn(&Request) -> Respond + Send + Sync + 'static,
     ) -> Self {
-        assert!(address.ip().is_loopback(), "tests stay on loopback");
+        assert!(is_ours(address.ip()), "tests stay on loopback");
         let listener = TcpListener::bind(address).unwrap();
         let server =
             Self { address: listener.local_addr().unwrap(), tls: tls.is_some(), shared: Arc::new(Shared::default()) };
@@ -254,6 +264,11 @@ impl Drop for Server {
         // Wakes the accepting thread, which then ends; if this fails it ended already.
         let _ = TcpStream::connect(self.address);
     }
+}
+
+/// Loopback, and the addresses of the services next door, which only a network namespace of the test's own has.
+fn is_ours(ip: IpAddr) -> bool {
+    ip.is_loopback() || matches!(ip, IpAddr::V4(ip) if ip.is_link_local())
 }
 
 trait Wire: Read + Write {}
