@@ -65,7 +65,8 @@ pub struct Exception {
 }
 
 fn data<T: for<'de> Deserialize<'de>>(name: &str) -> T {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/credential-cases").join(name).with_extension("json");
+    let path =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/credential-cases").join(name).with_extension("json");
     let text = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     serde_json::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
@@ -130,9 +131,9 @@ impl Case {
                 File::Bytes { hex } => drop(helper.write(path, bytes(hex))),
                 File::WithMode { text, mode } => {
                     let path = helper.write(path, fill(text));
-                    let mode = mode.as_deref().map_or(0, |mode| {
-                        u32::from_str_radix(mode.trim_start_matches("0o"), 8).unwrap()
-                    });
+                    let mode = mode
+                        .as_deref()
+                        .map_or(0, |mode| u32::from_str_radix(mode.trim_start_matches("0o"), 8).unwrap());
                     fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
                 }
                 File::Directory(()) => fs::create_dir_all(helper.home().join(path)).unwrap(),

@@ -142,7 +142,8 @@ fn in_namespace(cases: &[Case], group: &str) {
     let (imds, ecs) = group.split_once(',').unwrap();
     let (imds, ecs) = (imds == "true", ecs == "true");
     let aws = fake();
-    let others: Vec<IpAddr> = [(imds, IMDS), (ecs, ECS)].into_iter().filter(|(on, _)| *on).map(|(_, ip)| ip.into()).collect();
+    let others: Vec<IpAddr> =
+        [(imds, IMDS), (ecs, ECS)].into_iter().filter(|(on, _)| *on).map(|(_, ip)| ip.into()).collect();
     let _near: Vec<_> = others.iter().map(|ip| aws.host_at(SocketAddr::new(*ip, 80), None)).collect();
     let _real = aws.host_at((Ipv4Addr::LOCALHOST, 443).into(), Some(Certificate::Good));
     let cases: Vec<&Case> = cases.iter().filter(|case| (case.imds, case.ecs) == (imds, ecs)).collect();
@@ -200,7 +201,10 @@ fn outcome(case: &Case, places: &Places<'_>, imds: &str) -> Outcome {
     let mut command = helper.command(["get"]);
     let program = command.get_program().to_owned();
     let mut inner = Command::new("unshare");
-    inner.args(["-m", "sh", "-c", "mount --bind \"$1\" /etc/passwd && unset PWD && exec \"$0\" get"]).arg(program).arg(passwd);
+    inner
+        .args(["-m", "sh", "-c", "mount --bind \"$1\" /etc/passwd && unset PWD && exec \"$0\" get"])
+        .arg(program)
+        .arg(passwd);
     inner.env_clear().envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
     inner.current_dir(helper.home()).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command = inner;

@@ -8,8 +8,9 @@ use std::time::Duration;
 use super::fault::Fault;
 use super::issued::{Keys, Token, authorization_token, http_date, now, subject};
 use super::server::{Request, Respond, Response, Server};
-use super::signature::is_signed_with;
 use super::services::{ecr_token, keys_document, oidc_token, sso_role, sts_caller, sts_role};
+use super::sign_in::{SignIn, renewed};
+use super::signature::is_signed_with;
 use super::throttle::Bucket;
 use super::tls::{Authority, Certificate};
 
@@ -22,6 +23,8 @@ pub enum Service {
     /// The SSO portal.
     Sso,
     SsoOidc,
+    /// AWS Sign-In, which renews sessions of `aws login`.
+    SignIn,
     /// The instance metadata service, version 2 alone.
     Imds,
     /// The credentials endpoint of ECS and EKS: any path with `credentials` in it.
@@ -66,6 +69,7 @@ struct State {
     container_authorization: Option<String>,
     container_takes_any: bool,
     secrets: Option<Vec<String>>,
+    sign_in: SignIn,
     bucket: Option<Bucket>,
     clock: i64,
 }
@@ -112,6 +116,7 @@ impl FakeAws {
             container_authorization: None,
             container_takes_any: false,
             secrets: None,
+            sign_in: SignIn::default(),
             bucket: None,
             clock: 0,
         }));
@@ -244,6 +249,18 @@ impl FakeAws {
         self.state().revoked.insert(token.to_owned());
     }
 
+    /// A session of `aws login`, as the AWS CLI keeps it, whose keys end in `seconds`.
+    pub fn login(&self, seconds: i64) -> serde_json::Value {
+        let mut state = self.state();
+        let serial = state.next();
+        state.sign_in.open(serial, seconds)
+    }
+
+    /// AWS Sign-In refuses each renewal with this code from now on.
+    pub fn refuse_logins(&self, code: &'static str) {
+        self.state().sign_in.refusal = Some(code);
+    }
+
     /// The passwords that ECR has handed out so far.
     pub fn passwords(&self) -> Vec<String> {
         self.state().passwords.iter().cloned().collect()
@@ -293,6 +310,7 @@ impl State {
             Service::Sts => self.sts(request),
             Service::Sso => self.sso(request),
             Service::SsoOidc => self.sso_oidc(request),
+            Service::SignIn => self.sign_in(request),
             Service::Imds => self.imds(request),
             Service::Container => self.container(request),
             Service::Registry => self.registry(request),
@@ -417,6 +435,18 @@ impl State {
         self.revoked.insert(refresh.to_owned());
         let serial = self.next();
         oidc_token(&format!("fake-access-{serial}"), &format!("fake-refresh-{serial}"), self.keys_life)
+    }
+
+    fn sign_in(&mut self, request: &Request) -> Response {
+        let serial = self.next();
+        match self.sign_in.renew(request, serial) {
+            Ok(refresh) => {
+                let life = self.keys_life;
+                let keys = self.issue("login".to_owned());
+                renewed(&keys.id, &keys.secret, &keys.session_token, &refresh, life)
+            }
+            Err((status, code, message)) => Service::SignIn.error(status, code, message),
+        }
     }
 
     fn imds(&mut self, request: &Request) -> Response {

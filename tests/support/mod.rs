@@ -16,6 +16,7 @@ mod helper;
 mod issued;
 mod server;
 mod services;
+mod sign_in;
 mod signature;
 mod sources;
 mod throttle;
@@ -26,6 +27,7 @@ pub use fault::{Fault, Part};
 pub use helper::{Answer, Helper, NOT_FOUND, Outcome, Running, binary, copy_binary};
 pub use issued::{Token, now};
 pub use server::{Opening, Request, Respond, Response, Server};
+pub use sign_in::session_file;
 pub use sources::{Source, login_file, web_token};
 pub use tls::{Authority, Certificate};
 

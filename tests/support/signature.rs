@@ -12,10 +12,8 @@ pub(super) fn is_signed_with(request: &Request, secret: &str) -> bool {
     let (Some(scope), Some(signed)) = (request.scope(), request.part("SignedHeaders")) else { return false };
     let (Some(given), Some(time)) = (request.part("Signature"), request.header("x-amz-date")) else { return false };
     let [_, date, region, service, _] = scope;
-    let headers: String = signed
-        .split(';')
-        .map(|name| format!("{name}:{}\n", request.header(name).unwrap_or_default()))
-        .collect();
+    let headers: String =
+        signed.split(';').map(|name| format!("{name}:{}\n", request.header(name).unwrap_or_default())).collect();
     let canonical = format!(
         "{}\n{}\n\n{headers}\n{signed}\n{}",
         request.method,
