@@ -83,33 +83,45 @@ command -v cc >/dev/null || stop "no C compiler (cc) found, which Rust needs to 
 say "Building the release binary (a few minutes the first time) ..."
 built=$("$top/scripts/build-release.sh") || stop "the build failed; its reason is above"
 
-# place FILE MODE COMMAND...: what the command prints becomes FILE, in one step, so that nobody ever meets half of it.
+# place FILE MODE COMMAND...: what the command prints becomes FILE, in one step, so that nobody ever meets half of it. It is
+# written in a new directory that is ours alone: under a name that others could know, it would go wherever a link of theirs
+# leads.
 place() {
     file=$1 mode=$2
     shift 2
-    if ! { mkdir -p "$(dirname "$file")" && : >"$file.new"; }; then
+    directory=$(dirname "$file")
+    if ! { mkdir -p "$directory" && making=$(mktemp -d "$directory/.ecr-login.XXXXXXXX"); }; then
         stop "$file cannot be written; choose another place with --prefix"
     fi
-    if ! { "$@" >"$file.new" && chmod "$mode" "$file.new" && mv -f "$file.new" "$file"; }; then
-        rm -f "$file.new"
+    # mv would put the new file into a directory, also into one that a link leads to.
+    if [ -d "$file" ]; then
+        rm -f "$file" 2>/dev/null || stop "$file is a directory"
+    fi
+    if ! { "$@" >"$making/new" && chmod "$mode" "$making/new" && mv -f "$making/new" "$file"; }; then
         stop "$file could not be made"
     fi
+    rm -rf "$making"
 }
+making=
+trap '[ -z "$making" ] || rm -rf "$making"' EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
 
 place "$bin/$name" 755 cat "$built"
-place "$man" 644 "$bin/$name" man
-place "$bash_completion" 644 "$bin/$name" completions bash
-place "$zsh_completion" 644 "$bin/$name" completions zsh
-place "$fish_completion" 644 "$bin/$name" completions fish
+place "$man" 644 "$built" man
+place "$bash_completion" 644 "$built" completions bash
+place "$zsh_completion" 644 "$built" completions zsh
+place "$fish_completion" 644 "$built" completions fish
 say "Installed $bin/$name ($("$bin/$name" --version)), its man page and shell completions."
 
 # --- what a pull does, shown without AWS ------------------------------------------------------------------------
 if [ "$demo" = yes ]; then
     # One file without dependencies: the compiler alone builds it in a second.
-    showing=${CARGO_TARGET_DIR:-$top/target}/ecr-login-demo
-    rustc --edition 2024 -o "$showing" "$top/examples/demo.rs" || stop "the demo could not be built"
+    making=$(mktemp -d "${CARGO_TARGET_DIR:-$top/target}/ecr-login-demo.XXXXXXXX") || stop "the demo could not be built"
+    rustc --edition 2024 -o "$making/demo" "$top/examples/demo.rs" || stop "the demo could not be built"
     say
-    "$showing" "$bin/$name" || stop "the demo did not go as it should"
+    "$making/demo" "$bin/$name" || stop "the demo did not go as it should"
+    rm -rf "$making"
 fi
 
 # --- what is left to do -----------------------------------------------------------------------------------------

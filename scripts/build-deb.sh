@@ -1,9 +1,15 @@
 #!/bin/sh
 # Builds the Debian package of the release binary and prints its path. Needs cargo-deb (cargo install --locked cargo-deb).
+#
+#   scripts/build-deb.sh [BINARY]     packages BINARY, which was built before, instead of building it
 set -eu
 cd "$(dirname "$0")/.."
 
-binary=$(scripts/build-release.sh)
+binary=${1-$(scripts/build-release.sh)}
+case $binary in
+/*) ;;
+*) binary=$PWD/$binary ;;
+esac
 # What package.metadata.deb in Cargo.toml takes its files from.
 stage=target/deb-files
 rm -rf "$stage"

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes the API hosts of ECR as AWS publishes them, for tests/registry_endpoints.rs.
+"""Writes the API hosts of ECR as AWS publishes them, for tests/integration/registry/endpoints.rs.
 
 Needs botocore (`pip install botocore`), which ships AWS's endpoint rule sets and tables. No network.
 Usage: scripts/endpoint-tables.py > tests/data/ecr-endpoints.json

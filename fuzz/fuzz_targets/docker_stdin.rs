@@ -6,7 +6,7 @@ mod docker_stdin;
 mod memory;
 #[path = "../../tests/fuzz/secrets.rs"]
 mod secrets;
-#[path = "../../tests/fuzz/world.rs"]
-mod world;
+#[path = "../../tests/fuzz/fixture.rs"]
+mod fixture;
 
 libfuzzer_sys::fuzz_target!(|input: &[u8]| docker_stdin::check(input));

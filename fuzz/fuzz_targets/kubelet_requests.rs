@@ -6,7 +6,7 @@ mod kubelet_requests;
 mod memory;
 #[path = "../../tests/fuzz/secrets.rs"]
 mod secrets;
-#[path = "../../tests/fuzz/world.rs"]
-mod world;
+#[path = "../../tests/fuzz/fixture.rs"]
+mod fixture;
 
 libfuzzer_sys::fuzz_target!(|input: &[u8]| kubelet_requests::check(input));

@@ -88,12 +88,12 @@ have() {
 . "$here/cases/docker.sh"
 # shellcheck source=tests/e2e/cases/container.sh
 . "$here/cases/container.sh"
-# shellcheck source=tests/e2e/cases/people.sh
-. "$here/cases/people.sh"
+# shellcheck source=tests/e2e/cases/cli.sh
+. "$here/cases/cli.sh"
 # shellcheck source=tests/e2e/cases/kubelet.sh
 . "$here/cases/kubelet.sh"
-# shellcheck source=tests/e2e/cases/away.sh
-. "$here/cases/away.sh"
+# shellcheck source=tests/e2e/cases/offline.sh
+. "$here/cases/offline.sh"
 # shellcheck source=tests/e2e/cases/failures.sh
 . "$here/cases/failures.sh"
 

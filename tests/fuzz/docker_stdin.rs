@@ -5,16 +5,16 @@ use ecr_login::protocol::output::one_line;
 use ecr_login::registry::host_of;
 use serde_json::{Value, json};
 
-use super::world::{ALIAS, REGISTRY, TOKEN, World};
+use super::fixture::{ALIAS, Fixture, REGISTRY, TOKEN};
 use super::{memory, secrets};
 
 pub fn check(input: &[u8]) {
     let end = input.iter().position(|byte| *byte == b'\n').unwrap_or(input.len());
     let action = std::str::from_utf8(&input[..end]).ok().and_then(Action::of).unwrap_or(Action::Get);
     let stdin = input.get(end + 1..).unwrap_or_default();
-    let world = World::get();
-    world.fill();
-    let situation = Situation::of(world.environment.clone());
+    let fixture = Fixture::get();
+    fixture.fill();
+    let situation = Situation::of(fixture.environment.clone());
     let reply = memory::bounded(stdin.len(), (128 * 1024, 16), || {
         situation.answer(action, |_| Input::of(stdin.to_vec().into()))
     });
@@ -40,7 +40,7 @@ pub fn check(input: &[u8]) {
         }
         Action::Erase => {
             is_one_line(&reply);
-            assert_eq!(world.cached().is_none(), ours, "{name:?}");
+            assert_eq!(fixture.cached().is_none(), ours, "{name:?}");
         }
         Action::List => {
             let listed: Value = serde_json::from_slice(&reply.stdout).unwrap();

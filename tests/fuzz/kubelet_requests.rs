@@ -10,18 +10,18 @@ use ecr_login::registry::host_of;
 use ecr_login::settings::Settings;
 use serde_json::{Map, Value};
 
-use super::world::{ALIAS, REGISTRY, TOKEN, World};
+use super::fixture::{ALIAS, Fixture, REGISTRY, TOKEN};
 use super::{memory, secrets};
 
 /// What the kubelet's strict decoder knows.
 const FIELDS: [&str; 5] = ["apiVersion", "auth", "cacheDuration", "cacheKeyType", "kind"];
 
 pub fn check(input: &[u8]) {
-    let world = World::get();
-    world.fill();
+    let fixture = Fixture::get();
+    fixture.fill();
     let request = memory::bounded(input.len(), (4096, 8), || Request::parse(input)).ok();
     let asked: Option<Map<String, Value>> = serde_json::from_slice(input).ok();
-    let answer = answer_to(&world, input);
+    let answer = answer_to(&fixture, input);
     // In fields that nobody reads, serde lets pass what is not UTF-8, or no number that there is.
     let Some(asked) = asked else { return };
     match (answer, request) {
@@ -61,23 +61,23 @@ pub fn check(input: &[u8]) {
             let said = failure.to_string();
             assert!(!one_line(&said).is_empty() && !said.contains('\n') && !said.contains(TOKEN), "{said}");
             let token = asked.get("serviceAccountToken").and_then(Value::as_str).unwrap_or_default();
-            secrets::stays_out(token, input, |input| match answer_to(&world, input) {
+            secrets::stays_out(token, input, |input| match answer_to(&fixture, input) {
                 Ok(_) => String::new(),
                 Err(failure) => failure.to_string(),
             });
             if request.is_some_and(|request| request.service_account_token.is_some()) {
                 // Notes of what failed for each of the tokens.
-                world.empty();
+                fixture.empty();
             }
         }
     }
 }
 
-fn answer_to(world: &World, input: &[u8]) -> Result<Delivery, Failure> {
+fn answer_to(fixture: &Fixture, input: &[u8]) -> Result<Delivery, Failure> {
     // A pod's own identity is for AWS to judge, and nobody is asked here: there is no time for it.
     let deadline = Deadline::within(Duration::ZERO);
-    let settings = Settings::load(&world.environment);
-    let environment = world.environment.clone();
+    let settings = Settings::load(&fixture.environment);
+    let environment = fixture.environment.clone();
     memory::bounded(input.len(), (128 * 1024, 32), || {
         kubelet::answer(input.to_vec().into(), environment, settings, Wrong::default(), deadline)
     })

@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
-use super::fault::Fault;
+use super::fault::{Fault, NowAndThen};
 use super::issued::{Keys, Token, authorization_token, http_date, now, subject};
 use super::server::{Request, Respond, Response, Server};
 use super::services::{ecr_token, keys_document, oidc_token, sso_role, sts_caller, sts_role};
@@ -69,18 +69,10 @@ struct State {
     container_authorization: Option<String>,
     container_takes_any: bool,
     secrets: Option<Vec<String>>,
+    old_imds: Option<u16>,
     sign_in: SignIn,
     bucket: Option<Bucket>,
     clock: i64,
-}
-
-/// Faults that come at random.
-struct NowAndThen {
-    random: fastrand::Rng,
-    share: f64,
-    faults: Vec<Fault>,
-    /// How often each has come.
-    came: Vec<usize>,
 }
 
 impl FakeAws {
@@ -116,6 +108,7 @@ impl FakeAws {
             container_authorization: None,
             container_takes_any: false,
             secrets: None,
+            old_imds: None,
             sign_in: SignIn::default(),
             bucket: None,
             clock: 0,
@@ -200,9 +193,7 @@ impl FakeAws {
 
     /// From now on this share of the calls of `service` fails, each in one of these ways.
     pub fn fail_now_and_then(&self, service: Service, share: f64, faults: &[Fault]) {
-        let (random, came) = (fastrand::Rng::with_seed(1), vec![0; faults.len()]);
-        let faults = faults.to_vec();
-        self.state().now_and_then.insert(service, NowAndThen { random, share, faults, came });
+        self.state().now_and_then.insert(service, NowAndThen::new(share, faults));
     }
 
     /// How often each of the faults of [`Self::fail_now_and_then`] has come.
@@ -242,6 +233,11 @@ impl FakeAws {
     /// From now on signatures are verified: with the secrets of what was issued, and of other keys with one of these.
     pub fn verify_signatures(&self, secrets: &[&str]) {
         self.state().secrets = Some(secrets.iter().map(|secret| (*secret).to_owned()).collect());
+    }
+
+    /// IMDS knows no tokens from now on: it answers a request for one with `status`, and the others without.
+    pub fn old_imds(&self, status: u16) {
+        self.state().old_imds = Some(status);
     }
 
     /// The SSO portal refuses this access token (OIDC: this refresh token) from now on.
@@ -452,6 +448,9 @@ impl State {
     fn imds(&mut self, request: &Request) -> Response {
         const ROLES: &str = "/latest/meta-data/iam/security-credentials/";
         if (request.method.as_str(), request.path.as_str()) == ("PUT", "/latest/api/token") {
+            if let Some(status) = self.old_imds {
+                return Service::Imds.error(status, "Refused", "no tokens here");
+            }
             let Some(ttl) = request.header("x-aws-ec2-metadata-token-ttl-seconds") else {
                 return Service::Imds.error(400, "Bad Request", "no ttl");
             };
@@ -459,7 +458,9 @@ impl State {
             self.imds_tokens.insert(token.clone());
             return Response::new(200, "text/plain", token).header("x-aws-ec2-metadata-token-ttl-seconds", ttl);
         }
-        if !request.header("x-aws-ec2-metadata-token").is_some_and(|token| self.imds_tokens.contains(token)) {
+        let token = request.header("x-aws-ec2-metadata-token");
+        let is_right = token.is_some_and(|token| self.imds_tokens.contains(token));
+        if !is_right && (self.old_imds.is_none() || token.is_some()) {
             return Service::Imds.error(401, "Unauthorized", "no token");
         }
         match request.path.strip_prefix(ROLES) {
@@ -490,17 +491,6 @@ impl State {
         }
         let body = r#"{"errors":[{"code":"UNAUTHORIZED","message":"authentication required"}]}"#;
         Response::new(401, "application/json", body).header("www-authenticate", "Basic realm=\"fake\"")
-    }
-}
-
-impl NowAndThen {
-    fn fault(&mut self) -> Option<Fault> {
-        let fails = self.random.f64() < self.share;
-        fails.then(|| {
-            let which = self.random.usize(..self.faults.len());
-            self.came[which] += 1;
-            self.faults[which].clone()
-        })
     }
 }
 

@@ -7,18 +7,27 @@
 //! assert_eq!((token.key.as_str(), aws.calls(Service::Ecr)), ("AKIAEXAMPLE", 1));
 //! ```
 
-// Each test crate compiles the whole of this module and uses a part of it.
+// Each test program compiles the whole of this module and uses a part of it.
 #![allow(dead_code, unused_imports)]
 
 mod aws;
+pub mod cache;
+pub mod concurrency;
+pub mod ecr_call;
 mod fault;
 mod helper;
 mod issued;
+pub mod kubelet;
+#[cfg(target_os = "linux")]
+pub mod name_server;
+pub mod raw_server;
 mod server;
 mod services;
 mod sign_in;
 mod signature;
 mod sources;
+#[cfg(target_os = "linux")]
+pub mod strace;
 mod throttle;
 mod tls;
 

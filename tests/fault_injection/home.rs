@@ -1,0 +1,273 @@
+//! A home in which a deed can be done, and which shows afterwards what became of it.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+use crate::scenario::{Deed, RIGHT};
+use crate::support::{FakeAws, Helper, Outcome, Service, login_file, web_token};
+
+const SETTINGS: &str = "# mine\n\n[[registry]]\nmatch = \"123456789012.dkr.ecr.*.amazonaws.com\"\nprofile = \"team\"\n";
+const DOCKER: &str = "{\n\t\"auths\": {\"registry.example.com\": {\"auth\": \"bWU6bXk=\"}},\n\t\"x\": [1]\n}";
+const PODMAN: &str = "{\"auths\":{\"quay.io\":{\"auth\":\"bWU6bXk=\"}}}";
+const KUBELET: &str = "{\"kind\": \"CredentialProviderConfig\", \"apiVersion\": \"kubelet.config.k8s.io/v1\", \
+     \"providers\": [{\"name\": \"other\", \"matchImages\": [\"*.example.com\"], \
+     \"defaultCacheDuration\": \"1h\", \"apiVersion\": \"credentialprovider.kubelet.k8s.io/v1\"}]}\n";
+
+/// The name of the SSO session.
+const SESSION: &str = "corp";
+/// The login of it, and others' keys in it.
+const START_URL: &str = "https://d-1234567890.awsapps.com/start";
+/// How the tokens begin that the fake hands out for a login.
+const NEW: &str = "fake-";
+/// What those of an old login begin with.
+const OLD: &str = "secret-of-the-old-login-";
+
+/// The log, and how long it is when it is put aside before the next line, in bytes.
+const LOG: &str = "ecr.log";
+const FULL_LOG: u64 = 5 << 20;
+
+/// Files of the user's, a profile that the settings name, and two others who would speak if those could not be read.
+pub struct Home {
+    pub helper: Helper,
+    /// Of this home's login alone: the fake takes none twice.
+    refresh_token: String,
+}
+
+impl Home {
+    /// Keys speak here.
+    pub fn new(aws: &FakeAws) -> Self {
+        Self::of(aws, Deed::ColdGet)
+    }
+
+    fn of(aws: &FakeAws, deed: Deed) -> Self {
+        let helper = Helper::new();
+        // Named, so that none falls back to a directory of the whole machine.
+        let above = helper.home().join(".cache");
+        let helper = helper
+            .env("AWS_ECR_CACHE_DIR", above)
+            .aws(aws)
+            .settings(SETTINGS)
+            .env("ECR_LOGIN_TIMEOUT", "20")
+            .env("AWS_CONTAINER_CREDENTIALS_FULL_URI", format!("{}/credentials", aws.url()));
+        helper.write(".docker/config.json", DOCKER);
+        helper.write(".config/containers/auth.json", PODMAN);
+        helper.write("node/config.json", KUBELET);
+        helper.script("node/bin/ecr-credential-provider", "exit 7");
+        for (name, mode) in [(".docker/config.json", 0o640), (".config/containers/auth.json", 0o600)] {
+            fs::set_permissions(helper.home().join(name), fs::Permissions::from_mode(mode)).unwrap();
+        }
+        let refresh_token = format!("{OLD}{}", fastrand::u64(..));
+        Self { helper, refresh_token }.with_speaker(aws, deed)
+    }
+
+    /// Who speaks as the profile that the settings name.
+    fn with_speaker(mut self, aws: &FakeAws, deed: Deed) -> Self {
+        let keys = |profile: &str, id: &str| {
+            format!("[{profile}]\naws_access_key_id = {id}\naws_secret_access_key = secret-of-{id}\n")
+        };
+        let mut credentials = keys("default", "AKIADEFAULT");
+        let mut config = "[default]\nregion = eu-west-1\n[profile team]\nregion = eu-west-1\n".to_owned();
+        match deed {
+            Deed::SsoRefresh => {
+                config.push_str(&format!(
+                    "sso_session = {SESSION}\nsso_account_id = 123456789012\nsso_role_name = Pull\n\
+                     [sso-session {SESSION}]\nsso_start_url = {START_URL}\nsso_region = eu-west-1\n\
+                     sso_registration_scopes = sso:account:access\n"
+                ));
+                self.write_login(OLD, "2020-01-01T00:00:00Z");
+            }
+            Deed::OverTls => {
+                self.helper.write("token", web_token());
+                let role = "arn:aws:iam::123456789012:role/pull";
+                config.push_str(&format!("role_arn = {role}\nweb_identity_token_file = token\n"));
+                let log = self.helper.write(LOG, "");
+                fs::File::options().write(true).open(&log).unwrap().set_len(FULL_LOG).unwrap();
+                fs::set_permissions(&log, fs::Permissions::from_mode(0o600)).unwrap();
+                // By a name, which the hosts file has.
+                let url = aws.url().replace("127.0.0.1", "localhost");
+                let helper = self.helper.env("AWS_ENDPOINT_URL", url).env("ECR_LOGIN_LOG", "debug");
+                self.helper = helper.env("ECR_LOGIN_LOG_FILE", log);
+            }
+            _ => credentials.push_str(&keys("team", RIGHT)),
+        }
+        self.helper.write(".aws/config", config);
+        self.helper.write(".aws/credentials", credentials);
+        self
+    }
+
+    /// The login of somebody who logged in so long ago, or just now.
+    fn write_login(&self, tokens: &str, expires_at: &str) {
+        let refresh_token = if tokens == OLD { self.refresh_token.clone() } else { format!("{tokens}refresh") };
+        let login = json!({
+            "startUrl": START_URL, "region": "eu-west-1", "accessToken": format!("{tokens}access"),
+            "expiresAt": expires_at, "clientId": "client", "clientSecret": "secret-of-client",
+            "registrationExpiresAt": "2099-01-01T00:00:00Z", "refreshToken": refresh_token,
+            "kept for others": { "a": [1, null] },
+        });
+        let path = self.helper.write(&login_file(SESSION), login.to_string());
+        fs::set_permissions(path, fs::Permissions::from_mode(0o600)).unwrap();
+    }
+
+    /// What `aws sso login` does.
+    pub fn log_in(&self) {
+        self.write_login(NEW, "2099-01-01T00:00:00Z");
+    }
+
+    /// Whether the login is the old one still, and its refresh token is used up: nobody can do anything with it.
+    pub fn has_lost_its_login(&self, aws: &FakeAws) -> bool {
+        self.refreshes_in_vain(aws) > 0
+    }
+
+    /// How often a refresh was asked for with the refresh token of the login that is there.
+    fn refreshes_in_vain(&self, aws: &FakeAws) -> usize {
+        let token = self.refresh_token.as_bytes();
+        let holds = |bytes: &[u8]| bytes.windows(token.len()).any(|at| at == token);
+        match fs::read(self.helper.home().join(login_file(SESSION))) {
+            Ok(login) if holds(&login) => aws.requests(Service::SsoOidc).iter().filter(|it| holds(&it.body)).count(),
+            _ => 0,
+        }
+    }
+
+    /// A home in which all that must come before `deed` has happened.
+    pub fn before(aws: &FakeAws, deed: Deed) -> Self {
+        let home = Self::of(aws, deed);
+        if let Some(first) = deed.first() {
+            home.do_it(first);
+        }
+        if deed.wants_an_old_token() {
+            crate::support::cache::age(&home.helper, 8 * crate::support::cache::HOUR);
+        }
+        home
+    }
+
+    pub fn arguments(&self, deed: Deed) -> Vec<String> {
+        deed.arguments(self.helper.home())
+    }
+
+    pub fn run(&self, deed: Deed) -> Outcome {
+        if deed == Deed::StartsRefresh {
+            // strace waits for the background process, too.
+            return crate::support::strace::followed(&self.helper, self.arguments(deed), &deed.stdin());
+        }
+        self.helper.run(self.arguments(deed), deed.stdin())
+    }
+
+    /// Does it undisturbed.
+    pub fn do_it(&self, deed: Deed) {
+        self.is_done(deed, &self.run(deed));
+    }
+
+    fn is_done(&self, deed: Deed, outcome: &Outcome) {
+        deed.is_done(outcome);
+        if deed == Deed::OverTls {
+            let begun = fs::metadata(self.helper.home().join(LOG)).unwrap();
+            let full = fs::metadata(self.helper.home().join(format!("{LOG}.old"))).unwrap();
+            assert!(full.len() >= FULL_LOG && (1..FULL_LOG).contains(&begun.len()), "the log is put aside");
+        }
+    }
+
+    /// Does it once more after something went wrong. A login that is lost is said to be, and after `aws sso login` all
+    /// is well. True if it was.
+    pub fn do_it_again(&self, aws: &FakeAws, deed: Deed, what: &str) -> bool {
+        let outcome = self.run(deed);
+        // By whoever was killed or failed before, and by this one.
+        let is_told = outcome.code == Some(1) && self.refreshes_in_vain(aws) > 1;
+        if is_told {
+            let line = outcome.failure();
+            assert!(line.contains("run \"aws sso login --profile team\""), "{what}: {outcome:?}");
+            self.log_in();
+            self.forget_failures();
+            self.do_it(deed);
+        } else {
+            self.is_done(deed, &outcome);
+        }
+        is_told
+    }
+
+    /// A run with a fault.
+    pub fn injected(&self, deed: Deed, fault: &str) -> Outcome {
+        crate::support::strace::injected(&self.helper, self.arguments(deed), &deed.stdin(), fault)
+    }
+
+    /// Its system calls by name, and how many of them come before the first of ours.
+    pub fn traced(&self, deed: Deed) -> (Vec<String>, usize) {
+        crate::support::strace::traced(&self.helper, self.arguments(deed), &deed.stdin())
+    }
+
+    /// A failure answers for all who ask within a second, and the background for a minute: that is over.
+    pub fn forget_failures(&self) {
+        let cache = self.helper.cache();
+        for name in crate::support::cache::names(&cache).iter().filter(|name| name.ends_with(".failed")) {
+            fs::remove_file(cache.join(name)).unwrap();
+        }
+    }
+
+    /// Every file of the user's: mode and content, or where a link leads.
+    pub fn files(&self) -> Files {
+        let mut files = Files::new();
+        for name in [".aws", ".config", ".docker", "node"] {
+            collect(self.helper.home(), &self.helper.home().join(name), &mut files);
+        }
+        if let Some((_, login)) = files.get_mut(&login_file(SESSION)) {
+            *login = old_or_new(std::mem::take(login));
+        }
+        files
+    }
+}
+
+/// A login, but for what differs between two runs of the same: of its tokens and its end it is said whether they are the
+/// old or the new. Half a login stays what it is.
+fn old_or_new(login: Vec<u8>) -> Vec<u8> {
+    let Ok(Value::Object(mut values)) = serde_json::from_slice(&login) else { return login };
+    for (key, old) in [("accessToken", OLD), ("refreshToken", OLD), ("expiresAt", "2020-")] {
+        let is_old = values.get(key).and_then(Value::as_str).map(|text| text.starts_with(old));
+        values.insert(key.to_owned(), json!(is_old.map(|is_old| if is_old { "old" } else { "new" })));
+    }
+    Value::Object(values).to_string().into_bytes()
+}
+
+/// Files by their path in the home.
+pub type Files = BTreeMap<String, (u32, Vec<u8>)>;
+
+fn collect(home: &Path, place: &Path, files: &mut Files) {
+    let found = fs::symlink_metadata(place).unwrap();
+    let name = place.strip_prefix(home).unwrap().to_str().unwrap().to_owned();
+    if found.is_dir() {
+        for inside in fs::read_dir(place).unwrap() {
+            collect(home, &inside.unwrap().path(), files);
+        }
+    } else if found.is_symlink() {
+        files.insert(name, (0o777, fs::read_link(place).unwrap().into_os_string().into_encoded_bytes()));
+    } else {
+        files.insert(name, (found.permissions().mode() & 0o7777, fs::read(place).unwrap()));
+    }
+}
+
+/// Whether it is the name of a file that is being written.
+pub fn is_temporary(name: &str) -> bool {
+    name.ends_with(".tmp")
+}
+
+/// Each file is what it was or what it was to become; none is there that belongs to neither. What is in both states is
+/// never missing, and what the deed moves (puts back, aside) is gone from the one place only once it is in the other.
+pub fn each_is_old_or_new(now: &Files, old: &Files, new: &Files, what: &str) {
+    for (name, is) in now.iter().filter(|(name, _)| !is_temporary(name)) {
+        let may_be = [old.get(name), new.get(name)];
+        assert!(may_be.contains(&Some(is)), "{what}: {name} is neither the old nor the new: {is:?}");
+    }
+    for (name, (_, content)) in old.iter().filter(|(name, _)| !now.contains_key(*name)) {
+        assert!(!new.contains_key(name), "{what}: {name} is lost");
+        let moved: Vec<_> = new.iter().filter(|(_, (_, is))| is == content).map(|(to, _)| to).collect();
+        let is_there = moved.iter().any(|to| now.get(*to) == new.get(*to));
+        assert!(moved.is_empty() || is_there, "{what}: {name} is gone, and not yet in {moved:?}");
+    }
+    let temporary: Vec<_> = now.iter().filter(|(name, _)| is_temporary(name)).collect();
+    assert!(temporary.len() <= 1, "{what}: {} temporary files", temporary.len());
+    // Secrets are in it.
+    let for_all = temporary.iter().find(|(name, (mode, _))| name.starts_with(".aws/") && mode & 0o077 != 0);
+    assert!(for_all.is_none(), "{what}: {for_all:?}");
+}

@@ -1,0 +1,54 @@
+//! A warm `get` starts nothing: no socket, no thread, no child, and it lists no directory.
+
+use std::collections::BTreeMap;
+
+use crate::support::{FakeAws, Helper, REGISTRY, Running, Service};
+
+/// Runs a `get` under strace; `None` where there is no strace. Each line is one system call.
+fn traced(helper: &Helper) -> Option<Vec<String>> {
+    if !crate::support::strace::has_strace() {
+        return None;
+    }
+    let log = helper.home().join("strace.log");
+    let command = crate::support::strace::command(helper, &["-f", "-o", log.to_str().unwrap()], ["get"]);
+    Running::start(command, REGISTRY.as_bytes()).wait().token();
+    let text = std::fs::read_to_string(log).unwrap();
+    // `PID call(...) = result`
+    Some(text.lines().filter_map(|line| Some(line.split_once(char::is_whitespace)?.1.trim().to_owned())).collect())
+}
+
+#[test]
+fn a_warm_get_has_no_socket_no_thread_no_child_and_a_handful_of_calls_in_the_cache() {
+    let aws = FakeAws::start();
+    let helper = Helper::new().aws(&aws).keys("AKIAEXAMPLE");
+    helper.get(REGISTRY).token();
+    let Some(calls) = traced(&helper) else { return };
+    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    for call in &calls {
+        *counts.entry(call.split('(').next().unwrap_or_default()).or_default() += 1;
+    }
+    println!("{} system calls: {counts:?}", calls.len());
+    let never = ["socket", "connect", "clone", "clone3", "fork", "vfork", "getdents64", "flock", "rename", "renameat"];
+    for never in never.into_iter().chain(["unlink", "unlinkat", "mkdir", "mkdirat", "fsync", "epoll_create1"]) {
+        assert_eq!(counts.get(never), None, "{never}: {calls:#?}");
+    }
+    let in_cache = calls.iter().filter(|call| call.contains("ecr-login\"") || call.contains(REGISTRY)).count();
+    assert!(in_cache <= 3, "open the directory, open the entry, write the answer: {calls:#?}");
+    assert_eq!(aws.calls(Service::Ecr), 1);
+}
+
+#[test]
+fn a_warm_get_makes_the_same_calls_with_a_thousand_entries() {
+    let aws = FakeAws::start();
+    let helper = Helper::new().aws(&aws).keys("AKIAEXAMPLE");
+    helper.get(REGISTRY).token();
+    let Some(with_one) = traced(&helper) else { return };
+    let name = crate::support::cache::names(&helper.cache()).into_iter().find(|name| name.ends_with(REGISTRY)).unwrap();
+    for number in 0..1_000_u64 {
+        let host = format!("{}.dkr.ecr.eu-west-1.amazonaws.com", 100_000_000_000 + number);
+        let from = helper.cache().join(&name);
+        std::fs::copy(from, helper.cache().join(name.replace(REGISTRY, &host))).unwrap();
+    }
+    let with_all = traced(&helper).unwrap();
+    assert_eq!(with_one.len(), with_all.len());
+}

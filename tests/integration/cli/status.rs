@@ -1,0 +1,154 @@
+//! `status` shows what is kept and for whom, `clear` forgets it.
+
+use crate::support::{FakeAws, Helper, REGISTRY, Service};
+use serde_json::Value;
+
+const OTHER: &str = "210987654321.dkr.ecr.us-east-1.amazonaws.com";
+
+fn status(helper: &Helper) -> Value {
+    let outcome = helper.run(["status", "--json"], "");
+    assert_eq!((outcome.code, outcome.stderr.as_str()), (Some(0), ""), "{outcome:?}");
+    serde_json::from_str(&outcome.stdout).unwrap()
+}
+
+fn registries(helper: &Helper) -> Vec<String> {
+    let status = status(helper);
+    let tokens = status["tokens"].as_array().unwrap().iter();
+    tokens.map(|token| token["registry"].as_str().unwrap().to_owned()).collect()
+}
+
+fn warm(helper: &Helper, names: &[&str]) {
+    let arguments: Vec<&str> = ["warm"].iter().chain(names).copied().collect();
+    let outcome = helper.run(arguments, "");
+    assert_eq!(outcome.code, Some(0), "{outcome:?}");
+}
+
+#[test]
+fn nothing_is_kept_yet() {
+    let helper = Helper::new();
+    let outcome = helper.run(["status"], "");
+    assert_eq!(outcome.code, Some(0));
+    assert!(outcome.stdout.starts_with("No tokens are cached"), "{outcome:?}");
+    assert!(outcome.stdout.contains("no file, so the defaults"), "{outcome:?}");
+    assert!(!helper.cache().exists(), "looking makes nothing");
+}
+
+#[test]
+fn each_token_with_its_region_its_identity_in_words_and_its_times() {
+    let aws = FakeAws::start();
+    let helper = Helper::new().aws(&aws).settings("");
+    let helper = helper.aws_config("[profile prod]\naws_access_key_id = AKIAPROD\naws_secret_access_key = MARKED\n");
+    let helper = helper.env("AWS_PROFILE", "prod");
+    warm(&helper, &[REGISTRY, OTHER]);
+    let said = status(&helper);
+    let token = &said["tokens"][0];
+    assert_eq!((&token["registry"], &token["region"]), (&Value::from(REGISTRY), &Value::from("eu-west-1")));
+    assert_eq!(said["tokens"][1]["registry"], OTHER);
+    assert!(token["identity"].as_str().unwrap().contains("prod"), "{said:#}");
+    let number = |key: &str| token[key].as_i64().unwrap();
+    let (age, refresh, ends) = (number("age_seconds"), number("refresh_in_seconds"), number("expires_in_seconds"));
+    assert!((0..600).contains(&age) && refresh > 0 && ends > refresh, "{said:#}");
+    assert_eq!(token["expired"], false);
+    assert!(token["expires_at"].as_str().unwrap().ends_with('Z'), "{said:#}");
+    assert!(said["cache"]["path"].as_str().unwrap().ends_with("ecr-login"));
+    assert!(said["settings"]["path"].as_str().unwrap().ends_with(".config/ecr-login/config.toml"));
+
+    let text = helper.run(["status"], "").stdout;
+    for word in [REGISTRY, OTHER, "profile prod", "region us-east-1", "ends in", "(2 tokens)", "config.toml"] {
+        assert!(text.contains(word), "{word}: {text}");
+    }
+    assert!(!text.contains('\u{1b}'), "no colours outside of a terminal");
+    let password = helper.run(["password", REGISTRY], "").stdout;
+    for text in [text, said.to_string()] {
+        for secret in ["MARKED", "AKIAPROD", password.trim()] {
+            assert!(!text.contains(secret), "{secret}: {text}");
+        }
+    }
+}
+
+#[test]
+fn an_expired_token_is_said_to_be_one() {
+    let aws = FakeAws::start();
+    aws.token_life(1);
+    let helper = Helper::new().aws(&aws).keys("AKIAOLD");
+    warm(&helper, &[REGISTRY]);
+    std::thread::sleep(std::time::Duration::from_millis(2100));
+    assert_eq!(status(&helper)["tokens"][0]["expired"], true);
+    assert!(helper.run(["status"], "").stdout.contains("ended "));
+}
+
+#[test]
+fn a_broken_settings_file_is_shown_and_the_tokens_all_the_same() {
+    let aws = FakeAws::start();
+    let helper = Helper::new().aws(&aws).keys("AKIABROKEN");
+    warm(&helper, &[REGISTRY]);
+    let helper = helper.settings("timeout = []\n");
+    let outcome = helper.run(["status"], "");
+    assert!(outcome.stdout.contains("config.toml:1") && outcome.stdout.contains(REGISTRY), "{outcome:?}");
+    assert_eq!(outcome.code, Some(0));
+}
+
+#[cfg(unix)]
+#[test]
+fn a_cache_that_is_not_trusted_is_shown_as_such() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let aws = FakeAws::start();
+    let helper = Helper::new().aws(&aws).keys("AKIATRUST");
+    warm(&helper, &[REGISTRY]);
+    std::fs::set_permissions(helper.cache(), std::fs::Permissions::from_mode(0o777)).unwrap();
+    let said = status(&helper);
+    assert_eq!(said["tokens"].as_array().unwrap().len(), 0);
+    assert!(said["cache"]["warnings"][0].as_str().unwrap().contains("is not used"), "{said:#}");
+    let outcome = helper.run(["clear"], "");
+    assert_eq!(outcome.code, Some(1), "{outcome:?}");
+    assert!(outcome.line().contains("is not used"), "{outcome:?}");
+}
+
+#[test]
+fn clear_forgets_one_registry_or_all() {
+    let aws = FakeAws::start();
+    let helper = Helper::new().aws(&aws).keys("AKIACLEAR");
+    let alias = format!("[[registry]]\nmatch = \"images.example.com\"\nalias_of = \"{OTHER}\"\n");
+    let helper = helper.settings(&alias);
+    warm(&helper, &[REGISTRY, OTHER]);
+    assert_eq!(registries(&helper), [REGISTRY, OTHER]);
+    let outcome = helper.run(["clear", &format!("https://{REGISTRY}/app")], "");
+    assert_eq!(outcome.code, Some(0), "{outcome:?}");
+    assert_eq!(registries(&helper), [OTHER]);
+    assert_eq!(helper.run(["clear", "images.example.com"], "").code, Some(0));
+    assert_eq!(registries(&helper), [""; 0]);
+    warm(&helper, &[REGISTRY, OTHER]);
+    assert_eq!(aws.calls(Service::Ecr), 4, "what was forgotten is asked for anew");
+    assert!(helper.run(["clear"], "").stdout.contains("all registries"));
+    assert_eq!(registries(&helper), [""; 0]);
+    assert!(helper.run(["clear"], "").stdout.contains("No token was cached"));
+}
+
+#[test]
+fn clear_of_a_name_that_is_not_ecr_is_refused() {
+    let outcome = Helper::new().run(["clear", "ghcr.io"], "");
+    assert_eq!(outcome.code, Some(1));
+    assert!(outcome.line().contains("ghcr.io"), "{outcome:?}");
+}
+
+/// util-linux's script(1) gives the command a terminal; where it is missing there is nothing to show.
+#[cfg(target_os = "linux")]
+#[test]
+fn colours_are_for_a_terminal_and_no_color_turns_them_off() {
+    let aws = FakeAws::start();
+    let helper = Helper::new().aws(&aws).keys("AKIACOLOUR").env("TERM", "xterm");
+    warm(&helper, &[REGISTRY]);
+    let line = format!("{} status", crate::support::binary().display());
+    let shown = |helper: Helper| {
+        let helper = helper.program("/usr/bin/script");
+        let outcome = helper.run(["-qec", line.as_str(), "/dev/null"], "");
+        (outcome.stdout, helper.program(crate::support::binary()))
+    };
+    if !std::path::Path::new("/usr/bin/script").exists() {
+        return;
+    }
+    let (text, helper) = shown(helper);
+    assert!(text.contains(REGISTRY) && text.contains("\u{1b}[1m"), "{text:?}");
+    let (text, _) = shown(helper.env("NO_COLOR", "1"));
+    assert!(text.contains(REGISTRY) && !text.contains('\u{1b}'), "{text:?}");
+}

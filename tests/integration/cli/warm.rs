@@ -1,0 +1,216 @@
+//! `warm` fetches before anybody needs it; `password` prints what tools without helpers want.
+
+use crate::support::cache::{HOUR, age};
+use crate::support::{FakeAws, Fault, Helper, REGISTRY, Service, Token};
+
+const OTHER: &str = "210987654321.dkr.ecr.eu-west-1.amazonaws.com";
+const FAR: &str = "123456789012.dkr.ecr.us-east-1.amazonaws.com";
+
+fn helper(aws: &FakeAws) -> Helper {
+    Helper::new().aws(aws).keys("AKIANODE")
+}
+
+#[test]
+fn what_warm_fetched_serves_docker_and_the_kubelet_without_a_call() {
+    let aws = FakeAws::start();
+    let helper = helper(&aws);
+    let outcome = helper.run(["warm", REGISTRY, OTHER, FAR], "");
+    assert_eq!((outcome.code, outcome.stderr.as_str()), (Some(0), ""), "{outcome:?}");
+    let mut lines: Vec<&str> = outcome.stdout.lines().collect();
+    lines.sort_unstable();
+    assert_eq!(lines.len(), 3);
+    for (line, registry) in lines.iter().zip([REGISTRY, FAR, OTHER]) {
+        assert!(line.starts_with(&format!("{registry}: warm until 20")), "{line}");
+    }
+    assert_eq!(aws.calls(Service::Ecr), 2, "one for each region");
+    for registry in [REGISTRY, OTHER, FAR] {
+        helper.get(registry).token();
+        let request = format!(
+            "{{\"kind\":\"CredentialProviderRequest\",\"apiVersion\":\"credentialprovider.kubelet.k8s.io/v1\",\
+             \"image\":\"{registry}/app\"}}"
+        );
+        assert_eq!(helper.run(["kubelet"], request).code, Some(0));
+    }
+    assert_eq!(helper.run(["warm", REGISTRY], "").code, Some(0));
+    assert_eq!(aws.calls(Service::Ecr), 2, "what is fresh is not fetched again");
+}
+
+#[test]
+fn warm_fails_if_any_failed_and_says_one_line_for_each() {
+    let aws = FakeAws::start();
+    let outcome = helper(&aws).run(["warm", "gcr.io", REGISTRY], "");
+    assert_eq!(outcome.code, Some(1));
+    assert!(outcome.line().starts_with("gcr.io: "), "{outcome:?}");
+    assert!(outcome.stdout.starts_with(REGISTRY), "{outcome:?}");
+}
+
+#[test]
+fn warm_rides_out_throttling() {
+    let aws = FakeAws::start();
+    aws.fail_times(Service::Ecr, 4, Fault::throttled());
+    let outcome = helper(&aws).run(["warm", REGISTRY], "");
+    assert_eq!((outcome.code, aws.calls(Service::Ecr)), (Some(0), 5), "{outcome:?}");
+}
+
+#[test]
+fn warm_gives_up_at_its_timeout() {
+    let aws = FakeAws::start();
+    aws.fail(Service::Ecr, Fault::Hang);
+    let outcome = helper(&aws).run(["warm", "--timeout", "2", REGISTRY, FAR], "");
+    assert_eq!(
+        (outcome.code, outcome.stdout.as_str(), outcome.stderr.lines().count()),
+        (Some(1), "", 2),
+        "{outcome:?}"
+    );
+    assert!(outcome.duration.as_secs() < 30);
+}
+
+#[test]
+fn who_gave_warm_too_little_time_is_told_how_to_give_it_more() {
+    let aws = FakeAws::start();
+    aws.fail(Service::Ecr, Fault::Hang);
+    let outcome = helper(&aws).run(["warm", "--timeout", "1", REGISTRY], "");
+    assert!(outcome.line().ends_with("; try again, or raise --timeout"), "{outcome:?}");
+}
+
+#[test]
+fn warm_fetches_in_the_foreground_what_is_in_its_second_half() {
+    let aws = FakeAws::start();
+    let helper = helper(&aws);
+    assert_eq!(helper.run(["warm", REGISTRY], "").code, Some(0));
+    age(&helper, 8 * HOUR);
+    // Longer than a `get` would wait that has a valid token.
+    aws.fail(Service::Ecr, Fault::late(4_000));
+    let outcome = helper.run(["warm", REGISTRY], "");
+    assert_eq!((outcome.code, outcome.stderr.as_str()), (Some(0), ""), "{outcome:?}");
+    assert_eq!(aws.calls(Service::Ecr), 2, "when it ends, the fetch is over");
+    assert_eq!(helper.get(REGISTRY).token().serial, 2);
+}
+
+#[test]
+fn warm_fails_where_a_token_in_its_second_half_cannot_be_replaced_and_the_old_one_serves_on() {
+    let aws = FakeAws::start();
+    let helper = helper(&aws);
+    assert_eq!(helper.run(["warm", REGISTRY], "").code, Some(0));
+    age(&helper, 8 * HOUR);
+    aws.fail(Service::Ecr, Fault::access_denied());
+    for _ in 0..2 {
+        let outcome = helper.run(["warm", REGISTRY], "");
+        assert_eq!((outcome.code, outcome.stdout.as_str()), (Some(1), ""), "{outcome:?}");
+        assert!(outcome.line().contains(REGISTRY) && outcome.line().contains("GetAuthorizationToken"), "{outcome:?}");
+    }
+    assert_eq!(helper.get(REGISTRY).token().serial, 1);
+    aws.heal(Service::Ecr);
+    // Beyond the second within which one failure answers for all who ask.
+    std::thread::sleep(std::time::Duration::from_millis(1_100));
+    assert_eq!(helper.run(["warm", REGISTRY], "").code, Some(0));
+    assert_eq!(helper.get(REGISTRY).token().serial, 2);
+}
+
+#[test]
+fn warm_takes_no_token_of_another_registry_that_is_in_its_second_half() {
+    let aws = FakeAws::start();
+    let helper = helper(&aws);
+    assert_eq!(helper.run(["warm", REGISTRY], "").code, Some(0));
+    age(&helper, 8 * HOUR);
+    assert_eq!(helper.run(["warm", OTHER], "").code, Some(0));
+    assert_eq!(helper.get(OTHER).token().serial, 2);
+}
+
+#[test]
+fn warm_fails_where_nothing_can_be_kept() {
+    let aws = FakeAws::start();
+    let off = helper(&aws).env("AWS_ECR_DISABLE_CACHE", "1");
+    let nowhere = helper(&aws).env("AWS_ECR_CACHE_DIR", "/dev/null");
+    let expected = [("AWS_ECR_DISABLE_CACHE", off), ("/dev/null/ecr-login", nowhere)];
+    for (reason, helper) in &expected {
+        let outcome = helper.run(["warm", REGISTRY], "");
+        assert_eq!((outcome.code, outcome.stdout.as_str()), (Some(1), ""), "{outcome:?}");
+        assert!(outcome.line().contains("not kept") && outcome.line().contains(reason), "{outcome:?}");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn warm_says_that_the_credentials_may_have_changed_where_the_cache_has_no_token_for_those_there_are_now() {
+    let aws = FakeAws::start();
+    let helper = Helper::new().aws(&aws);
+    let config = helper.home().join(".aws/config");
+    let keys = r#"{"Version":1,"AccessKeyId":"AKIAOLD","SecretAccessKey":"secret-of-AKIAOLD"}"#;
+    let change = format!("echo '[default]\ncredential_process = new' >'{}'; echo '{keys}'", config.display());
+    let script = helper.script("change", &change);
+    let helper = helper.aws_config(&format!("[default]\ncredential_process = {}\n", script.display()));
+    let outcome = helper.run(["warm", REGISTRY], "");
+    assert_eq!((outcome.code, outcome.stdout.as_str()), (Some(1), ""), "{outcome:?}");
+    assert!(outcome.line().contains("or the credentials changed meanwhile: run this again"), "{outcome:?}");
+}
+
+#[test]
+fn warm_says_of_a_token_that_our_clock_calls_dead_that_it_is_not_kept() {
+    let aws = FakeAws::start();
+    aws.token_life(-10_000);
+    let outcome = helper(&aws).run(["warm", REGISTRY], "");
+    assert_eq!((outcome.code, outcome.stderr.as_str()), (Some(0), ""), "{outcome:?}");
+    assert!(outcome.stdout.contains("not kept") && !outcome.stdout.contains("warm until"), "{outcome:?}");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn warm_needs_no_second_thread() {
+    use std::process::Command;
+
+    let aws = FakeAws::start();
+    let helper = helper(&aws);
+    let get = helper.command(["warm", REGISTRY, FAR]);
+    // The limit holds for users other than root; they must be able to reach the binary.
+    let limited = |arguments: &[&std::ffi::OsStr]| {
+        let mut command = Command::new("setpriv");
+        command.args(["--reuid", "12345", "--clear-groups", "prlimit", "--nproc=1"]).args(arguments);
+        command.env_clear().envs(get.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        command.env("AWS_ECR_DISABLE_CACHE", "1").env_remove("AWS_CA_BUNDLE");
+        command
+    };
+    let program = get.get_program();
+    if !limited(&["test".as_ref(), "-x".as_ref(), program]).status().is_ok_and(|status| status.success()) {
+        println!("skipped: cannot run the binary as another user");
+        return;
+    }
+    let outcome = limited(&[program, "warm".as_ref(), REGISTRY.as_ref(), FAR.as_ref()]).output().unwrap();
+    let stderr = String::from_utf8(outcome.stderr).unwrap();
+    assert_eq!(outcome.status.code(), Some(1), "{stderr}");
+    assert_eq!((stderr.lines().count(), stderr.matches("not kept").count()), (2, 2), "{stderr}");
+}
+
+#[test]
+fn warm_without_registries_is_a_wrong_use() {
+    let outcome = Helper::new().run(["warm"], "");
+    assert_eq!(outcome.code, Some(2), "{outcome:?}");
+}
+
+#[test]
+fn password_prints_the_bare_password() {
+    let aws = FakeAws::start();
+    let helper = helper(&aws);
+    let mut printed = Vec::new();
+    for action in ["password", "get-login-password"] {
+        let outcome = helper.run([action, REGISTRY], "");
+        assert_eq!((outcome.code, outcome.stderr.as_str()), (Some(0), ""), "{outcome:?}");
+        let password = outcome.stdout.strip_suffix('\n').unwrap().to_owned();
+        assert_eq!(Token::of_password(&password).key, "AKIANODE");
+        printed.push(password);
+    }
+    assert_eq!((printed[0] == printed[1], aws.calls(Service::Ecr)), (true, 1), "from the cache");
+    let outcome = helper.get(REGISTRY);
+    assert_eq!(outcome.answer().secret, printed[0]);
+}
+
+#[test]
+fn password_says_why_there_is_none() {
+    let aws = FakeAws::start();
+    aws.fail(Service::Ecr, Fault::access_denied());
+    for (registry, reason) in [(REGISTRY, "AccessDenied"), ("gcr.io", "not a registry of Amazon ECR")] {
+        let outcome = helper(&aws).run(["password", registry], "");
+        assert_eq!((outcome.code, outcome.stdout.as_str()), (Some(1), ""), "{outcome:?}");
+        assert!(outcome.line().contains(reason) && outcome.line().contains(registry), "{outcome:?}");
+    }
+}

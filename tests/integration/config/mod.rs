@@ -1,0 +1,4 @@
+//! The settings file.
+
+mod documented_settings;
+mod settings_file;

@@ -1,0 +1,6 @@
+//! The protocol of docker's credential helpers.
+
+#[cfg(unix)]
+mod delegate;
+mod get;
+mod protocol;

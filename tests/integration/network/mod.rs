@@ -1,0 +1,9 @@
+//! The connection to ECR, against loopback servers that fail in every way.
+
+mod answers;
+mod connections;
+mod deadline;
+mod proxy;
+mod refusals;
+mod service_faults;
+mod tls;

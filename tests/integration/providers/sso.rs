@@ -1,0 +1,364 @@
+//! IAM Identity Center: the login that `aws sso login` cached, in both forms, fresh, ending, ended and refused.
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
+use std::time::{Duration, SystemTime};
+
+use crate::support::{FakeAws, Fault, Helper, REGISTRY, Service, login_file};
+use serde_json::{Value, json};
+
+/// Names the legacy login.s file, as `corp` names the session.s: by its SHA-1.
+const START_URL: &str = "https://d-1234567890.awsapps.com/start";
+
+fn session_file(helper: &Helper) -> PathBuf {
+    helper.home().join(login_file("corp"))
+}
+
+fn in_seconds(seconds: i64) -> String {
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs();
+    let at = time::OffsetDateTime::from_unix_timestamp(now.cast_signed() + seconds).unwrap();
+    at.format(&time::format_description::well_known::Rfc3339).unwrap()
+}
+
+/// A login that lives `seconds` more and can be refreshed.
+fn login(seconds: i64) -> Value {
+    json!({
+        "startUrl": START_URL,
+        "region": "us-west-2",
+        "accessToken": "access-0",
+        "expiresAt": in_seconds(seconds),
+        "clientId": "client",
+        "clientSecret": "client-secret",
+        "registrationExpiresAt": in_seconds(86_400),
+        "refreshToken": "refresh-0",
+        "kept for others": { "a": [1, null] },
+    })
+}
+
+/// A helper with `profiles` profiles `dev0`, `dev1`... of one SSO session.
+fn helper(aws: &FakeAws, login: Option<&Value>, profiles: usize) -> Helper {
+    let mut config = format!(
+        "[sso-session corp]\nsso_start_url = {START_URL}\nsso_region = us-west-2\nsso_registration_scopes = sso:account:access\n"
+    );
+    for n in 0..profiles {
+        config.push_str(&format!(
+            "[profile dev{n}]\nsso_session = corp\nsso_account_id = 123456789012\nsso_role_name = Pull{n}\n"
+        ));
+    }
+    let helper = Helper::new().aws(aws).env("AWS_PROFILE", "dev0").aws_config(&config);
+    if let Some(login) = login {
+        let path = session_file(&helper);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(&path, login.to_string()).unwrap();
+    }
+    helper
+}
+
+fn cached(helper: &Helper) -> Value {
+    serde_json::from_slice(&std::fs::read(session_file(helper)).unwrap()).unwrap()
+}
+
+#[test]
+fn a_session_s_login_serves_and_the_portal_is_asked_once_for_three_pulls() {
+    let aws = FakeAws::start();
+    let helper = helper(&aws, Some(&login(3600)), 1);
+    for _ in 0..3 {
+        assert_eq!(helper.get(REGISTRY).token().identity, "sso-123456789012-Pull0");
+    }
+    assert_eq!((aws.calls(Service::Sso), aws.calls(Service::SsoOidc), aws.calls(Service::Ecr)), (1, 0, 1));
+    assert_eq!(aws.requests(Service::Sso)[0].header("x-amz-sso_bearer_token"), Some("access-0"));
+}
+
+#[test]
+fn a_legacy_login_serves_three_pulls_with_one_call() {
+    let aws = FakeAws::start();
+    let helper = Helper::new().aws(&aws).env("AWS_PROFILE", "old").aws_config(&format!(
+        "[profile old]\nsso_start_url = {START_URL}\nsso_region = us-west-2\nsso_account_id = 123456789012\nsso_role_name = Old\n"
+    ));
+    let login = json!({
+        "startUrl": START_URL, "region": "us-west-2", "accessToken": "access-0",
+        "expiresAt": in_seconds(3600).replace('Z', "UTC"),
+    });
+    helper.write(&login_file(START_URL), login.to_string());
+    for _ in 0..3 {
+        assert_eq!(helper.get(REGISTRY).token().identity, "sso-123456789012-Old");
+    }
+    assert_eq!(aws.calls(Service::Sso), 1);
+}
+
+#[test]
+fn an_ended_login_is_refreshed_and_kept_with_all_that_others_wrote() {
+    let aws = FakeAws::start();
+    let helper = helper(&aws, Some(&login(-60)), 1);
+    assert_eq!(helper.get(REGISTRY).token().identity, "sso-123456789012-Pull0");
+    assert_eq!((aws.calls(Service::Sso), aws.calls(Service::SsoOidc)), (1, 1));
+    let new = cached(&helper);
+    let access = new["accessToken"].as_str().unwrap();
+    assert_eq!(aws.requests(Service::Sso)[0].header("x-amz-sso_bearer_token"), Some(access));
+    assert_ne!(access, "access-0");
+    assert_ne!(new["refreshToken"], "refresh-0");
+    assert!(new["expiresAt"].as_str().unwrap() > in_seconds(1800).as_str(), "{new}");
+    assert!(new["expiresAt"].as_str().unwrap().ends_with('Z'), "{new}");
+    let mut rest = login(0);
+    for key in ["accessToken", "refreshToken", "expiresAt", "registrationExpiresAt"] {
+        rest[key] = new[key].clone();
+    }
+    assert_eq!(new, rest);
+    let path = session_file(&helper);
+    assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+    assert_eq!(std::fs::read_dir(path.parent().unwrap()).unwrap().count(), 1);
+}
+
+#[test]
+fn a_login_of_another_user_stays_that_users() {
+    use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown};
+    if !rustix::process::geteuid().is_root() {
+        println!("skipped: only root has other users' homes");
+        return;
+    }
+    let aws = FakeAws::start();
+    let helper = helper(&aws, Some(&login(-60)), 1);
+    chown(session_file(&helper), Some(65534), Some(65533)).unwrap();
+    helper.get(REGISTRY).token();
+    assert_ne!(cached(&helper)["accessToken"], login(-60)["accessToken"], "it was refreshed");
+    let found = session_file(&helper).metadata().unwrap();
+    assert_eq!((found.uid(), found.gid(), found.permissions().mode() & 0o777), (65534, 65533, 0o600));
+}
+
+#[test]
+fn ten_profiles_of_one_session_at_once_refresh_it_once() {
+    let aws = FakeAws::start();
+    aws.fail(Service::SsoOidc, Fault::Late(Duration::from_millis(300)));
+    let helper = helper(&aws, Some(&login(60)), 10).env("ECR_LOGIN_TIMEOUT", "60");
+    let running: Vec<_> = (0..10)
+        .map(|n| {
+            let mut command = helper.command(["get"]);
+            command.env("AWS_PROFILE", format!("dev{n}"));
+            crate::support::Running::start(command, REGISTRY.as_bytes())
+        })
+        .collect();
+    for (n, running) in running.into_iter().enumerate() {
+        assert_eq!(running.wait().token().identity, format!("sso-123456789012-Pull{n}"));
+    }
+    assert_eq!((aws.calls(Service::SsoOidc), aws.calls(Service::Sso)), (1, 10));
+    let path = session_file(&helper);
+    assert_ne!(cached(&helper)["accessToken"], "access-0");
+    assert_eq!(std::fs::read_dir(path.parent().unwrap()).unwrap().count(), 1);
+}
+
+#[test]
+fn a_login_about_to_end_that_cannot_be_refreshed_now_serves_to_its_end() {
+    let aws = FakeAws::start();
+    aws.fail(Service::SsoOidc, Fault::Error { status: 400, code: "InvalidGrantException", message: "no".to_owned() });
+    let login = login(120);
+    let helper = helper(&aws, Some(&login), 1);
+    assert_eq!(helper.get(REGISTRY).token().identity, "sso-123456789012-Pull0");
+    assert_eq!(cached(&helper), login);
+}
+
+#[test]
+fn a_login_about_to_end_serves_while_its_refresh_hangs() {
+    let aws = FakeAws::start();
+    aws.fail(Service::SsoOidc, Fault::Hang);
+    let login = login(120);
+    let helper = helper(&aws, Some(&login), 1).env("ECR_LOGIN_TIMEOUT", "4");
+    assert_eq!(helper.get(REGISTRY).token().identity, "sso-123456789012-Pull0");
+    assert_eq!((cached(&helper), aws.calls(Service::SsoOidc)), (login, 1));
+    let path = session_file(&helper);
+    assert_eq!(std::fs::read_dir(path.parent().unwrap()).unwrap().count(), 1, "nothing is left behind");
+}
+
+#[test]
+fn an_ended_login_whose_refresh_is_refused_names_the_command_and_stays_as_it_was() {
+    let aws = FakeAws::start();
+    aws.revoke("refresh-0");
+    let login = login(-60);
+    let helper = helper(&aws, Some(&login), 1);
+    let outcome = helper.get(REGISTRY);
+    let line = outcome.failure();
+    assert!(line.contains("the SSO session corp of profile dev0 has expired and its refresh was refused"), "{line}");
+    assert!(line.contains("run \"aws sso login --profile dev0\""), "{line}");
+    assert_eq!(cached(&helper), login);
+    let path = session_file(&helper);
+    assert_eq!(std::fs::read_dir(path.parent().unwrap()).unwrap().count(), 1);
+    assert_eq!(aws.calls(Service::Sso), 0);
+}
+
+#[test]
+fn an_ended_login_that_cannot_be_refreshed_names_the_command() {
+    let aws = FakeAws::start();
+    let mut login = login(-60);
+    login.as_object_mut().unwrap().remove("refreshToken");
+    let outcome = helper(&aws, Some(&login), 1).get(REGISTRY);
+    let line = outcome.failure();
+    assert!(line.contains("the SSO session corp of profile dev0 has expired"), "{line}");
+    assert!(line.contains("run \"aws sso login --profile dev0\""), "{line}");
+    assert_eq!(aws.all_calls().len(), 0);
+}
+
+#[test]
+fn nobody_logged_in_names_the_file_and_the_command() {
+    let aws = FakeAws::start();
+    let helper = helper(&aws, None, 1);
+    let outcome = helper.get(REGISTRY);
+    let line = outcome.failure();
+    assert!(line.contains("there is no cached login"), "{line}");
+    assert!(line.contains(session_file(&helper).to_str().unwrap()), "{line}");
+    assert!(line.contains("run \"aws sso login --profile dev0\""), "{line}");
+}
+
+#[test]
+fn a_broken_login_names_what_is_wrong_and_the_command() {
+    for (text, why) in [("", "is not a JSON object"), ("null", "is not a JSON object"), ("{}", "has no accessToken")] {
+        let aws = FakeAws::start();
+        let helper = helper(&aws, Some(&login(3600)), 1);
+        std::fs::write(session_file(&helper), text).unwrap();
+        let outcome = helper.get(REGISTRY);
+        let line = outcome.failure();
+        assert!(line.contains(why) && line.contains("run \"aws sso login --profile dev0\""), "{line}");
+    }
+}
+
+#[test]
+fn a_login_that_the_portal_no_longer_knows_names_the_command() {
+    let aws = FakeAws::start();
+    aws.revoke("access-0");
+    let outcome = helper(&aws, Some(&login(3600)), 1).get(REGISTRY);
+    let line = outcome.failure();
+    assert!(line.contains("the SSO session corp of profile dev0 is no longer valid"), "{line}");
+    assert!(line.contains("run \"aws sso login --profile dev0\""), "{line}");
+}
+
+#[test]
+fn a_role_that_is_not_assigned_is_named_with_its_account() {
+    let aws = FakeAws::start();
+    aws.fail(Service::Sso, Fault::Error { status: 403, code: "ForbiddenException", message: "No access".to_owned() });
+    let outcome = helper(&aws, Some(&login(3600)), 1).get(REGISTRY);
+    let line = outcome.failure();
+    assert!(line.contains("has no access to role Pull0 in account 123456789012: ForbiddenException"), "{line}");
+    assert!(line.contains("check sso_account_id and sso_role_name of profile dev0"), "{line}");
+}
+
+#[test]
+fn a_login_is_not_refreshed_where_the_new_one_could_not_be_kept() {
+    if rustix::process::geteuid().is_root() {
+        // Root writes everywhere: a directory in the way of the new file stands for a directory of mode 500.
+        let aws = FakeAws::start();
+        let helper = helper(&aws, Some(&login(-60)), 1);
+        let path = session_file(&helper);
+        std::fs::create_dir(path.with_extension("json.ecr-login.tmp")).unwrap();
+        refuses_to_refresh(&aws, &helper);
+    } else {
+        let aws = FakeAws::start();
+        let helper = helper(&aws, Some(&login(-60)), 1);
+        let folder = session_file(&helper).parent().unwrap().to_owned();
+        std::fs::set_permissions(&folder, std::fs::Permissions::from_mode(0o500)).unwrap();
+        refuses_to_refresh(&aws, &helper);
+        std::fs::set_permissions(&folder, std::fs::Permissions::from_mode(0o700)).unwrap();
+    }
+}
+
+fn refuses_to_refresh(aws: &FakeAws, helper: &Helper) {
+    let outcome = helper.get(REGISTRY);
+    let line = outcome.failure();
+    assert!(line.contains("the refreshed login cannot be written beside"), "{line}");
+    assert!(line.contains("make the directory writable"), "{line}");
+    assert_eq!(aws.calls(Service::SsoOidc), 0);
+}
+
+/// Neither the login nor a token can be kept: what was written takes no place.
+#[cfg(target_os = "linux")]
+const NO_RENAME: &str = "?rename,?renameat,renameat2:error=EIO";
+
+#[cfg(target_os = "linux")]
+fn says_that_the_login_is_lost(line: &str, helper: &Helper) {
+    assert!(line.contains("the SSO session corp of profile dev0 was refreshed for this call alone"), "{line}");
+    let beside = format!("the refreshed login cannot be written beside {}", session_file(helper).display());
+    assert!(line.contains(&beside) && line.contains("Input/output error"), "{line}");
+    assert!(line.contains("run \"aws sso login --profile dev0\", since the old login may be used up"), "{line}");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_refreshed_login_that_cannot_be_kept_serves_the_call_and_is_said_with_file_reason_and_command() {
+    if !crate::support::strace::has_strace() {
+        return;
+    }
+    for fault in [NO_RENAME, "fsync:error=EIO"] {
+        let aws = FakeAws::start();
+        let old = login(-60);
+        let helper = helper(&aws, Some(&old), 1);
+        let outcome = crate::support::strace::injected(&helper, ["get"], REGISTRY, fault);
+        assert_eq!(outcome.token_with_warning().identity, "sso-123456789012-Pull0");
+        says_that_the_login_is_lost(outcome.line(), &helper);
+        assert_eq!((cached(&helper), aws.calls(Service::SsoOidc)), (old, 1));
+        let folder = session_file(&helper);
+        assert_eq!(std::fs::read_dir(folder.parent().unwrap()).unwrap().count(), 1, "nothing is left behind");
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_refreshed_login_that_cannot_be_kept_is_said_where_the_call_fails_for_another_reason_too() {
+    if !crate::support::strace::has_strace() {
+        return;
+    }
+    let aws = FakeAws::start();
+    aws.fail(Service::Sso, Fault::Error { status: 403, code: "ForbiddenException", message: "No access".to_owned() });
+    let helper = helper(&aws, Some(&login(-60)), 1);
+    let outcome = crate::support::strace::injected(&helper, ["get"], REGISTRY, NO_RENAME);
+    let line = outcome.failure();
+    assert!(line.contains("has no access to role Pull0 in account 123456789012: ForbiddenException"), "{line}");
+    says_that_the_login_is_lost(line, &helper);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn warm_says_of_a_token_and_of_a_login_that_neither_is_kept() {
+    if !crate::support::strace::has_strace() {
+        return;
+    }
+    let aws = FakeAws::start();
+    let helper = helper(&aws, Some(&login(-60)), 1);
+    let outcome = crate::support::strace::injected(&helper, ["warm", REGISTRY], "", NO_RENAME);
+    assert_eq!((outcome.code, outcome.stdout.as_str()), (Some(1), ""), "{outcome:?}");
+    let [login, token] = outcome.stderr.lines().collect::<Vec<_>>()[..] else { panic!("{outcome:?}") };
+    says_that_the_login_is_lost(login, &helper);
+    assert!(token.contains("which is not kept: the cache in") && token.contains("could not be written"), "{token}");
+}
+
+#[test]
+fn killed_at_any_moment_of_a_refresh_the_login_is_the_old_one_or_the_new_one() {
+    let mut killed = 0;
+    for step in 0..12 {
+        let aws = FakeAws::start();
+        // Long enough to be killed at each step on a machine of any speed.
+        aws.fail(Service::SsoOidc, Fault::Late(Duration::from_millis(100)));
+        let old = login(-60);
+        let helper = helper(&aws, Some(&old), 1);
+        let outcome = helper.start(["get"], REGISTRY).killed_after(Duration::from_millis(10 * step));
+        killed += usize::from(outcome.code.is_none());
+        let now = cached(&helper);
+        let is_new = now["accessToken"].as_str().unwrap().starts_with("fake-access-");
+        assert!(now == old || is_new, "{now}");
+        // At most what it was writing is left beside it, readable for nobody else.
+        for entry in std::fs::read_dir(session_file(&helper).parent().unwrap()).unwrap() {
+            let entry = entry.unwrap();
+            if entry.path() != session_file(&helper) {
+                assert_eq!(entry.path(), session_file(&helper).with_extension("json.ecr-login.tmp"));
+                assert_eq!(entry.metadata().unwrap().permissions().mode() & 0o777, 0o600);
+            }
+        }
+        let next = helper.get(REGISTRY);
+        if next.code == Some(0) {
+            assert_eq!(next.token().identity, "sso-123456789012-Pull0");
+        } else {
+            // The fake, like AWS, takes a refresh token once: where it had been asked, and the answer is gone.
+            assert!(next.failure().contains("run \"aws sso login --profile dev0\""), "{next:?}");
+            assert_eq!((is_new, aws.calls(Service::SsoOidc)), (false, 2));
+        }
+        let path = session_file(&helper);
+        assert_eq!(std::fs::read_dir(path.parent().unwrap()).unwrap().count(), 1, "what was left is swept");
+    }
+    assert!(killed >= 6, "{killed} of 12 were killed");
+}

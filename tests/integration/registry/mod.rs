@@ -1,0 +1,4 @@
+//! Registry names and the API hosts that they lead to.
+
+mod endpoints;
+mod names;

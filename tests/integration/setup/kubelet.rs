@@ -1,0 +1,235 @@
+//! `setup kubelet` makes a node's kubelet use this binary, and loses nothing that was there.
+
+use std::fs;
+use std::path::PathBuf;
+
+use crate::support::{Helper, Outcome, binary};
+
+/// A node whose files lie in the helper's home.
+struct Node {
+    helper: Helper,
+    config: PathBuf,
+    plugins: PathBuf,
+}
+
+impl Node {
+    fn new(config: &str) -> Self {
+        let helper = Helper::new();
+        let (config, plugins) = (helper.home().join("etc").join(config), helper.home().join("plugins"));
+        Self { helper, config, plugins }
+    }
+
+    fn with(config: &str, text: &str) -> Self {
+        let node = Self::new(config);
+        node.helper.write(&format!("etc/{config}"), text);
+        node
+    }
+
+    fn set_up(&self, more: &[&str]) -> Outcome {
+        let paths = ["--config", self.config.to_str().unwrap(), "--bin-dir", self.plugins.to_str().unwrap()];
+        self.helper.run(["setup", "kubelet"].iter().chain(&paths).chain(more), "")
+    }
+
+    fn plugin(&self) -> PathBuf {
+        self.plugins.join("ecr-credential-provider")
+    }
+
+    fn text(&self) -> String {
+        fs::read_to_string(&self.config).unwrap()
+    }
+
+    fn provider(&self) -> serde_json::Value {
+        let config: serde_json::Value = serde_json::from_str(&self.text()).unwrap();
+        let providers = config["providers"].as_array().unwrap();
+        let ours: Vec<_> = providers.iter().filter(|provider| provider["name"] == "ecr-credential-provider").collect();
+        assert_eq!(ours.len(), 1, "names are unique");
+        ours[0].clone()
+    }
+}
+
+fn done(outcome: &Outcome) -> &str {
+    assert_eq!((outcome.code, outcome.stderr.as_str()), (Some(0), ""), "{outcome:?}");
+    &outcome.stdout
+}
+
+#[test]
+fn an_empty_node_gets_configuration_link_and_the_two_flags() {
+    let node = Node::new("config.json");
+    let outcome = node.set_up(&[]);
+    let said = done(&outcome);
+    assert!(said.contains(&format!("--image-credential-provider-config={}", node.config.display())), "{said}");
+    assert!(said.contains(&format!("--image-credential-provider-bin-dir={}", node.plugins.display())), "{said}");
+    assert_eq!(fs::read_link(node.plugin()).unwrap(), fs::canonicalize(binary()).unwrap());
+    let provider = node.provider();
+    assert_eq!(provider["apiVersion"], "credentialprovider.kubelet.k8s.io/v1");
+    let images: Vec<&str> = provider["matchImages"].as_array().unwrap().iter().map(|i| i.as_str().unwrap()).collect();
+    for image in [
+        "*.dkr.ecr.*.amazonaws.com",
+        "*.dkr.ecr-fips.*.amazonaws.com",
+        "*.dkr.ecr.*.amazonaws.com.cn",
+        "*.dkr.ecr.*.amazonaws.eu",
+        "*.dkr.ecr.*.c2s.ic.gov",
+        "*.dkr.ecr.*.sc2s.sgov.gov",
+        "*.dkr.ecr.*.cloud.adc-e.uk",
+        "*.dkr.ecr.*.csp.hci.ic.gov",
+        "*.dkr-ecr.*.on.aws",
+        "*.dkr-ecr-fips.*.on.aws",
+        "*.dkr-ecr.*.on.amazonwebservices.com.cn",
+        "public.ecr.aws",
+        "ecr-public.aws.com",
+    ] {
+        assert!(images.contains(&image), "{image}");
+    }
+    // What was linked is the plugin.
+    let answer = Helper::new().program(node.plugin()).run(
+        [""; 0],
+        r#"{"kind":"CredentialProviderRequest","apiVersion":"credentialprovider.kubelet.k8s.io/v1","image":"nginx"}"#,
+    );
+    assert!(answer.stdout.contains("CredentialProviderResponse"), "{answer:?}");
+}
+
+#[test]
+fn a_second_time_changes_nothing() {
+    let node = Node::new("config.json");
+    node.set_up(&[]);
+    let (before, modified) = (node.text(), fs::metadata(&node.config).unwrap().modified().unwrap());
+    let outcome = node.set_up(&[]);
+    assert!(done(&outcome).contains("already"), "{outcome:?}");
+    assert_eq!((node.text(), fs::metadata(&node.config).unwrap().modified().unwrap()), (before, modified));
+    assert_eq!(fs::read_dir(&node.plugins).unwrap().count(), 1);
+    assert_eq!(fs::read_dir(node.config.parent().unwrap()).unwrap().count(), 1);
+}
+
+const EKS: &str = r#"{
+    "apiVersion": "kubelet.config.k8s.io/v1",
+    "kind": "CredentialProviderConfig",
+    "providers": [
+        {"name": "other", "apiVersion": "credentialprovider.kubelet.k8s.io/v1", "matchImages": ["x.example"], "defaultCacheDuration": "1h"},
+        {
+            "name": "ecr-credential-provider",
+            "matchImages": [
+                "*.dkr.ecr.*.amazonaws.com"
+            ],
+            "defaultCacheDuration": "12h0m0s",
+            "apiVersion": "credentialprovider.kubelet.k8s.io/v1"
+        }
+    ]
+}
+"#;
+
+#[test]
+fn the_provider_of_an_eks_image_is_edited_and_its_binary_kept() {
+    let node = Node::with("config.json", EKS);
+    node.helper.write("plugins/ecr-credential-provider", "the old one");
+    let outcome = node.set_up(&[]);
+    done(&outcome);
+    let text = node.text();
+    let (head, tail) = EKS.split_once("amazonaws.com\"\n").unwrap();
+    assert!(text.starts_with(&format!("{head}amazonaws.com\",\n                \"*.dkr.ecr-fips")), "{text}");
+    assert!(text.ends_with(tail), "{text}");
+    assert_eq!(node.provider()["defaultCacheDuration"], "12h0m0s");
+    let kept = node.plugins.join("ecr-credential-provider.before-ecr-login");
+    assert_eq!(fs::read_to_string(&kept).unwrap(), "the old one");
+    assert!(outcome.stdout.contains(kept.to_str().unwrap()));
+    let copy = node.config.with_file_name("config.json.before-ecr-login");
+    assert_eq!(fs::read_to_string(copy).unwrap(), EKS);
+}
+
+#[test]
+fn dry_run_shows_the_difference_and_changes_nothing() {
+    let node = Node::with("config.json", EKS);
+    let outcome = node.set_up(&["--dry-run"]);
+    let said = done(&outcome);
+    assert!(said.contains("\n+                \"public.ecr.aws\","), "{said}");
+    assert!(said.contains("would link"), "{said}");
+    assert_eq!(node.text(), EKS);
+    assert!(!node.plugins.exists());
+}
+
+#[test]
+fn service_account_tokens_come_with_attributes_and_the_rule_for_the_audience() {
+    let node = Node::with("config.json", EKS);
+    let outcome = node.set_up(&["--service-account-tokens", "--kubelet-version", "v1.34.1-eks-0123456"]);
+    let said = done(&outcome);
+    assert!(said.contains("verbs: [\"request-serviceaccounts-token-audience\"]"), "{said}");
+    assert!(said.contains("resources: [\"sts.amazonaws.com\"]"), "{said}");
+    let expected = serde_json::json!({
+        "serviceAccountTokenAudience": "sts.amazonaws.com",
+        "cacheType": "ServiceAccount",
+        "requireServiceAccount": false,
+        "optionalServiceAccountAnnotationKeys": ["eks.amazonaws.com/ecr-role-arn"],
+    });
+    assert_eq!(node.provider()["tokenAttributes"], expected);
+
+    let node = Node::with("config.json", EKS);
+    done(&node.set_up(&["--service-account-tokens", "--kubelet-version", "1.33"]));
+    assert!(node.provider()["tokenAttributes"].get("cacheType").is_none());
+}
+
+#[test]
+fn versions_that_cannot_are_refused_before_anything_is_changed() {
+    let node = Node::with("config.json", EKS);
+    for (arguments, said) in [
+        (&["--service-account-tokens", "--kubelet-version", "1.32"][..], "1.33"),
+        (&["--kubelet-version", "1.19"], "1.20"),
+        (&["--kubelet-version", "new"], "new"),
+    ] {
+        let outcome = node.set_up(arguments);
+        assert_eq!((outcome.code, outcome.stdout.as_str()), (Some(1), ""), "{outcome:?}");
+        assert!(outcome.line().contains(said), "{outcome:?}");
+    }
+    assert_eq!(node.text(), EKS);
+    assert!(!node.plugins.exists());
+}
+
+#[test]
+fn yaml_is_left_alone_and_the_stanza_printed() {
+    let yaml = "apiVersion: kubelet.config.k8s.io/v1\nkind: CredentialProviderConfig\nproviders: # mine\n";
+    for name in ["config.yaml", "config.yml", "config"] {
+        let node = Node::with(name, yaml);
+        let outcome = node.set_up(&[]);
+        let said = done(&outcome);
+        assert!(said.contains("  - name: \"ecr-credential-provider\"\n"), "{said}");
+        assert!(said.contains("      - \"public.ecr.aws\"\n"), "{said}");
+        assert_eq!(node.text(), yaml);
+        assert!(node.plugin().exists(), "the binary is linked all the same");
+    }
+}
+
+#[test]
+fn a_file_that_is_no_such_configuration_is_left_alone() {
+    for (text, said) in [("{\"providers\": [}", "line 1"), ("{\"kind\": \"KubeletConfiguration\"}", "kind"), ("[]", "")]
+    {
+        let node = Node::with("config.json", text);
+        let outcome = node.set_up(&[]);
+        assert_eq!((outcome.code, outcome.stdout.as_str()), (Some(1), ""), "{outcome:?}");
+        let line = outcome.line();
+        assert!(line.contains(node.config.to_str().unwrap()) && line.contains(said), "{line}");
+        assert_eq!(node.text(), text);
+        assert!(!node.plugins.exists(), "nothing is half done");
+    }
+}
+
+#[test]
+fn aliases_of_the_settings_are_images_of_ours_too() {
+    let node = Node::new("config.json");
+    node.helper.write(
+        ".config/ecr-login/config.toml",
+        "[[registry]]\nmatch = \"images.example.com\"\nalias_of = \"123456789012.dkr.ecr.eu-west-1.amazonaws.com\"\n",
+    );
+    done(&node.set_up(&[]));
+    let images = node.provider()["matchImages"].clone();
+    assert!(images.as_array().unwrap().contains(&"images.example.com".into()), "{images}");
+}
+
+#[test]
+fn a_file_that_is_not_utf_8_is_left_as_it_is() {
+    let node = Node::with("config.json", "");
+    // Latin-1, as an editor of long ago writes it.
+    let text = b"{\"apiVersion\": \"kubelet.config.k8s.io/v1\", \"note\": \"caf\xe9\", \"providers\": []}";
+    fs::write(&node.config, text).unwrap();
+    let outcome = node.set_up(&[]);
+    assert_eq!(outcome.code, Some(1), "{outcome:?}");
+    assert!(outcome.stderr.contains("is left as it is: line 1, column 56: not JSON"), "{outcome:?}");
+    assert_eq!(fs::read(&node.config).unwrap(), text);
+}

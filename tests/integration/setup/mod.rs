@@ -1,0 +1,6 @@
+//! `setup`: the clients' files that it writes, and what it leaves alone.
+
+mod docker;
+#[cfg(unix)]
+mod kubelet;
+mod podman;

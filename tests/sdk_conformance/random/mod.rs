@@ -1,0 +1,221 @@
+//! Random environments and shared files: who speaks is whom the SDK's own chain takes, down to every role, session,
+//! token and endpoint; and two different answers of the SDK never share a fingerprint.
+//!
+//! Each world is looked at in a child process with a cleared environment, where the SDK's HTTP client is a fake that
+//! writes down, in the keys that it hands out, what it was asked and by whom. All answers are then compared with all
+//! others. `PROPTEST_CASES` says how many worlds, 150 without it; `ECR_LOGIN_SEED` which.
+
+mod environments;
+mod sdk;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::process::Command;
+
+use ecr_login::environment::Environment;
+use ecr_login::identity::{Identity, IdentityError, Network, Source, Wanted};
+use ecr_login::registry::Registry;
+use ecr_login::settings::Speaker;
+use environments::{ENDPOINTS, Maker, REGISTRIES, REGISTRY, World, prepare, principal};
+use sdk::by_the_sdk;
+
+/// What a world's child says.
+#[derive(Clone, Debug, Default)]
+struct Seen {
+    /// The SDK's answer, or why there is none.
+    sdk: String,
+    /// The host that its client of ECR asks.
+    sdk_host: String,
+    ours: String,
+    our_host: String,
+    fingerprint: String,
+}
+
+fn seed() -> u64 {
+    std::env::var("ECR_LOGIN_SEED").map_or(1, |text| text.parse().unwrap())
+}
+
+fn cases() -> u64 {
+    std::env::var("PROPTEST_CASES").map_or(150, |text| text.parse().unwrap())
+}
+
+/// Looks at a world in a child process.
+fn look(world: &World, home: &Path) -> Seen {
+    let aws = home.join(".aws");
+    std::fs::write(aws.join("config"), &world.config).unwrap();
+    std::fs::write(aws.join("credentials"), &world.credentials).unwrap();
+    let mut child = Command::new(std::env::current_exe().unwrap());
+    child.args(["--exact", "random::child", "--ignored", "--nocapture"]).env_clear().env("HOME", home);
+    let output = child.envs(world.variables.iter().map(|(name, value)| (name, value))).output().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    let line = |prefix: &str| {
+        let line = text.lines().find_map(|line| line.split_once(prefix));
+        line.unwrap_or_else(|| panic!("no {prefix} in {text} of {world:?}")).1.to_owned()
+    };
+    Seen {
+        sdk: line("SDK> "),
+        sdk_host: line("SDK-HOST> "),
+        ours: line("WE> "),
+        our_host: line("OUR-HOST> "),
+        fingerprint: line("FINGERPRINT> "),
+    }
+}
+
+#[test]
+fn no_two_answers_of_the_sdk_share_a_fingerprint_and_ours_is_the_sdk_s() {
+    let home = tempfile::tempdir().unwrap();
+    // One for all worlds: where an SSO login lies is part of its fingerprint.
+    let home = home.path();
+    prepare(home);
+    let mut maker = Maker(fastrand::Rng::with_seed(seed()));
+    let look = |_| {
+        let world = maker.world(home.to_str().unwrap());
+        let seen = look(&world, home);
+        (world, seen)
+    };
+    judge(&(0..cases()).map(look).collect::<Vec<_>>());
+}
+
+#[test]
+fn endpoints_that_are_to_be_ignored_are_ignored_for_credentials_too() {
+    let home = tempfile::tempdir().unwrap();
+    prepare(home.path());
+    let keys = "aws_access_key_id = A\naws_secret_access_key = x\n";
+    let role = "[default]\nrole_arn = arn:aws:iam::1:role/r\nsource_profile = default\nendpoint_url = http://e1\n";
+    let config = format!("{role}{keys}ignore_configured_endpoint_urls = true\n");
+    let world = World { variables: vec![(REGISTRY, REGISTRIES[0].to_owned())], config, ..World::default() };
+    let seen = look(&world, home.path());
+    let role = "arn:aws:iam::1:role/r,-,-)by keys(A,-)";
+    assert_eq!((seen.sdk, seen.ours), (format!("role(http://e1,{role}"), format!("role(-,{role}")));
+    assert_eq!(seen.our_host, "https://api.ecr.eu-west-1.amazonaws.com");
+}
+
+fn judge(all: &[(World, Seen)]) {
+    let mut of_fingerprint: BTreeMap<&str, (String, &World)> = BTreeMap::new();
+    let (mut answers, mut kinds) = (BTreeSet::new(), BTreeSet::new());
+    let (mut compared, mut hits) = (0, Vec::new());
+    for (world, seen) in all {
+        if seen.ours.starts_with('!') {
+            continue;
+        }
+        compared += 1;
+        // FIPS or dual-stack together with an endpoint of one's own is an error for the SDK: nobody is served by it.
+        let refused = seen.sdk.starts_with("!") && has_endpoint_and_flag(world);
+        let sdk = if ignores_endpoints(world) { without_endpoints(&seen.sdk) } else { seen.sdk.clone() };
+        let ours = if ignores_endpoints(world) { without_endpoints(&seen.ours) } else { seen.ours.clone() };
+        if !refused && sdk != ours {
+            hits.push(format!("SDK {sdk}\nwe  {ours}\n{world:#?}"));
+        }
+        if !refused && seen.sdk_host != "-" && seen.sdk_host != seen.our_host {
+            hits.push(format!("SDK asks {}\nwe ask   {}\n{world:#?}", seen.sdk_host, seen.our_host));
+        }
+        if seen.fingerprint == "-" || seen.sdk.starts_with('!') {
+            continue;
+        }
+        kinds.insert(seen.sdk.split('(').next().unwrap());
+        // What stays of an answer without its endpoints is still another's than that with them.
+        let answer = if ignores_endpoints(world) { &seen.ours } else { &seen.sdk };
+        let answer = format!("{answer} at {}", seen.our_host);
+        answers.insert(answer.clone());
+        let (known, other) = of_fingerprint.entry(&seen.fingerprint).or_insert((answer.clone(), world));
+        if *known != answer {
+            hits.push(format!("one fingerprint:\n{known}\n{answer}\n{other:#?}\n{world:#?}"));
+        }
+    }
+    println!(
+        "{} worlds, {compared} in which somebody speaks, {} fingerprints, {} different answers of the SDK, of {kinds:?}",
+        all.len(),
+        of_fingerprint.len(),
+        answers.len(),
+    );
+    assert!(hits.is_empty(), "{} hits, the first:\n{}", hits.len(), hits[0]);
+    // The comparison is worth nothing if one source spoke for all.
+    for kind in ["keys", "role", "web", "sso", "container", "instance", "process"] {
+        assert!(kinds.contains(kind), "{kind} never spoke");
+    }
+    assert!(of_fingerprint.len() < compared, "no two worlds had one identity");
+}
+
+/// The SDK's providers of credentials ask configured endpoints of STS and SSO also where these are to be ignored.
+fn ignores_endpoints(world: &World) -> bool {
+    world.config.contains("ignore_configured_endpoint_urls = true")
+        || world.variables.contains(&("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "true".to_owned()))
+}
+
+fn without_endpoints(answer: &str) -> String {
+    let mut answer = answer.to_owned();
+    for endpoint in ENDPOINTS.iter().chain(&["eu-west-1", "us-east-1"]) {
+        answer = answer.replace(&format!("({endpoint},"), "(-,");
+    }
+    answer
+}
+
+fn has_endpoint_and_flag(world: &World) -> bool {
+    let says = |text: &str| world.config.contains(text) || world.variables.iter().any(|(name, _)| name.contains(text));
+    (says("endpoint_url = ") || says("AWS_ENDPOINT_URL"))
+        && ["use_fips_endpoint", "use_dualstack_endpoint", "AWS_USE_FIPS", "AWS_USE_DUALSTACK"]
+            .iter()
+            .any(|flag| says(flag))
+}
+
+/// Not a test: the child process of the other.
+#[test]
+#[ignore = "run by the other test, in an environment of its making"]
+fn child() {
+    let registry = Registry::parse(&std::env::var(REGISTRY).unwrap()).unwrap();
+    let (sdk, sdk_host) = by_the_sdk(&registry);
+    let (ours, our_host, fingerprint) = by_us(&registry);
+    println!("\nSDK> {sdk}\nSDK-HOST> {sdk_host}\nWE> {ours}\nOUR-HOST> {our_host}\nFINGERPRINT> {fingerprint}");
+}
+
+fn by_us(registry: &Registry) -> (String, String, String) {
+    let find = || Identity::find(&Environment::of_process(), Wanted::Speaker(&Speaker::default()), registry);
+    match find() {
+        Ok(identity) => {
+            let print = |identity: &Identity| identity.fingerprint(1).map(|print| format!("{:02x?}", print.0));
+            let fingerprint = print(&identity);
+            assert_eq!(fingerprint, print(&find().unwrap()), "the same files and variables are the same identity");
+            let network = &identity.network;
+            let host = format!("https://{}", registry.api_host(network.use_fips, network.use_dual_stack));
+            let host = network.ecr_endpoint.clone().unwrap_or(host);
+            let answer = match &identity.source {
+                Source::Keys { id, secret, session_token } => {
+                    let token = session_token.as_ref().map_or("-", |token| token.expose());
+                    format!("keys({},{},{token})", id.expose(), secret.expose())
+                }
+                source => describe(source, network),
+            };
+            (answer, host, fingerprint.unwrap_or_else(|| "-".to_owned()))
+        }
+        Err(IdentityError::NoSource { .. }) => ("!nobody".to_owned(), "-".to_owned(), "-".to_owned()),
+        Err(error) => (format!("!{error}").replace('\n', " "), "-".to_owned(), "-".to_owned()),
+    }
+}
+
+/// A source as the fake of the SDK's world sees it.
+fn describe(source: &Source, network: &Network) -> String {
+    let sts = network.sts_endpoint.as_deref().unwrap_or("-");
+    let or_none = |text: &Option<String>| text.as_deref().unwrap_or("-").to_owned();
+    match source {
+        Source::Keys { id, session_token, .. } => {
+            format!("keys({},{})", id.expose(), session_token.as_ref().map_or("-", |token| token.expose()))
+        }
+        Source::Process { command, .. } => format!("process({})", command.expose().rsplit(' ').next().unwrap()),
+        Source::Sso { account, role, region, start_url, session, .. } => {
+            let host = network.sso_endpoint.clone().unwrap_or_else(|| region.clone());
+            format!("sso({host},{account},{role},login-{})", session.as_ref().unwrap_or(start_url))
+        }
+        Source::WebIdentity { role_arn, session_name, token, .. } => {
+            format!("web({sts},{},{},{})", role_arn, or_none(session_name), principal(token.expose()))
+        }
+        Source::Container { uri, authorization } => {
+            format!("container({uri},{})", authorization.as_ref().map_or("-", |text| principal(text.expose())))
+        }
+        Source::Instance { endpoint } => format!("instance({endpoint})"),
+        Source::Role { base, role_arn, session_name, external_id, .. } => {
+            let (session, external) = (or_none(session_name), or_none(external_id));
+            format!("role({sts},{role_arn},{session},{external})by {}", describe(base, network))
+        }
+        Source::Login { .. } => "login".to_owned(),
+    }
+}
