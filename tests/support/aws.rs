@@ -493,10 +493,3 @@ impl State {
         Response::new(401, "application/json", body).header("www-authenticate", "Basic realm=\"fake\"")
     }
 }
-
-impl Fault {
-    /// `Late`, in milliseconds.
-    pub fn late(milliseconds: u64) -> Self {
-        Self::Late(Duration::from_millis(milliseconds))
-    }
-}

@@ -219,3 +219,10 @@ impl NowAndThen {
         })
     }
 }
+
+impl Fault {
+    /// `Late`, in milliseconds.
+    pub fn late(milliseconds: u64) -> Self {
+        Self::Late(Duration::from_millis(milliseconds))
+    }
+}
