@@ -21,6 +21,9 @@ mod support {
     pub mod name_server;
     mod server;
     mod services;
+    mod sign_in;
+    mod signature;
+    mod throttle;
     pub mod tls;
 }
 

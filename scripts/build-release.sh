@@ -35,7 +35,7 @@ case ${ECR_LOGIN_BUILD-static}:$host in
 static:*-linux-gnu)
     # --config instead of RUSTFLAGS: the user's own RUSTFLAGS must not silently replace ours.
     unset RUSTFLAGS CARGO_ENCODED_RUSTFLAGS
-    # sha2 in portable code: the other kind asks the processor first what it can do (src/scan.rs).
+    # sha2 in portable code: the other kind asks the processor first what it can do (src/text/scan.rs).
     flags="'-Ctarget-feature=+crt-static', '-Crelocation-model=static', '--cfg=sha2_256_backend=\"soft\"'"
     # Where rustc links with lld, functions with the same code are kept once, and those that a cached get runs lie
     # side by side, so that few pages are touched (scripts/warm-path-order.sh). The unwind tables and their index are

@@ -4,19 +4,19 @@
 #   scripts/miri.sh [TEST]...        needs a nightly toolchain with its components miri and rust-src
 #
 # The library has no `unsafe` of its own; what is looked at is the unsafe code of the standard library and of the crates
-# that it calls there. Miri cannot run src/start.rs (system calls that it does not know), ring (C and assembly), sockets of
+# that it calls there. Miri cannot run src/bin/docker-credential-ecr-login/entry.rs (system calls that it does not know), ring (C and assembly), sockets of
 # UDP, or a file opened without blocking, as those of settings, AWS and the cache are. Tests of much text take it minutes to
 # hours: they are left out, and of whole files' readers the tests that take them whole.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 if [ $# = 0 ]; then
-    rules=(broker::policy cache::names cache::place registry:: settings::limit settings::pattern ecr::retry
+    rules=(token::freshness cache::file_names cache::location registry:: settings::timeout settings::pattern aws::retry
         protocol::kubelet::image protocol::kubelet::response)
-    readers=(crc32:: printable:: scan:: ecr::explain:: ecr::credentials::expiry ecr::dns::exchange
-        ecr::dns::tests::resolv_conf protocol::kubelet::request cli::setup::json::tests::no_bytes
-        identity::ini::tests::a_ identity::ini::tests::no_text cache::format::tests::any_bytes
-        cache::format::tests::what_was_written settings::tests::what_is_wrong)
+    readers=(text:: aws::error:: aws::providers::timestamp aws::dns::exchange
+        aws::dns::tests::resolv_conf protocol::kubelet::request cli::setup::json::tests::no_bytes
+        credentials::profile_parser::tests::a_ credentials::profile_parser::tests::no_text cache::codec::tests::any_bytes
+        cache::codec::tests::what_was_written settings::tests::what_is_wrong)
     # A request of a megabyte.
     set -- "${rules[@]}" "${readers[@]}" --skip what_is_no_request_is_refused_with_its_reason
 fi

@@ -4,7 +4,7 @@
 # the memory that a cached get touches. Names carry hashes of the compiler, the crates and the profile: run this after a
 # change of any of these. Names that no longer exist are passed over by the linker; benches/counts.sh says how many do.
 #
-# It also refuses a cached answer that asks the processor what it can do (src/scan.rs).
+# It also refuses a cached answer that asks the processor what it can do (src/text/scan.rs).
 #
 #   scripts/warm-path-order.sh      as root; needs valgrind
 set -euo pipefail
@@ -57,4 +57,4 @@ aws secure --tls --port 443 --ca "$world/ca.pem"
 [ "$(wc -l <"$world/order")" -gt 1000 ]
 cp "$world/order" packaging/warm-path.order
 # cargo does not know of the linker's input: the next build must link again.
-touch src/main.rs
+touch src/bin/docker-credential-ecr-login/main.rs

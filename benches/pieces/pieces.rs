@@ -8,13 +8,14 @@ use std::hint::black_box;
 use std::path::Path;
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use ecr_login::broker::policy::{Times, Verdict};
+use ecr_login::cache::TokenLifetime;
 use ecr_login::cache::{Cache, Entry};
-use ecr_login::environment::Environment;
-use ecr_login::identity::{Identity, Wanted};
+use ecr_login::credentials::{CredentialSelector, Identity};
+use ecr_login::os::environment::Environment;
+use ecr_login::os::secret::Secret;
 use ecr_login::registry::Registry;
-use ecr_login::secret::Secret;
 use ecr_login::settings::Settings;
+use ecr_login::token::freshness::Freshness;
 
 const REGISTRY: &str = "123456789012.dkr.ecr.eu-west-1.amazonaws.com";
 const NOW: i64 = 1_800_000_000;
@@ -84,32 +85,32 @@ fn cached_answer(criterion: &mut Criterion) {
     let environment = Environment::of(variables);
     let target = Settings::parse("config.toml", &settings_text()).ok().and_then(|settings| settings.target(REGISTRY));
     let target = target.expect("a registry");
-    let who = || Identity::find(&environment, Wanted::Speaker(&target.speaker), &target.registry);
-    let fingerprint = *who().expect("an identity").fingerprint(NOW).expect("a fingerprint");
-    criterion.bench_function("fingerprint/a role among 50 profiles", |bench| bench.iter(|| black_box(who())));
+    let who = || Identity::find(&environment, CredentialSelector::Settings(&target.credentials), &target.registry);
+    let cache_key = *who().expect("an identity").cache_key(NOW).expect("a cache_key");
+    criterion.bench_function("cache_key/a role among 50 profiles", |bench| bench.iter(|| black_box(who())));
 
     let entry = Entry {
         registry: REGISTRY.to_owned(),
-        fingerprint,
+        cache_key,
         label: "profile role".to_owned(),
-        times: Times::of_new(NOW * 1_000, NOW + 12 * HOUR, 0).expect("a life of twelve hours"),
+        times: TokenLifetime::of_new(NOW * 1_000, NOW + 12 * HOUR, 0).expect("a life of twelve hours"),
         username: "AWS".to_owned(),
         password: Secret::new("p".repeat(2_500)),
     };
     let cache = Cache::open(&environment).expect("a cache");
-    cache.write(&entry, cache.erasures());
-    assert_eq!(cache.read(&fingerprint, REGISTRY).as_ref(), Some(&entry));
+    cache.write(&entry, cache.invalidation_epoch());
+    assert_eq!(cache.read(&cache_key, REGISTRY).as_ref(), Some(&entry));
     let mut group = criterion.benchmark_group("entry");
-    group.bench_function("read and checked", |bench| bench.iter(|| cache.read(&fingerprint, black_box(REGISTRY))));
+    group.bench_function("read and checked", |bench| bench.iter(|| cache.read(&cache_key, black_box(REGISTRY))));
     group.bench_function("written in the old one's place", |bench| {
-        bench.iter(|| cache.write(black_box(&entry), cache.erasures()));
+        bench.iter(|| cache.write(black_box(&entry), cache.invalidation_epoch()));
     });
     group.finish();
 
     criterion.bench_function("policy/an entry judged", |bench| {
         bench.iter(|| {
-            let verdict = black_box(entry.times).judge(black_box(NOW * 1_000 + 1));
-            debug_assert_eq!(verdict, Verdict::Serve);
+            let verdict = black_box(entry.times).freshness(black_box(NOW * 1_000 + 1));
+            debug_assert_eq!(verdict, Freshness::Fresh);
             verdict
         });
     });

@@ -1,17 +1,18 @@
 //! Nodes in virtual time, against ECR's token bucket.
 //!
 //! Ours is driven by the code that the binary runs: when a token answers and when it is refreshed
-//! ([`Times::judge`]), when a throttled call is tried again ([`retry::pause`]) and how long the kubelet remembers
+//! ([`TokenLifetime::judge`]), when a throttled call is tried again ([`retry::pause`]) and how long the kubelet remembers
 //! an answer ([`kubelet::cache_duration`]). Kubelets, ECR and the peers are models.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
 use std::time::Duration;
 
-use ecr_login::broker::Patience;
-use ecr_login::broker::policy::{Times, Verdict};
-use ecr_login::ecr::retry::{self, Outcome};
+use ecr_login::aws::retry::RetryPolicy;
+use ecr_login::aws::retry::{self, Outcome};
+use ecr_login::cache::TokenLifetime;
 use ecr_login::protocol::kubelet;
+use ecr_login::token::freshness::Freshness;
 
 /// Milliseconds since the fleet was switched on.
 type Millis = i64;
@@ -123,14 +124,14 @@ struct Fetch {
     node: usize,
     tries: u32,
     until: Millis,
-    patience: Patience,
+    patience: RetryPolicy,
     waiters: Vec<Pull>,
 }
 
 #[derive(Default)]
 struct Node {
     /// The cache on disk.
-    entry: Option<Times>,
+    entry: Option<TokenLifetime>,
     failed_at: Option<Millis>,
     /// The fetch that others wait for.
     flight: Option<usize>,
@@ -220,7 +221,7 @@ impl Simulation {
         match self.plugin {
             Plugin::Ours => self.ask_ours(pull),
             Plugin::Peer => {
-                self.fetch(pull.node, Patience::Client, Millis::MAX / 2, vec![pull]);
+                self.fetch(pull.node, RetryPolicy::Interactive, Millis::MAX / 2, vec![pull]);
             }
         }
     }
@@ -232,22 +233,24 @@ impl Simulation {
             Some(limit) if node.got_at.is_none() && pull.failures == 0 => limit,
             _ => Millis::try_from(kubelet::LIMIT.as_millis()).unwrap_or(Millis::MAX),
         };
-        let pauses = |times: Times| node.failed_at.is_some_and(|failed_at| times.pauses(clock, failed_at));
-        let verdict = node.entry.map(|times| (times, times.judge(clock), pauses(times)));
+        let pauses_refresh =
+            |times: TokenLifetime| node.failed_at.is_some_and(|failed_at| times.pauses_refresh(clock, failed_at));
+        let verdict = node.entry.map(|times| (times, times.freshness(clock), pauses_refresh(times)));
         let (wait, patience) = match verdict {
-            Some((times, Verdict::Serve, _)) => return self.answer(pull, times.expires_at),
-            Some((times, Verdict::ServeAndRefresh, pauses)) => {
-                if node.flight.is_none() && !pauses {
-                    let flight = self.fetch(pull.node, Patience::Client, self.now + BACKGROUND_LIMIT, Vec::new());
+            Some((times, Freshness::Fresh, _)) => return self.answer(pull, times.expires_at),
+            Some((times, Freshness::Stale, pauses_refresh)) => {
+                if node.flight.is_none() && !pauses_refresh {
+                    let flight =
+                        self.fetch(pull.node, RetryPolicy::Interactive, self.now + BACKGROUND_LIMIT, Vec::new());
                     self.nodes[pull.node].flight = Some(flight);
                 }
                 return self.answer(pull, times.expires_at);
             }
-            Some((times, Verdict::WaitForFresh(_), true)) => return self.answer(pull, times.expires_at),
-            Some((_, Verdict::WaitForFresh(wait), false)) => {
-                (limit.min(Millis::try_from(wait.as_millis()).unwrap_or(limit)), Patience::Node)
+            Some((times, Freshness::Expiring(_), true)) => return self.answer(pull, times.expires_at),
+            Some((_, Freshness::Expiring(wait), false)) => {
+                (limit.min(Millis::try_from(wait.as_millis()).unwrap_or(limit)), RetryPolicy::NodeBoot)
             }
-            Some((_, Verdict::Miss, _)) | None => (limit, Patience::Node),
+            Some((_, Freshness::Invalid, _)) | None => (limit, RetryPolicy::NodeBoot),
         };
         match self.nodes[pull.node].flight.and_then(|flight| self.fetches[flight].as_mut()) {
             Some(flight) => flight.waiters.push(pull),
@@ -258,7 +261,7 @@ impl Simulation {
         }
     }
 
-    fn fetch(&mut self, node: usize, patience: Patience, until: Millis, waiters: Vec<Pull>) -> usize {
+    fn fetch(&mut self, node: usize, patience: RetryPolicy, until: Millis, waiters: Vec<Pull>) -> usize {
         let fetch = Some(Fetch { node, tries: 0, until, patience, waiters });
         let index = self.free.pop().unwrap_or(self.fetches.len());
         if index == self.fetches.len() {
@@ -317,7 +320,7 @@ impl Simulation {
         }
         let first = node.got_at.replace(now).is_none();
         let expires_at = clock / 1000 + self.fleet.token;
-        node.entry = Times::of_new(clock, expires_at, node.spread);
+        node.entry = TokenLifetime::of_new(clock, expires_at, node.spread);
         node.failed_at = None;
         for pull in fetch.waiters {
             self.answer(pull, expires_at);
@@ -333,7 +336,7 @@ impl Simulation {
         let clock = self.clock();
         let node = &mut self.nodes[fetch.node];
         node.failed_at = Some(clock);
-        let old = node.entry.filter(|times| times.lives(clock));
+        let old = node.entry.filter(|times| times.is_valid(clock));
         for pull in fetch.waiters {
             match old {
                 Some(times) => self.answer(pull, times.expires_at),

@@ -6,10 +6,10 @@ use std::fs::{File, TryLockError};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use super::directory::Directory;
-use crate::identity::Fingerprint;
+use super::secure_dir::SecureDir;
+use crate::credentials::CacheKey;
 
-/// How many lock files there are. Two fingerprints that share one wait for each other without need.
+/// How many lock files there are. Two cache keys that share one wait for each other without need.
 const SLOTS: u8 = 64;
 
 /// The first and the longest pause between two looks at a lock.
@@ -17,15 +17,15 @@ const PAUSE: (Duration, Duration) = (Duration::from_millis(1), Duration::from_mi
 
 /// The lock of everybody who would ask ECR the same.
 #[derive(Debug)]
-pub struct Slot {
+pub struct FetchLock {
     file: Option<File>,
 }
 
 /// What came of trying to be the one who asks.
 #[derive(Debug)]
-pub enum Claim<'a> {
+pub enum TryLock<'a> {
     /// We are, until this is dropped.
-    Held(Held<'a>),
+    Held(LockGuard<'a>),
     /// Somebody else is.
     Busy,
     /// The file system has no locks.
@@ -34,33 +34,33 @@ pub enum Claim<'a> {
 
 /// The right to ask; given back when dropped.
 #[derive(Debug)]
-pub struct Held<'a>(&'a File);
+pub struct LockGuard<'a>(&'a File);
 
-impl Drop for Held<'_> {
+impl Drop for LockGuard<'_> {
     fn drop(&mut self) {
         // Should this fail, the system does it when the process ends.
         let _ = self.0.unlock();
     }
 }
 
-impl Slot {
-    /// The name of the lock file for `fingerprint`.
-    pub fn name(fingerprint: &Fingerprint) -> String {
-        format!("lock-{:02x}", fingerprint.0.first().unwrap_or(&0) % SLOTS)
+impl FetchLock {
+    /// The name of the lock file for `cache_key`.
+    pub fn name(cache_key: &CacheKey) -> String {
+        format!("lock-{:02x}", cache_key.0.first().unwrap_or(&0) % SLOTS)
     }
 
-    pub(super) fn open(directory: Option<&Directory>, fingerprint: &Fingerprint) -> Self {
-        let name = Self::name(fingerprint);
+    pub(super) fn open(directory: Option<&SecureDir>, cache_key: &CacheKey) -> Self {
+        let name = Self::name(cache_key);
         Self { file: directory.and_then(|directory| directory.open_or_create(&name).ok()) }
     }
 
     /// Tries to become the one who asks, without waiting.
-    pub fn claim(&self) -> Claim<'_> {
-        let Some(file) = &self.file else { return Claim::Unsupported };
+    pub fn claim(&self) -> TryLock<'_> {
+        let Some(file) = &self.file else { return TryLock::Unsupported };
         match file.try_lock() {
-            Ok(()) => Claim::Held(Held(file)),
-            Err(TryLockError::WouldBlock) => Claim::Busy,
-            Err(TryLockError::Error(_)) => Claim::Unsupported,
+            Ok(()) => TryLock::Held(LockGuard(file)),
+            Err(TryLockError::WouldBlock) => TryLock::Busy,
+            Err(TryLockError::Error(_)) => TryLock::Unsupported,
         }
     }
 
@@ -89,6 +89,6 @@ impl Slot {
 
     /// Whether somebody is asking right now.
     pub fn is_busy(&self) -> bool {
-        matches!(self.claim(), Claim::Busy)
+        matches!(self.claim(), TryLock::Busy)
     }
 }

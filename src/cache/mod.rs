@@ -8,39 +8,31 @@
 //!
 //! `docs/cache.md` has the layout.
 
-#[cfg(all(unix, not(test)))]
-mod directory;
-#[cfg(all(unix, test))]
-#[path = "directory_in_trouble.rs"]
-mod directory;
-#[cfg(not(unix))]
-#[path = "directory_elsewhere.rs"]
-mod directory;
-mod forget;
-pub mod format;
+mod atomic_write;
+pub mod codec;
+mod evict;
+mod file_names;
+mod invalidate;
+mod location;
 mod lock;
-mod names;
-mod place;
-mod refusal;
-mod replace;
-mod sweep;
+mod secure_dir;
+mod token_lifetime;
 
 use std::cell::{OnceCell, RefCell};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, UNIX_EPOCH};
 
-use self::directory::{Directory, State};
+pub use self::invalidate::InvalidateError;
+pub use self::lock::{FetchLock, LockGuard, TryLock};
 #[cfg(all(unix, test))]
-pub(crate) use self::directory::{Trouble, in_trouble};
-pub use self::forget::NotForgotten;
-pub use self::lock::{Claim, Held, Slot};
-use self::refusal::{Unopened, Unread};
-use crate::broker::policy::{Millis, Times};
-use crate::clock;
-use crate::environment::Environment;
-use crate::failure::Failure;
-use crate::identity::Fingerprint;
-use crate::secret::Secret;
+pub(crate) use self::secure_dir::{Fault, with_fault};
+use self::secure_dir::{SecureDir, State, Unopened, Unread};
+pub use self::token_lifetime::{MAX_TOKEN_LIFE_SECONDS, Millis, TokenLifetime};
+use crate::credentials::CacheKey;
+use crate::os::clock;
+use crate::os::environment::Environment;
+use crate::os::secret::Secret;
+use crate::text::user_error::UserError;
 
 /// One token for one registry, as it stands in its file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,11 +40,11 @@ pub struct Entry {
     /// The registry's host.
     pub registry: String,
     /// Whose token it is.
-    pub fingerprint: Fingerprint,
+    pub cache_key: CacheKey,
     /// The identity in words.
     pub label: String,
     /// When it was issued, when it is refreshed, when it ends.
-    pub times: Times,
+    pub times: TokenLifetime,
     /// The user name, `AWS`.
     pub username: String,
     /// The password.
@@ -61,24 +53,24 @@ pub struct Entry {
 
 /// That a fetch failed, for everybody who would ask the same.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Note {
+pub struct CachedFailure {
     /// When, in milliseconds since the Unix epoch.
     pub failed_at: Millis,
     /// It had less time than a call has, for the sake of a token that ends soon: whoever has no token asks again.
-    pub hasty: bool,
+    pub short_deadline: bool,
     /// What would be said of it.
-    pub failure: Failure,
+    pub failure: UserError,
 }
 
-/// What had been erased at one moment; see [`Cache::erasures`].
+/// What had been erased at one moment; see [`Cache::invalidation_epoch`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Erasures(Option<State>);
+pub struct InvalidationEpoch(Option<State>);
 
 /// The cache directory.
 #[derive(Debug)]
 pub struct Cache {
     places: Vec<PathBuf>,
-    open: OnceCell<(PathBuf, Directory)>,
+    open: OnceCell<(PathBuf, SecureDir)>,
     /// A directory that is there and could not be opened.
     unopened: Option<(PathBuf, std::io::Error)>,
     distrusted: bool,
@@ -90,7 +82,7 @@ impl Cache {
     /// Finds the directory; `None` where none is usable or wanted. One that does not exist yet is made when
     /// something is written.
     pub fn open(environment: &Environment) -> Option<Self> {
-        let places = place::candidates(environment);
+        let places = location::candidates(environment);
         let mut cache = Self {
             places,
             open: OnceCell::new(),
@@ -100,7 +92,7 @@ impl Cache {
             unread: RefCell::default(),
         };
         for place in &cache.places {
-            match Directory::open(place) {
+            match SecureDir::open(place) {
                 Ok(Some(directory)) => {
                     let _ = cache.open.set((place.clone(), directory));
                     break;
@@ -141,52 +133,52 @@ impl Cache {
         self.unread.borrow().clone()
     }
 
-    /// The entry of this fingerprint for this registry.
-    pub fn read(&self, fingerprint: &Fingerprint, registry: &str) -> Option<Entry> {
-        let entry = format::read_entry(&self.bytes(&names::entry(fingerprint, registry)?)?)?;
+    /// The entry of this cache key for this registry.
+    pub fn read(&self, cache_key: &CacheKey, registry: &str) -> Option<Entry> {
+        let entry = codec::read_entry(&self.bytes(&file_names::entry(cache_key, registry)?)?)?;
         // A file that bears another's name is nobody's.
-        (entry.fingerprint == *fingerprint && entry.registry == registry).then_some(entry)
+        (entry.cache_key == *cache_key && entry.registry == registry).then_some(entry)
     }
 
     /// The times of that entry, as true as the whole of it, without a copy of its password.
-    pub fn times(&self, fingerprint: &Fingerprint, registry: &str) -> Option<Times> {
-        format::read_times(&self.bytes(&names::entry(fingerprint, registry)?)?, fingerprint, registry)
+    pub fn times(&self, cache_key: &CacheKey, registry: &str) -> Option<TokenLifetime> {
+        codec::read_times(&self.bytes(&file_names::entry(cache_key, registry)?)?, cache_key, registry)
     }
 
-    /// Of all entries of this fingerprint that live at `now` and end after `after`, the one that ends last. Every token
-    /// of a fingerprint opens every registry of its region: one of another registry becomes an entry of this one.
+    /// Of all entries of this cache key that live at `now` and end after `after`, the one that ends last. Every token
+    /// of a cache key opens every registry of its region: one of another registry becomes an entry of this one.
     ///
     /// `swept` says that somebody has just written and swept: of fifty who waited for one token each would look at the
     /// other forty-nine copies.
-    pub fn adopt_newest(
+    pub fn copy_newest_sibling(
         &self,
-        fingerprint: &Fingerprint,
+        cache_key: &CacheKey,
         registry: &str,
         now: Millis,
         after: Option<i64>,
         swept: bool,
     ) -> Option<Entry> {
-        let before = self.erasures();
+        let before = self.invalidation_epoch();
         let directory = self.directory()?;
-        let prefix = format!("{}-", format::hex(fingerprint));
+        let prefix = format!("{}-", codec::hex(cache_key));
         let names = directory.names().unwrap_or_default();
         let mut found: Vec<(i64, &String)> = names
             .iter()
-            .filter(|name| name.starts_with(&prefix) && names::parse(name).is_some())
+            .filter(|name| name.starts_with(&prefix) && file_names::parse(name).is_some())
             // An entry's file bears the end of its token as its time.
             .filter_map(|name| Some((directory.state(name)?.modified_at, name)))
             .filter(|(end, _)| after.is_none_or(|after| *end > after))
             .collect();
         found.sort_unstable_by(|one, other| other.cmp(one));
         let is_wanted =
-            |entry: &Entry| entry.times.lives(now) && after.is_none_or(|after| entry.times.expires_at > after);
+            |entry: &Entry| entry.times.is_valid(now) && after.is_none_or(|after| entry.times.expires_at > after);
         let newest = found.into_iter().find_map(|(_, name)| self.entry(name).filter(is_wanted))?;
         if newest.registry == registry {
             return Some(newest);
         }
         let entry = Entry { registry: registry.to_owned(), ..newest };
-        if !swept || names.len() >= sweep::MOST {
-            sweep::sweep(directory, clock::seconds());
+        if !swept || names.len() >= evict::MOST {
+            evict::sweep(directory, clock::seconds());
         }
         self.keep(directory, &entry, before);
         Some(entry)
@@ -194,39 +186,39 @@ impl Cache {
 
     /// Keeps the entry in the place of the one that was there, unless something was erased since `before`:
     /// the token may be the very one that was to be forgotten. Expired entries go at the same time.
-    pub fn write(&self, entry: &Entry, before: Erasures) {
+    pub fn write(&self, entry: &Entry, before: InvalidationEpoch) {
         if let Some(directory) = self.writable() {
-            sweep::sweep(directory, clock::seconds());
+            evict::sweep(directory, clock::seconds());
             self.keep(directory, entry, before);
         }
     }
 
-    fn keep(&self, directory: &Directory, entry: &Entry, before: Erasures) {
+    fn keep(&self, directory: &SecureDir, entry: &Entry, before: InvalidationEpoch) {
         let written = (|| {
-            let name = names::entry(&entry.fingerprint, &entry.registry)?;
-            let bytes = format::write_entry(entry)?;
+            let name = file_names::entry(&entry.cache_key, &entry.registry)?;
+            let bytes = codec::write_entry(entry)?;
             let end = UNIX_EPOCH.checked_add(Duration::from_secs(u64::try_from(entry.times.expires_at).ok()?))?;
-            replace::replace(directory, &name, &bytes, Some(end)).ok()?;
+            atomic_write::replace(directory, &name, &bytes, Some(end)).ok()?;
             Some(name)
         })();
         if let Some(name) = written
-            && self.erasures() != before
+            && self.invalidation_epoch() != before
         {
             directory.remove(&name);
         }
     }
 
     /// What has been erased until now, to be taken before a token is fetched or read that shall be written.
-    pub fn erasures(&self) -> Erasures {
-        Erasures(self.directory().and_then(|directory| directory.state(names::ERASED)))
+    pub fn invalidation_epoch(&self) -> InvalidationEpoch {
+        InvalidationEpoch(self.directory().and_then(|directory| directory.state(file_names::ERASED)))
     }
 
-    /// Every entry, whether it still lives or not, by registry.
+    /// Every entry, whether it still is valid or not, by registry.
     pub fn entries(&self) -> Vec<Entry> {
         let names = self.names();
         let mut entries: Vec<Entry> =
-            names.iter().filter(|name| names::parse(name).is_some()).filter_map(|name| self.entry(name)).collect();
-        entries.sort_by(|one, other| (&one.registry, one.fingerprint.0).cmp(&(&other.registry, other.fingerprint.0)));
+            names.iter().filter(|name| file_names::parse(name).is_some()).filter_map(|name| self.entry(name)).collect();
+        entries.sort_by(|one, other| (&one.registry, one.cache_key.0).cmp(&(&other.registry, other.cache_key.0)));
         entries
     }
 
@@ -234,7 +226,7 @@ impl Cache {
     pub fn registries(&self) -> Vec<String> {
         let names = self.names();
         let mut hosts: Vec<String> =
-            names.iter().filter_map(|name| names::parse(name)).map(|(_, host)| host.to_owned()).collect();
+            names.iter().filter_map(|name| file_names::parse(name)).map(|(_, host)| host.to_owned()).collect();
         hosts.sort_unstable();
         hosts.dedup();
         hosts
@@ -256,38 +248,38 @@ impl Cache {
         })
     }
 
-    /// The last failure of a fetch for this fingerprint, if none has succeeded since.
-    pub fn note(&self, fingerprint: &Fingerprint) -> Option<Note> {
-        let bytes = self.bytes(&names::note(fingerprint))?;
-        format::read_note(&bytes)
+    /// The last failure of a fetch for this cache key, if none has succeeded since.
+    pub fn note(&self, cache_key: &CacheKey) -> Option<CachedFailure> {
+        let bytes = self.bytes(&file_names::note(cache_key))?;
+        codec::read_note(&bytes)
     }
 
     /// Leaves word of a failure.
-    pub fn write_note(&self, fingerprint: &Fingerprint, note: &Note) {
-        if let (Some(directory), Some(bytes)) = (self.writable(), format::write_note(note)) {
-            sweep::old_notes(directory, clock::seconds());
+    pub fn write_note(&self, cache_key: &CacheKey, note: &CachedFailure) {
+        if let (Some(directory), Some(bytes)) = (self.writable(), codec::write_note(note)) {
+            evict::old_notes(directory, clock::seconds());
             // Without a note the next one asks again: no worse than without a cache.
-            let _ = replace::replace(directory, &names::note(fingerprint), &bytes, None);
+            let _ = atomic_write::replace(directory, &file_names::note(cache_key), &bytes, None);
         }
     }
 
     /// A fetch has succeeded.
-    pub fn remove_note(&self, fingerprint: &Fingerprint) {
+    pub fn remove_note(&self, cache_key: &CacheKey) {
         if let Some(directory) = self.directory() {
-            directory.remove(&names::note(fingerprint));
+            directory.remove(&file_names::note(cache_key));
         }
     }
 
     /// The lock of everybody who would ask the same.
-    pub fn slot(&self, fingerprint: &Fingerprint) -> Slot {
-        Slot::open(self.writable(), fingerprint)
+    pub fn slot(&self, cache_key: &CacheKey) -> FetchLock {
+        FetchLock::open(self.writable(), cache_key)
     }
 
     /// Says that a detached refresh is about to start; false where one has been started within `recent` and has
     /// not ended.
-    pub fn begin_refresh(&self, fingerprint: &Fingerprint, recent: Duration) -> bool {
+    pub fn begin_refresh(&self, cache_key: &CacheKey, recent: Duration) -> bool {
         let Some(directory) = self.writable() else { return false };
-        let name = names::refreshing(fingerprint);
+        let name = file_names::refreshing(cache_key);
         if directory.create_new(&name).is_ok() {
             return true;
         }
@@ -301,22 +293,22 @@ impl Cache {
     }
 
     /// The detached refresh has ended.
-    pub fn end_refresh(&self, fingerprint: &Fingerprint) {
+    pub fn end_refresh(&self, cache_key: &CacheKey) {
         if let Some(directory) = self.directory() {
-            directory.remove(&names::refreshing(fingerprint));
+            directory.remove(&file_names::refreshing(cache_key));
         }
     }
 
     fn entry(&self, name: &str) -> Option<Entry> {
         let bytes = self.bytes(name)?;
-        let entry = format::read_entry(&bytes)?;
+        let entry = codec::read_entry(&bytes)?;
         // A file that bears another's name is nobody's.
-        (names::entry(&entry.fingerprint, &entry.registry).as_deref() == Some(name)).then_some(entry)
+        (file_names::entry(&entry.cache_key, &entry.registry).as_deref() == Some(name)).then_some(entry)
     }
 
-    fn bytes(&self, name: &str) -> Option<crate::secret::Wiped> {
+    fn bytes(&self, name: &str) -> Option<crate::os::secret::Wiped> {
         let (path, directory) = self.open.get()?;
-        match directory.read(name, format::LIMIT) {
+        match directory.read(name, codec::LIMIT) {
             Ok(bytes) => Some(bytes),
             Err(Unread::Unusable) => None,
             Err(Unread::Untrusted(reason)) => {
@@ -331,17 +323,17 @@ impl Cache {
         }
     }
 
-    fn directory(&self) -> Option<&Directory> {
+    fn directory(&self) -> Option<&SecureDir> {
         self.open.get().map(|(_, directory)| directory)
     }
 
     /// The directory, made if it was not there.
-    fn writable(&self) -> Option<&Directory> {
+    fn writable(&self) -> Option<&SecureDir> {
         if self.distrusted {
             return None;
         }
         if self.open.get().is_none() {
-            let made = self.places.iter().find_map(|place| Some((place.clone(), Directory::create(place).ok()?)))?;
+            let made = self.places.iter().find_map(|place| Some((place.clone(), SecureDir::create(place).ok()?)))?;
             let _ = self.open.set(made);
         }
         self.directory()

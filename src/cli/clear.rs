@@ -3,18 +3,18 @@
 use std::process::ExitCode;
 
 use super::arguments::Clear;
-use super::output;
+use super::terminal;
 use crate::PROGRAM;
 use crate::cache::Cache;
-use crate::environment::Environment;
+use crate::os::environment::Environment;
 use crate::settings::Settings;
 
 /// Runs the command.
 pub fn run(wanted: &Clear, environment: &Environment) -> ExitCode {
     match forget(wanted.registry.as_deref(), environment) {
-        Ok(said) => output::deliver(&format!("{said}\n")),
+        Ok(said) => terminal::write_stdout(&format!("{said}\n")),
         Err(reason) => {
-            output::complain(&format!("{PROGRAM}: clear: {reason}"));
+            terminal::warn_line(&format!("{PROGRAM}: clear: {reason}"));
             ExitCode::FAILURE
         }
     }

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap_complete::shells;
 
 use super::arguments::{Completions, Shell, definition};
-use super::output;
+use super::terminal;
 use crate::PROGRAM;
 
 /// Prints the completions of one shell.
@@ -19,5 +19,5 @@ pub fn run(wanted: Completions) -> ExitCode {
         Shell::PowerShell => clap_complete::generate(shells::PowerShell, &mut definition, PROGRAM, &mut text),
         Shell::Elvish => clap_complete::generate(shells::Elvish, &mut definition, PROGRAM, &mut text),
     }
-    output::deliver(&String::from_utf8_lossy(&text))
+    terminal::write_stdout(&String::from_utf8_lossy(&text))
 }

@@ -6,12 +6,12 @@ use std::process::ExitCode;
 use clap_mangen::Man;
 
 use super::arguments::definition;
-use super::output;
+use super::terminal;
 
 /// Prints the man page in roff.
 pub fn run() -> ExitCode {
     match page() {
-        Ok(page) => output::deliver(&page),
+        Ok(page) => terminal::write_stdout(&page),
         Err(_) => ExitCode::FAILURE,
     }
 }

@@ -6,21 +6,20 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-use crate::environment::Environment;
-use crate::failure::{Failure, Kind};
-use crate::printable::one_line;
-use crate::settings::{Settings, Target};
+use crate::os::environment::Environment;
+use crate::settings::{ResolvedRegistry, Settings};
+use crate::text::printable::one_line;
+use crate::text::user_error::{Kind, UserError};
 
 pub mod arguments;
 mod clear;
 mod completions;
 mod doctor;
-pub mod file;
 mod man;
-pub mod output;
 mod password;
 pub mod setup;
 mod status;
+pub mod terminal;
 mod warm;
 
 use arguments::{Arguments, Command, Setup};
@@ -61,10 +60,10 @@ pub fn run(args: &[OsString], environment: Environment) -> ExitCode {
                 plain if plain != argument && !argument.is_empty() => text.replace(&*argument, &plain),
                 _ => text,
             });
-            text.lines().for_each(output::complain);
+            text.lines().for_each(terminal::warn_line);
             return ExitCode::from(2);
         }
-        Err(help) => return output::deliver(&help.render().to_string()),
+        Err(help) => return terminal::write_stdout(&help.render().to_string()),
     };
     match arguments.command {
         Command::Completions(wanted) => completions::run(wanted),
@@ -84,9 +83,9 @@ pub fn run(args: &[OsString], environment: Environment) -> ExitCode {
 ///
 /// # Errors
 /// It is neither ECR's nor an alias.
-fn target(settings: &Settings, name: &str) -> Result<Target, Failure> {
+fn target(settings: &Settings, name: &str) -> Result<ResolvedRegistry, UserError> {
     settings.target(name).ok_or_else(|| {
-        Failure::new(Kind::Other, "is not a registry of Amazon ECR")
+        UserError::new(Kind::Other, "is not a registry of Amazon ECR")
             .remedy("names look like 123456789012.dkr.ecr.eu-west-1.amazonaws.com or public.ecr.aws")
     })
 }

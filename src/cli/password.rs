@@ -4,51 +4,52 @@
 use std::process::ExitCode;
 
 use super::arguments::Password;
-use super::output;
-use crate::broker::{self, Answer, Call, Patience, Question, Wish};
-use crate::deadline::Deadline;
-use crate::environment::Environment;
-use crate::failure::{Failure, Kind};
-use crate::protocol::output::deliver;
-use crate::secret::Wiped;
-use crate::settings::{self, DEFAULT_LIMIT, Settings};
+use super::terminal;
+use crate::aws::retry::RetryPolicy;
+use crate::os::deadline::Deadline;
+use crate::os::environment::Environment;
+use crate::os::secret::Wiped;
+use crate::os::stdio::write_stdout;
+use crate::settings::{self, DEFAULT_TIMEOUT, Settings};
+use crate::text::user_error::{Kind, UserError};
+use crate::token::{self, FetchMode, RegistryCredentials, RequestContext, TokenRequest};
 
 /// Prints the password and a newline.
 pub fn run(wanted: &Password, environment: Environment) -> ExitCode {
     match ask(&wanted.registry, environment) {
         Ok((answer, deadline)) => {
             for warning in &answer.warnings {
-                output::complain(&format!("{}: {warning}", wanted.registry));
+                terminal::warn_line(&format!("{}: {warning}", wanted.registry));
             }
             let password = answer.password.expose().as_bytes();
             // Room for all of it: a vector that grows leaves copies behind.
             let mut line = Wiped::with_capacity(password.len() + 1);
             line.extend_from_slice(password);
             line.push(b'\n');
-            match deliver(&line, deadline) {
+            match write_stdout(&line, deadline) {
                 Ok(()) => ExitCode::SUCCESS,
                 Err(error) => {
-                    output::complain(&format!("the password could not be delivered on stdout: {error}"));
+                    terminal::warn_line(&format!("the password could not be delivered on stdout: {error}"));
                     ExitCode::FAILURE
                 }
             }
         }
         Err(failure) => {
-            output::complain(&format!("{}: {failure}", wanted.registry));
+            terminal::warn_line(&format!("{}: {failure}", wanted.registry));
             ExitCode::FAILURE
         }
     }
 }
 
 /// The answer, and until when it is to be delivered.
-fn ask(name: &str, environment: Environment) -> Result<(Answer, Deadline), Failure> {
+fn ask(name: &str, environment: Environment) -> Result<(RegistryCredentials, Deadline), UserError> {
     let settings = Settings::load(&environment)?;
-    let deadline = Deadline::within(settings::limit(&environment, Some(&settings), DEFAULT_LIMIT)?);
+    let deadline = Deadline::within(settings::call_timeout(&environment, Some(&settings), DEFAULT_TIMEOUT)?);
     let target = super::target(&settings, name)?;
-    if target.speaker.anonymous {
-        return Err(Failure::new(Kind::Settings, "the settings say anonymous = true here, so there is no password"));
+    if target.credentials.anonymous {
+        return Err(UserError::new(Kind::Settings, "the settings say anonymous = true here, so there is no password"));
     }
-    let wish = Wish::of(&environment);
-    let question = Question { target: &target, service_account: None, wish, patience: Patience::Client };
-    Ok((broker::token(&Call { environment, settings, deadline }, &question)?, deadline))
+    let wish = FetchMode::of(&environment);
+    let request = TokenRequest { target: &target, service_account: None, wish, patience: RetryPolicy::Interactive };
+    Ok((token::token(&RequestContext { environment, settings, deadline }, &request)?, deadline))
 }

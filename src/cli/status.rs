@@ -9,14 +9,14 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use super::arguments::Format;
-use super::output::{self, Paint};
+use super::terminal::{self, Paint};
 use crate::PROGRAM;
 use crate::cache::{Cache, Entry};
-use crate::clock;
-use crate::environment::Environment;
-use crate::printable::one_line;
+use crate::os::clock;
+use crate::os::environment::Environment;
 use crate::registry::Registry;
 use crate::settings::Settings;
+use crate::text::printable::one_line;
 
 /// All that `status` says.
 #[derive(Debug, Serialize)]
@@ -56,9 +56,9 @@ pub fn run(wanted: Format, environment: &Environment) -> ExitCode {
     if wanted.json {
         let mut text = serde_json::to_string_pretty(&status).unwrap_or_default();
         text.push('\n');
-        return output::deliver(&text);
+        return terminal::write_stdout(&text);
     }
-    output::deliver(&status.text(Paint::for_stdout(environment)))
+    terminal::write_stdout(&status.text(Paint::for_stdout(environment)))
 }
 
 impl Status {

@@ -8,16 +8,17 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use super::arguments::Warm;
-use super::output;
-use crate::broker::policy::Times;
-use crate::broker::{self, Answer, Call, Patience, Question, Wish};
+use super::terminal;
+use crate::aws::retry::RetryPolicy;
 use crate::cache::Cache;
-use crate::clock;
-use crate::deadline::Deadline;
-use crate::environment::Environment;
-use crate::failure::{Failure, Kind};
-use crate::printable::one_line;
+use crate::cache::TokenLifetime;
+use crate::os::clock;
+use crate::os::deadline::Deadline;
+use crate::os::environment::Environment;
 use crate::settings::Settings;
+use crate::text::printable::one_line;
+use crate::text::user_error::{Kind, UserError};
+use crate::token::{self, FetchMode, RegistryCredentials, RequestContext, TokenRequest};
 
 /// How many registries are asked at once. Those of one region and identity make one call together anyway.
 const MOST_AT_ONCE: usize = 32;
@@ -31,12 +32,12 @@ pub fn run(wanted: &Warm, environment: Environment) -> ExitCode {
     let settings = match Settings::load(&environment) {
         Ok(settings) => settings,
         Err(error) => {
-            output::complain(&Failure::from(error).to_string());
+            terminal::warn_line(&UserError::from(error).to_string());
             return ExitCode::FAILURE;
         }
     };
     let deadline = Deadline::within(Duration::from_secs(wanted.timeout));
-    let call = Call { environment, settings, deadline };
+    let call = RequestContext { environment, settings, deadline };
     let next = AtomicUsize::new(0);
     let failed = AtomicBool::new(false);
     std::thread::scope(|scope| {
@@ -57,48 +58,53 @@ pub fn run(wanted: &Warm, environment: Environment) -> ExitCode {
 }
 
 /// Fetches for one registry and says its line.
-fn warm(call: &Call, name: &str) -> bool {
+fn warm(call: &RequestContext, name: &str) -> bool {
     match ask(call, name) {
         Ok(answer) => {
-            output::print_line(&format!("{}: {}\n", one_line(name), state(answer.as_ref())), call.deadline).is_ok()
+            terminal::print_line(&format!("{}: {}\n", one_line(name), state(answer.as_ref())), call.deadline).is_ok()
         }
         Err(mut failure) => {
             // The one command whose limit is an argument.
             failure.remedy = failure.remedy.map(|remedy| remedy.replace(LIMIT_OF_OTHERS, "--timeout"));
-            output::complain(&format!("{name}: {failure}"));
+            terminal::warn_line(&format!("{name}: {failure}"));
             false
         }
     }
 }
 
 /// `None` where the settings want no token.
-fn ask(call: &Call, name: &str) -> Result<Option<Answer>, Failure> {
+fn ask(call: &RequestContext, name: &str) -> Result<Option<RegistryCredentials>, UserError> {
     let target = super::target(&call.settings, name)?;
-    if target.speaker.anonymous {
+    if target.credentials.anonymous {
         return Ok(None);
     }
-    if !target.speaker.cache {
+    if !target.credentials.cache {
         let what = "the settings say cache = false here, so there is nothing to keep warm";
-        return Err(Failure::new(Kind::Settings, what));
+        return Err(UserError::new(Kind::Settings, what));
     }
-    let question = Question { target: &target, service_account: None, wish: Wish::Warm, patience: Patience::Node };
-    let answer = broker::token(call, &question)?;
-    let not_kept = (is_believable(&answer) && !broker::keeps(call, &target)).then(|| not_kept(call));
+    let request = TokenRequest {
+        target: &target,
+        service_account: None,
+        wish: FetchMode::Prefetch,
+        patience: RetryPolicy::NodeBoot,
+    };
+    let answer = token::token(call, &request)?;
+    let not_kept = (is_believable(&answer) && !token::keeps(call, &target)).then(|| not_kept(call));
     let said = |warning: &str| not_kept.as_ref().is_some_and(|failure| failure.what.contains(warning));
     for warning in answer.warnings.iter().filter(|warning| !said(warning)) {
-        output::complain(&format!("{name}: {warning}"));
+        terminal::warn_line(&format!("{name}: {warning}"));
     }
     not_kept.map_or(Ok(Some(answer)), Err)
 }
 
 /// Whether our clock takes the token for one that lives, so that the cache should have it.
-fn is_believable(answer: &Answer) -> bool {
+fn is_believable(answer: &RegistryCredentials) -> bool {
     let now = clock::seconds();
-    answer.expires_at.is_some_and(|end| Times::of_new(now.saturating_mul(1_000), end, 0).is_some())
+    answer.expires_at.is_some_and(|end| TokenLifetime::of_new(now.saturating_mul(1_000), end, 0).is_some())
 }
 
 /// ECR gave a token, and the next `get` will ask again: nothing is warm.
-fn not_kept(call: &Call) -> Failure {
+fn not_kept(call: &RequestContext) -> UserError {
     let cache = Cache::open(&call.environment);
     // What of it is not trusted shows where it is read.
     let untrusted = cache.as_ref().and_then(|cache| {
@@ -118,14 +124,14 @@ fn not_kept(call: &Call) -> Failure {
             None => "there is no directory for a cache".to_owned(),
         },
     };
-    let failure = Failure::new(Kind::Other, format!("ECR gave a token, which is not kept: {reason}"));
+    let failure = UserError::new(Kind::Other, format!("ECR gave a token, which is not kept: {reason}"));
     if call.environment.var_os("AWS_ECR_DISABLE_CACHE").is_some() {
         return failure.remedy("unset it");
     }
     failure.remedy("name a directory of yours that can be written in AWS_ECR_CACHE_DIR")
 }
 
-fn state(answer: Option<&Answer>) -> String {
+fn state(answer: Option<&RegistryCredentials>) -> String {
     let Some(answer) = answer else { return "anonymous by the settings, nothing to fetch".to_owned() };
     let end = answer.expires_at.and_then(|end| OffsetDateTime::from_unix_timestamp(end).ok());
     match end.and_then(|end| end.format(&Rfc3339).ok()) {

@@ -1,6 +1,4 @@
-//! The bytes of each protocol, each protocol string written once.
+//! The protocols of docker's credential helpers and of the kubelet's image credential providers.
 
 pub mod docker;
 pub mod kubelet;
-pub mod output;
-pub mod stdin;

@@ -3,7 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
-use crate::failure::{Failure, Kind};
+use crate::text::user_error::{Kind, UserError};
 
 /// Each names the file and, where there is one, the line and the key. The file is never half used.
 #[derive(Debug, thiserror::Error)]
@@ -44,7 +44,7 @@ pub enum SettingsError {
     },
 }
 
-impl From<SettingsError> for Failure {
+impl From<SettingsError> for UserError {
     fn from(error: SettingsError) -> Self {
         let remedy = match &error {
             SettingsError::Missing(_) => "create it or unset ECR_LOGIN_CONFIG".to_owned(),

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::StatVfsMountFlags;
 
 use super::error::SettingsError;
-use crate::environment::Environment;
+use crate::os::environment::Environment;
 
 /// More than anybody writes by hand; a larger file is refused.
 const LARGEST: u64 = 1 << 20;
@@ -81,7 +81,7 @@ fn open(path: &Path) -> io::Result<File> {
 #[cfg(unix)]
 fn trust(environment: &Environment, path: &Path, file: &Metadata) -> Result<(), SettingsError> {
     let untrusted = |reason, remedy| SettingsError::Untrusted { path: path.to_owned(), reason, remedy };
-    let us = crate::user::effective();
+    let us = crate::os::user::effective();
     if !is_ours(environment, file) {
         let reason = format!("it belongs to uid {}, we are uid {us}", file.uid());
         return Err(untrusted(reason, format!("take it over with: chown $(id -u) {}", path.display())));
@@ -112,7 +112,7 @@ fn trust(environment: &Environment, path: &Path, file: &Metadata) -> Result<(), 
 #[cfg(unix)]
 fn is_ours(environment: &Environment, found: &Metadata) -> bool {
     const ROOT: u32 = 0;
-    let (owner, us) = (found.uid(), crate::user::effective());
+    let (owner, us) = (found.uid(), crate::os::user::effective());
     owner == us
         || owner == ROOT
         || (us == ROOT

@@ -5,20 +5,20 @@
 
 mod error;
 mod file;
-mod limit;
 mod parse;
 mod pattern;
 mod plain;
 #[cfg(test)]
 mod tests;
+mod timeout;
 
 use std::path::PathBuf;
 use std::time::Duration;
 
 pub use error::SettingsError;
-pub use limit::{DEFAULT_LIMIT, limit};
+pub use timeout::{DEFAULT_TIMEOUT, call_timeout};
 
-use crate::environment::Environment;
+use crate::os::environment::Environment;
 use crate::registry::{Registry, host_of};
 
 /// The settings in force. Without a file: the defaults.
@@ -33,34 +33,34 @@ pub struct Settings {
     /// `delegate`: the suffix of the helper that names which are not ECR go to.
     pub delegate: Option<String>,
     /// `[[registry]]` in the file's order.
-    pub registries: Vec<Entry>,
+    pub registries: Vec<RegistryRule>,
 }
 
-/// One `[[registry]]` entry.
+/// One `[[registry]]` rule.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Entry {
+pub struct RegistryRule {
     /// `match`, a host pattern.
     pub pattern: String,
     /// Who speaks for it.
-    pub speaker: Speaker,
+    pub credentials: CredentialSettings,
     /// `alias_of`: the host of the ECR registry that this name leads to.
     pub alias_of: Option<String>,
 }
 
 /// Who speaks for a registry, as the settings say it; the default is the SDK's default chain.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Speaker {
+pub struct CredentialSettings {
     /// `profile`.
     pub profile: Option<String>,
     /// `role_arn` with `{account}` and `{region}` filled in, and what goes with it.
-    pub role: Option<Role>,
+    pub role: Option<AssumeRoleSettings>,
     /// `anonymous`: never authenticate.
     pub anonymous: bool,
     /// `cache`: whether tokens may be kept on disk.
     pub cache: bool,
 }
 
-impl Default for Speaker {
+impl Default for CredentialSettings {
     fn default() -> Self {
         Self { profile: None, role: None, anonymous: false, cache: true }
     }
@@ -68,7 +68,7 @@ impl Default for Speaker {
 
 /// A role to assume before ECR is asked.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Role {
+pub struct AssumeRoleSettings {
     /// `role_arn`.
     pub arn: String,
     /// `external_id`.
@@ -79,11 +79,11 @@ pub struct Role {
 
 /// What a name asks for.
 #[derive(Clone, Debug)]
-pub struct Target {
+pub struct ResolvedRegistry {
     /// The ECR registry whose token opens it; for an alias, the target.
     pub registry: Registry,
     /// Who speaks for it.
-    pub speaker: Speaker,
+    pub credentials: CredentialSettings,
 }
 
 /// A limit of a call in seconds, if it is a positive number that makes sense as one.
@@ -113,32 +113,32 @@ impl Settings {
     }
 
     /// What `name` (as a client sent it) asks for; `None` when it is neither ECR's nor an alias.
-    pub fn target(&self, name: &str) -> Option<Target> {
+    pub fn target(&self, name: &str) -> Option<ResolvedRegistry> {
         let host = host_of(name)?;
-        let named = self.entry(&host);
-        let (registry, entry) = match named.and_then(|e| e.alias_of.as_ref()) {
+        let named = self.rule(&host);
+        let (registry, rule) = match named.and_then(|e| e.alias_of.as_ref()) {
             None => (Registry::of_host(host)?, named),
-            // What an alias leads to has its own speaker.
+            // What an alias leads to has its own credentials.
             Some(alias) => {
                 let registry = Registry::parse(alias)?;
-                let entry = self.entry(registry.host());
-                (registry, entry)
+                let rule = self.rule(registry.host());
+                (registry, rule)
             }
         };
-        Some(Target { speaker: Self::speaker(entry, &registry), registry })
+        Some(ResolvedRegistry { credentials: Self::credentials(rule, &registry), registry })
     }
 
-    /// The entry that speaks for a host: the first that matches it.
-    fn entry(&self, host: &str) -> Option<&Entry> {
+    /// The rule that speaks for a host: the first that matches it.
+    fn rule(&self, host: &str) -> Option<&RegistryRule> {
         self.registries.iter().find(|e| pattern::matches(&e.pattern, host))
     }
 
-    fn speaker(entry: Option<&Entry>, registry: &Registry) -> Speaker {
-        let mut speaker = entry.map(|e| e.speaker.clone()).unwrap_or_default();
-        if let Some(role) = &mut speaker.role {
+    fn credentials(rule: Option<&RegistryRule>, registry: &Registry) -> CredentialSettings {
+        let mut credentials = rule.map(|e| e.credentials.clone()).unwrap_or_default();
+        if let Some(role) = &mut credentials.role {
             role.arn = role_for(&role.arn, registry);
         }
-        speaker
+        credentials
     }
 }
 

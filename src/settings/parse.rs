@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use super::error::SettingsError;
-use super::{Entry, Role, Settings, Speaker, pattern, plain};
+use super::{AssumeRoleSettings, CredentialSettings, RegistryRule, Settings, pattern, plain};
 use crate::registry::{Registry, host_of};
 
 /// The longest `timeout` that is taken for meant: an hour.
@@ -45,9 +45,9 @@ pub(super) enum Seconds {
     Fraction(f64),
 }
 
-/// A rule that the text breaks: in which entry, at which key, and how.
+/// A rule that the text breaks: in which rule, at which key, and how.
 struct Broken {
-    entry: Option<usize>,
+    rule: Option<usize>,
     key: &'static str,
     message: String,
 }
@@ -60,7 +60,7 @@ pub(super) fn settings(path: &Path, text: &str) -> Result<Settings, SettingsErro
     };
     check(raw, path).map_err(|broken| SettingsError::Wrong {
         path: path.to_owned(),
-        line: line_of_key(text, broken.entry, broken.key),
+        line: line_of_key(text, broken.rule, broken.key),
         key: Some(broken.key.to_owned()),
         message: broken.message,
     })
@@ -72,7 +72,7 @@ pub(super) fn full(text: &str) -> Result<RawFile, toml::de::Error> {
 }
 
 fn check(raw: RawFile, path: &Path) -> Result<Settings, Broken> {
-    let top = |key, message: &str| Broken { entry: None, key, message: message.to_owned() };
+    let top = |key, message: &str| Broken { rule: None, key, message: message.to_owned() };
     let timeout = match raw.timeout {
         None => None,
         Some(seconds) => {
@@ -88,15 +88,15 @@ fn check(raw: RawFile, path: &Path) -> Result<Settings, Broken> {
         .registry
         .into_iter()
         .enumerate()
-        .map(|(number, raw)| entry(raw).map_err(|(key, message)| Broken { entry: Some(number), key, message }))
+        .map(|(number, raw)| rule(raw).map_err(|(key, message)| Broken { rule: Some(number), key, message }))
         .collect::<Result<Vec<_>, _>>()?;
-    for (number, entry) in registries.iter().enumerate() {
-        let leads_to_alias = entry.alias_of.as_ref().is_some_and(|target| {
+    for (number, rule) in registries.iter().enumerate() {
+        let leads_to_alias = rule.alias_of.as_ref().is_some_and(|target| {
             registries.iter().find(|e| pattern::matches(&e.pattern, target)).is_some_and(|e| e.alias_of.is_some())
         });
         if leads_to_alias {
             let message = "leads to another alias; name the registry itself".to_owned();
-            return Err(Broken { entry: Some(number), key: "alias_of", message });
+            return Err(Broken { rule: Some(number), key: "alias_of", message });
         }
     }
     Ok(Settings {
@@ -108,7 +108,7 @@ fn check(raw: RawFile, path: &Path) -> Result<Settings, Broken> {
     })
 }
 
-fn entry(raw: RawEntry) -> Result<Entry, (&'static str, String)> {
+fn rule(raw: RawEntry) -> Result<RegistryRule, (&'static str, String)> {
     if !pattern::is_pattern(&raw.r#match) {
         return Err(("match", "must be a host, in which '*' stands for characters within one label".to_owned()));
     }
@@ -129,7 +129,7 @@ fn entry(raw: RawEntry) -> Result<Entry, (&'static str, String)> {
     }
     let role = match raw.role_arn {
         Some(arn) if is_role_template(&arn) => {
-            Some(Role { arn, external_id: raw.external_id, session_name: raw.session_name })
+            Some(AssumeRoleSettings { arn, external_id: raw.external_id, session_name: raw.session_name })
         }
         Some(_) => {
             return Err((
@@ -141,8 +141,8 @@ fn entry(raw: RawEntry) -> Result<Entry, (&'static str, String)> {
         None if raw.session_name.is_some() => return Err(("session_name", "needs role_arn".to_owned())),
         None => None,
     };
-    let speaker = Speaker { profile: raw.profile, role, anonymous, cache: raw.cache.unwrap_or(true) };
-    Ok(Entry { pattern: raw.r#match, speaker, alias_of })
+    let credentials = CredentialSettings { profile: raw.profile, role, anonymous, cache: raw.cache.unwrap_or(true) };
+    Ok(RegistryRule { pattern: raw.r#match, credentials, alias_of })
 }
 
 /// An alias, or a registry where nobody authenticates, has nobody who speaks.
@@ -224,10 +224,10 @@ fn syntax(path: &Path, text: &str, error: &toml::de::Error) -> SettingsError {
 
 /// The line of a key, for a message: found by a second reading that keeps positions, which the first does
 /// without.
-pub(super) fn line_of_key(text: &str, entry: Option<usize>, key: &str) -> usize {
+pub(super) fn line_of_key(text: &str, rule: Option<usize>, key: &str) -> usize {
     let find = || {
         let document = toml_edit::Document::parse(text).ok()?;
-        let span = match entry {
+        let span = match rule {
             None => document.as_table().get_key_value(key)?.0.span(),
             Some(number) => {
                 let item = document.as_table().get("registry")?;

@@ -6,7 +6,7 @@
 //! parser, which alone says what is wrong. A property holds the two against each other (`tests.rs`).
 
 use super::parse::{RawEntry, RawFile, Seconds};
-use crate::scan::{find, find_either};
+use crate::text::scan::{find, find_either};
 
 /// Room for as many entries as most files have, so that they are not moved again and again.
 const EXPECTED: usize = 32;
@@ -44,10 +44,10 @@ pub(super) fn read(text: &str) -> Option<RawFile> {
         let value = value(line[sign + 1..].trim_ascii_start())?;
         match entries.last_mut() {
             None => set_top(&mut file, key, value)?,
-            Some((entry, has_match)) => set(entry, has_match, key, value)?,
+            Some((rule, has_match)) => set(rule, has_match, key, value)?,
         }
     }
-    file.registry = entries.into_iter().map(|(entry, has_match)| has_match.then_some(entry)).collect::<Option<_>>()?;
+    file.registry = entries.into_iter().map(|(rule, has_match)| has_match.then_some(rule)).collect::<Option<_>>()?;
     Some(file)
 }
 
@@ -106,20 +106,20 @@ fn set_top(file: &mut RawFile, key: &str, value: Value<'_>) -> Option<()> {
     }
 }
 
-fn set(entry: &mut RawEntry, has_match: &mut bool, key: &str, value: Value<'_>) -> Option<()> {
+fn set(rule: &mut RawEntry, has_match: &mut bool, key: &str, value: Value<'_>) -> Option<()> {
     match (key, value) {
         ("match", Value::Text(text)) if !*has_match => {
             *has_match = true;
-            entry.r#match = text.to_owned();
+            rule.r#match = text.to_owned();
             Some(())
         }
-        ("profile", Value::Text(text)) => once(&mut entry.profile, text.to_owned()),
-        ("role_arn", Value::Text(text)) => once(&mut entry.role_arn, text.to_owned()),
-        ("external_id", Value::Text(text)) => once(&mut entry.external_id, text.to_owned()),
-        ("session_name", Value::Text(text)) => once(&mut entry.session_name, text.to_owned()),
-        ("alias_of", Value::Text(text)) => once(&mut entry.alias_of, text.to_owned()),
-        ("anonymous", Value::Flag(flag)) => once(&mut entry.anonymous, flag),
-        ("cache", Value::Flag(flag)) => once(&mut entry.cache, flag),
+        ("profile", Value::Text(text)) => once(&mut rule.profile, text.to_owned()),
+        ("role_arn", Value::Text(text)) => once(&mut rule.role_arn, text.to_owned()),
+        ("external_id", Value::Text(text)) => once(&mut rule.external_id, text.to_owned()),
+        ("session_name", Value::Text(text)) => once(&mut rule.session_name, text.to_owned()),
+        ("alias_of", Value::Text(text)) => once(&mut rule.alias_of, text.to_owned()),
+        ("anonymous", Value::Flag(flag)) => once(&mut rule.anonymous, flag),
+        ("cache", Value::Flag(flag)) => once(&mut rule.cache, flag),
         _ => None,
     }
 }

@@ -1,12 +1,12 @@
 use super::*;
-use crate::failure::Failure;
+use crate::text::user_error::UserError;
 
 const EXAMPLE: &str = r#"
 timeout = 2.5
 strict = true
 delegate = "pass"
 
-[[registry]]                 # the first entry that matches wins
+[[registry]]                 # the first rule that matches wins
 match = "123456789012.dkr.ecr.*.amazonaws.com"
 profile = "prod"
 
@@ -41,32 +41,35 @@ fn the_first_entry_that_matches_speaks() {
     assert_eq!(settings.timeout, Some(Duration::from_millis(2500)));
     assert_eq!((settings.strict, settings.delegate.as_deref()), (true, Some("pass")));
     let target = settings.target("https://123456789012.dkr.ecr.eu-west-1.amazonaws.com/v2/").unwrap();
-    assert_eq!(target.speaker, Speaker { profile: Some("prod".to_owned()), ..Speaker::default() });
-    assert!(settings.target("public.ecr.aws").unwrap().speaker.anonymous);
+    assert_eq!(
+        target.credentials,
+        CredentialSettings { profile: Some("prod".to_owned()), ..CredentialSettings::default() }
+    );
+    assert!(settings.target("public.ecr.aws").unwrap().credentials.anonymous);
     let unmatched = settings.target("210987654321.dkr.ecr.us-east-1.amazonaws.com").unwrap();
-    assert_eq!(unmatched.speaker, Speaker::default());
+    assert_eq!(unmatched.credentials, CredentialSettings::default());
 }
 
 #[test]
 fn account_and_region_of_the_registry_stand_in_the_role() {
-    let speaker = parsed(EXAMPLE).target("210987654321.dkr.ecr.eu-west-1.amazonaws.com").unwrap().speaker;
-    let role = speaker.role.unwrap();
+    let credentials = parsed(EXAMPLE).target("210987654321.dkr.ecr.eu-west-1.amazonaws.com").unwrap().credentials;
+    let role = credentials.role.unwrap();
     assert_eq!(role.arn, "arn:aws:iam::210987654321:role/pull-eu-west-1");
     assert_eq!((role.external_id.as_deref(), role.session_name.as_deref()), (Some("e-1"), Some("laptop")));
-    assert_eq!((speaker.profile.as_deref(), speaker.cache), (Some("base"), false));
+    assert_eq!((credentials.profile.as_deref(), credentials.cache), (Some("base"), false));
 }
 
 #[test]
 fn an_alias_opens_the_registry_that_it_leads_to_with_that_registrys_speaker() {
     let target = parsed(EXAMPLE).target("Images.Example.com:443/team/app").unwrap();
     assert_eq!(target.registry.host(), "210987654321.dkr.ecr.eu-west-1.amazonaws.com");
-    assert_eq!(target.speaker.profile.as_deref(), Some("base"));
+    assert_eq!(target.credentials.profile.as_deref(), Some("base"));
     assert!(parsed(EXAMPLE).target("other.example.com").is_none());
 }
 
 #[test]
 fn what_is_wrong_is_named_by_file_line_and_key() {
-    let entry = |lines: &str| format!("[[registry]]\nmatch = \"*.dkr.ecr.eu-west-1.amazonaws.com\"\n{lines}\n");
+    let rule = |lines: &str| format!("[[registry]]\nmatch = \"*.dkr.ecr.eu-west-1.amazonaws.com\"\n{lines}\n");
     for (text, expected) in [
         ("timeout = \"x\"".to_owned(), "config.toml:1: timeout: "),
         ("strict = true\ntimeout = 0".to_owned(), "config.toml:2: timeout: must be a number"),
@@ -81,18 +84,18 @@ fn what_is_wrong_is_named_by_file_line_and_key() {
         ("[registry]\nmatch = \"a\"".to_owned(), "config.toml:1: "),
         ("[[registry]]\nprofile = \"a\"".to_owned(), "config.toml:1: missing field `match`"),
         ("[[registry]]\nmatch = \"a..b\"".to_owned(), "config.toml:2: match: must be a host"),
-        (entry("profil = \"a\""), "config.toml:3: profil: unknown field"),
-        (entry("profile = 3"), "config.toml:3: profile: invalid type"),
-        (entry("profile = \"\""), "config.toml:3: profile: must not be empty"),
-        (entry("role_arn = \"pull\""), "config.toml:3: role_arn: is no role"),
-        (entry("role_arn = \"arn:aws:iam::12:role/x\""), "config.toml:3: role_arn: is no role"),
-        (entry("role_arn = \"arn:aws:iam::{acount}:role/x\""), "config.toml:3: role_arn: is no role"),
-        (entry("role_arn = \"arn:aws:iam::{account}:user/x\""), "config.toml:3: role_arn: is no role"),
-        (entry("role_arn = \"arn:aws{:iam::{account}:role/x\""), "config.toml:3: role_arn: is no role"),
-        (entry("external_id = \"x\""), "config.toml:3: external_id: needs role_arn"),
-        (entry("session_name = \"x\""), "config.toml:3: session_name: needs role_arn"),
-        (entry("anonymous = true\nprofile = \"x\""), "config.toml:4: profile: does not go with anonymous"),
-        (entry("alias_of = \"123456789012.dkr.ecr.eu-west-1.amazonaws.com\""), "config.toml:2: match: must be literal"),
+        (rule("profil = \"a\""), "config.toml:3: profil: unknown field"),
+        (rule("profile = 3"), "config.toml:3: profile: invalid type"),
+        (rule("profile = \"\""), "config.toml:3: profile: must not be empty"),
+        (rule("role_arn = \"pull\""), "config.toml:3: role_arn: is no role"),
+        (rule("role_arn = \"arn:aws:iam::12:role/x\""), "config.toml:3: role_arn: is no role"),
+        (rule("role_arn = \"arn:aws:iam::{acount}:role/x\""), "config.toml:3: role_arn: is no role"),
+        (rule("role_arn = \"arn:aws:iam::{account}:user/x\""), "config.toml:3: role_arn: is no role"),
+        (rule("role_arn = \"arn:aws{:iam::{account}:role/x\""), "config.toml:3: role_arn: is no role"),
+        (rule("external_id = \"x\""), "config.toml:3: external_id: needs role_arn"),
+        (rule("session_name = \"x\""), "config.toml:3: session_name: needs role_arn"),
+        (rule("anonymous = true\nprofile = \"x\""), "config.toml:4: profile: does not go with anonymous"),
+        (rule("alias_of = \"123456789012.dkr.ecr.eu-west-1.amazonaws.com\""), "config.toml:2: match: must be literal"),
         ("[[registry]]\nmatch = \"a.b\"\nalias_of = \"c.d\"".to_owned(), "config.toml:3: alias_of: must be the host"),
         (
             "[[registry]]\nmatch = \"a.b\"\nalias_of = \"public.ecr.aws\"\nprofile = \"x\"".to_owned(),
@@ -120,7 +123,7 @@ fn nothing_at_all_is_a_file_too() {
 #[test]
 fn a_named_file_that_is_not_there_is_an_error() {
     let environment = Environment::of([("ECR_LOGIN_CONFIG", "/nowhere/config.toml"), ("HOME", "/nowhere")]);
-    let failure = Failure::from(Settings::load(&environment).unwrap_err());
+    let failure = UserError::from(Settings::load(&environment).unwrap_err());
     assert_eq!(
         failure.to_string(),
         "ECR_LOGIN_CONFIG names /nowhere/config.toml, which does not exist; create it or unset ECR_LOGIN_CONFIG"
@@ -142,7 +145,7 @@ fn a_file_that_others_may_write_is_refused_by_name() {
         match Settings::load(&environment) {
             Ok(settings) => assert!(trusted && settings.strict, "mode {mode:o}"),
             Err(error) => {
-                let text = Failure::from(error).to_string();
+                let text = UserError::from(error).to_string();
                 assert!(!trusted, "mode {mode:o}: {text}");
                 assert!(text.contains("others may write it") && text.contains("chmod go-w"), "{text}");
                 assert!(text.contains(&path.display().to_string()), "{text}");

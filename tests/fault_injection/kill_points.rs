@@ -95,7 +95,7 @@ fn the_next_call_succeeds(aws: &FakeAws, home: &Home, deed: Deed, what: &str) ->
     assert_eq!(entries(&home.helper).len(), 1, "{what}");
     // The next write sweeps.
     let entry = entries(&home.helper).remove(0);
-    cache(&home.helper).write(&entry, cache(&home.helper).erasures());
+    cache(&home.helper).write(&entry, cache(&home.helper).invalidation_epoch());
     let left = names(&home.helper.cache());
     assert!(!left.iter().any(|name| is_temporary(name)), "{what}: {left:?}");
     let mine = home.files();

@@ -14,10 +14,10 @@ use aws_smithy_runtime_api::client::http::{HttpConnector, HttpConnectorFuture, S
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_types::body::SdkBody;
 use aws_types::os_shim_internal::{Env, Fs};
-use ecr_login::environment::Environment;
-use ecr_login::identity::{Identity, IdentityError, Source, Wanted};
+use ecr_login::credentials::{CredentialSelector, CredentialSource, Identity, IdentityError};
+use ecr_login::os::environment::Environment;
 use ecr_login::registry::Registry;
-use ecr_login::settings::Speaker;
+use ecr_login::settings::CredentialSettings;
 
 use super::memory;
 
@@ -94,7 +94,8 @@ pub fn who_speaks(input: &[u8]) -> Option<&'static str> {
     let registry = Registry::parse("123456789012.dkr.ecr.eu-west-1.amazonaws.com").unwrap();
     let environment = Environment::of(variables.iter().map(|(name, value)| (*name, *value)));
     let ours = memory::bounded(input.len(), (64 * 1024, 96), || {
-        Identity::find(&environment, Wanted::Speaker(&Speaker::default()), &registry).map(|identity| identity.source)
+        Identity::find(&environment, CredentialSelector::Settings(&CredentialSettings::default()), &registry)
+            .map(|identity| identity.source)
     });
     let runs_programs =
         [config, credentials].iter().any(|text| text.to_ascii_lowercase().contains("credential_process"));
@@ -107,16 +108,18 @@ pub fn who_speaks(input: &[u8]) -> Option<&'static str> {
     }
     if let Ok(source) = &ours {
         match base(source) {
-            Source::WebIdentity { token_file: Some(file), .. } if file != Path::new(&format!("{home}/token")) => {
+            CredentialSource::WebIdentity { token_file: Some(file), .. }
+                if file != Path::new(&format!("{home}/token")) =>
+            {
                 return None;
             }
             // The SDK's signer panics over these; our own fetch refuses them.
-            Source::Keys { id, session_token, .. }
+            CredentialSource::StaticKeys { id, session_token, .. }
                 if !is_plain(id.expose()) || !session_token.as_ref().is_none_or(|token| is_plain(token.expose())) =>
             {
                 return None;
             }
-            Source::Sso { token_file: Some(file), .. } => {
+            CredentialSource::Sso { token_file: Some(file), .. } => {
                 let login = r#"{"accessToken": "sso-token", "expiresAt": "2099-01-01T00:00:00Z"}"#;
                 on_disk.insert(file.to_str().unwrap().to_owned(), login.to_owned());
             }
@@ -137,16 +140,16 @@ pub fn who_speaks(input: &[u8]) -> Option<&'static str> {
     })
 }
 
-fn kind(source: &Source) -> &'static str {
+fn kind(source: &CredentialSource) -> &'static str {
     match source {
-        Source::Keys { .. } => "keys",
-        Source::Process { .. } => "a process",
-        Source::Sso { .. } => "SSO",
-        Source::Login { .. } => "a login",
-        Source::WebIdentity { .. } => "web identity",
-        Source::Container { .. } => "a container",
-        Source::Instance { .. } => "an instance",
-        Source::Role { .. } => "a role",
+        CredentialSource::StaticKeys { .. } => "keys",
+        CredentialSource::CredentialProcess { .. } => "a process",
+        CredentialSource::Sso { .. } => "SSO",
+        CredentialSource::LoginSession { .. } => "a login",
+        CredentialSource::WebIdentity { .. } => "web identity",
+        CredentialSource::Container { .. } => "a container",
+        CredentialSource::Imds { .. } => "an instance",
+        CredentialSource::AssumeRole { .. } => "a role",
     }
 }
 
@@ -200,14 +203,18 @@ fn is_plain(text: &str) -> bool {
     text.bytes().all(|byte| matches!(byte, b' '..=b'~'))
 }
 
-fn base(source: &Source) -> &Source {
+fn base(source: &CredentialSource) -> &CredentialSource {
     match source {
-        Source::Role { base: inner, .. } => base(inner),
+        CredentialSource::AssumeRole { base: inner, .. } => base(inner),
         other => other,
     }
 }
 
-fn compare(ours: &Result<Source, IdentityError>, theirs: &Result<Credentials, CredentialsError>, calls: &[Call]) {
+fn compare(
+    ours: &Result<CredentialSource, IdentityError>,
+    theirs: &Result<Credentials, CredentialsError>,
+    calls: &[Call],
+) {
     match (ours, theirs) {
         (Ok(source), Ok(keys)) => {
             let mut expected = Vec::new();
@@ -216,21 +223,24 @@ fn compare(ours: &Result<Source, IdentityError>, theirs: &Result<Credentials, Cr
             for (ours, theirs) in expected.iter().zip(calls) {
                 assert!(is_same(ours, theirs), "{ours:?}, by the SDK {theirs:?}");
             }
-            if let Source::Keys { id, secret, session_token } = source {
+            if let CredentialSource::StaticKeys { id, secret, session_token } = source {
                 let of_us = (id.expose(), secret.expose(), session_token.as_ref().map(|token| token.expose()));
                 assert_eq!(of_us, (keys.access_key_id(), keys.secret_access_key(), keys.session_token()));
             } else {
                 assert_eq!(keys.access_key_id(), key(calls.len()));
             }
         }
-        (Err(IdentityError::NoSource { passed_over }), theirs) => {
-            assert!(matches!(theirs, Err(CredentialsError::CredentialsNotLoaded(_))), "{theirs:?}, {passed_over:?}");
+        (Err(IdentityError::NoSource { skipped_sources }), theirs) => {
+            assert!(
+                matches!(theirs, Err(CredentialsError::CredentialsNotLoaded(_))),
+                "{theirs:?}, {skipped_sources:?}"
+            );
         }
         (Ok(source), Err(error)) => {
             // What needs a feature that this build of the SDK has not, and an address that only a call shows to be none.
             let left_out = match base(source) {
-                Source::Process { .. } | Source::Login { .. } => true,
-                Source::Instance { endpoint } => endpoint != "http://169.254.169.254",
+                CredentialSource::CredentialProcess { .. } | CredentialSource::LoginSession { .. } => true,
+                CredentialSource::Imds { endpoint } => endpoint != "http://169.254.169.254",
                 _ => false,
             };
             let refused =
@@ -260,28 +270,28 @@ fn key(number: usize) -> String {
 }
 
 /// The calls that `source` is about to make; returns the key id that it yields.
-fn expect(source: &Source, calls: &mut Vec<Call>) -> String {
-    let owned = |text: &Option<ecr_login::secret::Secret>| text.as_ref().map(|text| text.expose().to_owned());
+fn expect(source: &CredentialSource, calls: &mut Vec<Call>) -> String {
+    let owned = |text: &Option<ecr_login::os::secret::Secret>| text.as_ref().map(|text| text.expose().to_owned());
     let call = match source {
-        Source::Keys { id, .. } => return id.expose().to_owned(),
-        Source::Process { .. } | Source::Login { .. } => return String::new(),
-        Source::Role { base, role_arn, session_name, external_id, .. } => {
+        CredentialSource::StaticKeys { id, .. } => return id.expose().to_owned(),
+        CredentialSource::CredentialProcess { .. } | CredentialSource::LoginSession { .. } => return String::new(),
+        CredentialSource::AssumeRole { base, role_arn, session_name, external_id, .. } => {
             let by = expect(base, calls);
             let (role, external_id, session) = (role_arn.clone(), external_id.clone(), session_name.clone());
             Call::AssumeRole { role, external_id, session, by }
         }
-        Source::WebIdentity { role_arn, session_name, token, .. } => Call::WebIdentity {
+        CredentialSource::WebIdentity { role_arn, session_name, token, .. } => Call::WebIdentity {
             role: role_arn.clone(),
             session: session_name.clone(),
             token: token.expose().to_owned(),
         },
-        Source::Sso { account, role, .. } => {
+        CredentialSource::Sso { account, role, .. } => {
             Call::Sso { account: account.clone(), role: role.clone(), token: "sso-token".to_owned() }
         }
-        Source::Container { uri, authorization } => {
+        CredentialSource::Container { uri, authorization } => {
             Call::Container { uri: uri.clone(), authorization: owned(authorization) }
         }
-        Source::Instance { endpoint } => Call::Instance { uri: endpoint.clone() },
+        CredentialSource::Imds { endpoint } => Call::Instance { uri: endpoint.clone() },
     };
     calls.push(call);
     key(calls.len())

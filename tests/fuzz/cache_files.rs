@@ -1,11 +1,11 @@
 //! The cache's files. Bytes that begin with a brace are a file; others are the fields of an entry, one to a line, and
 //! behind them where its file is changed and how.
 
-use ecr_login::broker::policy::Times;
 use ecr_login::cache::Entry;
-use ecr_login::cache::format::{LIMIT, read_entry, read_note, write_entry, write_note};
-use ecr_login::identity::Fingerprint;
-use ecr_login::secret::Secret;
+use ecr_login::cache::TokenLifetime;
+use ecr_login::cache::codec::{LIMIT, read_entry, read_note, write_entry, write_note};
+use ecr_login::credentials::CacheKey;
+use ecr_login::os::secret::Secret;
 
 use super::memory;
 
@@ -38,12 +38,10 @@ fn check_entry(input: &[u8]) {
     let mut times = times.split(' ').map(|number| number.parse().unwrap_or(i64::MAX));
     let mut time = || times.next().unwrap_or_default();
     let entry = Entry {
-        fingerprint: Fingerprint(std::array::from_fn(|at| {
-            input[at % input.len().max(1)..].first().copied().unwrap_or(7)
-        })),
+        cache_key: CacheKey(std::array::from_fn(|at| input[at % input.len().max(1)..].first().copied().unwrap_or(7))),
         registry,
         label,
-        times: Times { issued_at: time(), refresh_at: time(), expires_at: time() },
+        times: TokenLifetime { issued_at: time(), refresh_at: time(), expires_at: time() },
         username,
         password: Secret::new(password),
     };

@@ -3,10 +3,10 @@
 
 use std::fs;
 
-use ecr_login::cli::file::Original;
 use ecr_login::cli::setup::backup::{self, Undone};
 use ecr_login::cli::setup::client::{self, Edits};
 use ecr_login::cli::setup::json::Document;
+use ecr_login::os::fs::user_file::UserFile;
 use ecr_login::registry::Registry;
 
 use super::memory;
@@ -95,12 +95,12 @@ fn check_undo(bytes: &[u8], before: &Document, after: &Document, edits: &Edits) 
     let path = HOME.with(|home| home.path().join("config.json"));
     fs::write(&path, bytes).unwrap();
     let _ = fs::remove_file(backup::path(&path));
-    memory::bounded(bytes.len(), BOUND, || backup::keep(&Original::read(&path).unwrap(), before)).unwrap();
+    memory::bounded(bytes.len(), BOUND, || backup::keep(&UserFile::read(&path).unwrap(), before)).unwrap();
     let undo = |now: &Document, registries: &[String]| {
         let now_bytes = now.bytes();
         fs::write(&path, &now_bytes).unwrap();
         // Trees of both files, and of what the old one becomes with our edits in it.
-        let undo = || backup::undo(&Original::read(&path).unwrap(), now, registries);
+        let undo = || backup::undo(&UserFile::read(&path).unwrap(), now, registries);
         memory::bounded(bytes.len() + now_bytes.len(), BOUND, undo).unwrap()
     };
     let had = ours(before);

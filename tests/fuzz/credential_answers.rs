@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
 use aws_credential_types::Credentials;
-use ecr_login::ecr::credentials::sso_file::Login;
-use ecr_login::ecr::credentials::{expiry, nearby, process};
-use ecr_login::environment::Environment;
-use ecr_login::identity::{Identity, ServiceAccount, Wanted};
+use ecr_login::aws::providers::sso_token_file::Login;
+use ecr_login::aws::providers::{metadata_http, process, timestamp};
+use ecr_login::credentials::{CredentialSelector, Identity, ServiceAccount};
+use ecr_login::os::environment::Environment;
+use ecr_login::os::secret::Secret;
 use ecr_login::registry::Registry;
-use ecr_login::secret::Secret;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
@@ -74,10 +74,10 @@ fn check_process(bytes: &[u8]) {
 }
 
 fn check_endpoint(bytes: &[u8]) {
-    match memory::bounded(bytes.len(), BOUND, || nearby::credentials(bytes, "test")) {
+    match memory::bounded(bytes.len(), BOUND, || metadata_http::credentials(bytes, "test")) {
         Ok(credentials) => are_those_of(bytes, &credentials, &["Token", "SessionToken"]),
-        Err(nearby::BodyError::Said { .. }) => {}
-        Err(_) => quotes_nothing(bytes, |bytes| match nearby::credentials(bytes, "test") {
+        Err(metadata_http::BodyError::Said { .. }) => {}
+        Err(_) => quotes_nothing(bytes, |bytes| match metadata_http::credentials(bytes, "test") {
             Ok(_) => String::new(),
             Err(error) => error.to_string(),
         }),
@@ -105,19 +105,19 @@ fn quotes_nothing(bytes: &[u8], said: impl Fn(&[u8]) -> String) {
     }
 }
 
-/// A token with claims has a fingerprint that its header and signature do not change, and its subject does.
+/// A token with claims has a cache key that its header and signature do not change, and its subject does.
 fn check_token(bytes: &[u8]) {
     let Ok(token) = std::str::from_utf8(bytes) else { return };
     let account = |token: &str| ServiceAccount {
         token: Secret::new(token.to_owned()),
         role_arn: "arn:aws:iam::123456789012:role/pull".to_owned(),
     };
-    let fingerprint = |token: &str| {
+    let cache_key = |token: &str| {
         let registry = Registry::parse("123456789012.dkr.ecr.eu-west-1.amazonaws.com").unwrap();
         let environment = Environment::of([("AWS_EC2_METADATA_DISABLED", "true")]);
         let account = account(token);
-        let identity = Identity::find(&environment, Wanted::ServiceAccount(&account), &registry).unwrap();
-        identity.fingerprint(i64::MIN).copied()
+        let identity = Identity::find(&environment, CredentialSelector::ServiceAccount(&account), &registry).unwrap();
+        identity.cache_key(i64::MIN).copied()
     };
     let has_claims = memory::bounded(bytes.len(), BOUND, || account(token).has_claims());
     if !has_claims {
@@ -126,17 +126,17 @@ fn check_token(bytes: &[u8]) {
     let parts: Vec<&str> = token.trim().split('.').collect();
     assert_eq!(parts.len(), 3);
     let resigned = format!("x.{}.y", parts[1]);
-    assert_eq!(fingerprint(token), fingerprint(&resigned));
+    assert_eq!(cache_key(token), cache_key(&resigned));
     assert!(!account(&format!("{resigned}.z")).has_claims());
 }
 
 fn check_time(bytes: &[u8]) {
     let Ok(text) = std::str::from_utf8(bytes) else { return };
-    let Some(at) = memory::bounded(bytes.len(), (4096, 16), || expiry::parse(text)) else { return };
+    let Some(at) = memory::bounded(bytes.len(), (4096, 16), || timestamp::parse(text)) else { return };
     // A date's year has four digits.
     let last = SystemTime::UNIX_EPOCH + Duration::from_secs(253_402_300_799);
     if (SystemTime::UNIX_EPOCH..=last).contains(&at) {
-        let again = expiry::text(at);
-        assert_eq!(expiry::parse(&again), Some(at), "{text} became {again}");
+        let again = timestamp::text(at);
+        assert_eq!(timestamp::parse(&again), Some(at), "{text} became {again}");
     }
 }

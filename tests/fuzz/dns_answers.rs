@@ -5,8 +5,8 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use ecr_login::ecr::dns::config::Config;
-use ecr_login::ecr::dns::exchange::{Answer, Record, query, read};
+use ecr_login::aws::dns::config::Config;
+use ecr_login::aws::dns::exchange::{Answer, Record, query, read};
 
 use super::memory;
 

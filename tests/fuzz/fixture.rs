@@ -8,12 +8,12 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::rc::Rc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use ecr_login::broker::policy::Times;
+use ecr_login::cache::TokenLifetime;
 use ecr_login::cache::{Cache, Entry};
-use ecr_login::environment::Environment;
-use ecr_login::identity::{Fingerprint, Identity, Wanted};
+use ecr_login::credentials::{CacheKey, CredentialSelector, Identity};
+use ecr_login::os::environment::Environment;
+use ecr_login::os::secret::Secret;
 use ecr_login::registry::Registry;
-use ecr_login::secret::Secret;
 use ecr_login::settings::Settings;
 
 /// The registry whose token is in the cache.
@@ -25,7 +25,7 @@ pub const TOKEN: &str = "ZmFrZS10b2tlbi1vZi10aGUtZnV6emVycw==";
 
 pub struct Fixture {
     pub environment: Environment,
-    fingerprint: Fingerprint,
+    cache_key: CacheKey,
     home: tempfile::TempDir,
 }
 
@@ -59,16 +59,16 @@ impl Fixture {
             // Were anything ever asked, this host would be, and nobody listens there.
             ("AWS_ENDPOINT_URL", "http://127.0.0.1:9".as_ref()),
         ]);
-        let speaker = Settings::load(&environment).unwrap().target(REGISTRY).unwrap().speaker;
+        let speaker = Settings::load(&environment).unwrap().target(REGISTRY).unwrap().credentials;
         let registry = Registry::parse(REGISTRY).unwrap();
-        let identity = Identity::find(&environment, Wanted::Speaker(&speaker), &registry).unwrap();
-        let fingerprint = *identity.fingerprint(now()).unwrap();
-        Self { environment, fingerprint, home }
+        let identity = Identity::find(&environment, CredentialSelector::Settings(&speaker), &registry).unwrap();
+        let cache_key = *identity.cache_key(now()).unwrap();
+        Self { environment, cache_key, home }
     }
 
     /// The token in the cache, if it is there.
     pub fn cached(&self) -> Option<Entry> {
-        Cache::open(&self.environment).unwrap().read(&self.fingerprint, REGISTRY)
+        Cache::open(&self.environment).unwrap().read(&self.cache_key, REGISTRY)
     }
 
     /// Sees to it that the token is in the cache.
@@ -79,14 +79,14 @@ impl Fixture {
         let now = now();
         let entry = Entry {
             registry: REGISTRY.to_owned(),
-            fingerprint: self.fingerprint,
+            cache_key: self.cache_key,
             label: "profile a".to_owned(),
-            times: Times { issued_at: now, refresh_at: now + 6 * 3600, expires_at: now + 12 * 3600 },
+            times: TokenLifetime { issued_at: now, refresh_at: now + 6 * 3600, expires_at: now + 12 * 3600 },
             username: "AWS".to_owned(),
             password: Secret::new(TOKEN.to_owned()),
         };
         let cache = Cache::open(&self.environment).unwrap();
-        cache.write(&entry, cache.erasures());
+        cache.write(&entry, cache.invalidation_epoch());
         assert_eq!(self.cached(), Some(entry));
     }
 

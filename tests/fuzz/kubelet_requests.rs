@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use ecr_login::deadline::Deadline;
-use ecr_login::failure::Failure;
+use ecr_login::os::deadline::Deadline;
+use ecr_login::os::stdio::one_line;
 use ecr_login::protocol::kubelet::{self, Delivery, Request, Wrong};
-use ecr_login::protocol::output::one_line;
 use ecr_login::registry::host_of;
 use ecr_login::settings::Settings;
+use ecr_login::text::user_error::UserError;
 use serde_json::{Map, Value};
 
 use super::fixture::{ALIAS, Fixture, REGISTRY, TOKEN};
@@ -73,7 +73,7 @@ pub fn check(input: &[u8]) {
     }
 }
 
-fn answer_to(fixture: &Fixture, input: &[u8]) -> Result<Delivery, Failure> {
+fn answer_to(fixture: &Fixture, input: &[u8]) -> Result<Delivery, UserError> {
     // A pod's own identity is for AWS to judge, and nobody is asked here: there is no time for it.
     let deadline = Deadline::within(Duration::ZERO);
     let settings = Settings::load(&fixture.environment);

@@ -1,6 +1,6 @@
 //! The settings file: the reader for the plain shape against the full parser, and patterns against a slow matcher.
 
-use ecr_login::protocol::output::one_line;
+use ecr_login::os::stdio::one_line;
 use ecr_login::registry::{Registry, host_of};
 use ecr_login::settings::Settings;
 
@@ -57,11 +57,19 @@ fn check_target(settings: &Settings, name: &str) {
     assert_eq!(target.as_ref().map(|target| &target.registry), expected.as_ref(), "{name}");
     let Some(target) = target else { return };
     let entry = first(target.registry.host());
-    assert_eq!(target.speaker.profile.as_ref(), entry.and_then(|entry| entry.speaker.profile.as_ref()), "{name}");
-    assert_eq!(target.speaker.anonymous, entry.is_some_and(|entry| entry.speaker.anonymous), "{name}");
-    assert_eq!(target.speaker.cache, entry.is_none_or(|entry| entry.speaker.cache), "{name}");
-    assert_eq!(target.speaker.role.is_some(), entry.is_some_and(|entry| entry.speaker.role.is_some()), "{name}");
-    if let (Some(role), Some(_)) = (&target.speaker.role, target.registry.account()) {
+    assert_eq!(
+        target.credentials.profile.as_ref(),
+        entry.and_then(|entry| entry.credentials.profile.as_ref()),
+        "{name}"
+    );
+    assert_eq!(target.credentials.anonymous, entry.is_some_and(|entry| entry.credentials.anonymous), "{name}");
+    assert_eq!(target.credentials.cache, entry.is_none_or(|entry| entry.credentials.cache), "{name}");
+    assert_eq!(
+        target.credentials.role.is_some(),
+        entry.is_some_and(|entry| entry.credentials.role.is_some()),
+        "{name}"
+    );
+    if let (Some(role), Some(_)) = (&target.credentials.role, target.registry.account()) {
         assert!(!role.arn.contains(['{', '}']), "{}", role.arn);
     }
 }

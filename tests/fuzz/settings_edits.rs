@@ -3,8 +3,8 @@
 
 use std::fs;
 
-use ecr_login::cli::file::Original;
 use ecr_login::cli::setup::settings_file::{Wishes, with, without};
+use ecr_login::os::fs::user_file::UserFile;
 use ecr_login::settings::Settings;
 
 use super::memory;
@@ -36,10 +36,12 @@ pub fn check(input: &[u8]) {
         let wished = registries.iter().any(|wished| wished == host)
             || new.as_ref().is_some_and(|new| registries.iter().any(|wished| wished == new.registry.host()));
         match (old, new) {
-            (Some(old), Some(new)) if !wished => assert_eq!((old.speaker, old.registry), (new.speaker, new.registry)),
+            (Some(old), Some(new)) if !wished => {
+                assert_eq!((old.credentials, old.registry), (new.credentials, new.registry))
+            }
             (Some(old), Some(new)) => {
                 assert_eq!(old.registry, new.registry, "{after}");
-                assert!(wishes.profile.is_none() || new.speaker.profile.as_deref() == wishes.profile, "{after}");
+                assert!(wishes.profile.is_none() || new.credentials.profile.as_deref() == wishes.profile, "{after}");
             }
             (None, None) => {}
             (old, new) => panic!("{host}: {old:?} became {new:?}: {after}"),
@@ -61,9 +63,9 @@ pub fn check(input: &[u8]) {
     }
 }
 
-fn file(bytes: &[u8]) -> Original {
+fn file(bytes: &[u8]) -> UserFile {
     thread_local!(static HOME: tempfile::TempDir = tempfile::tempdir().unwrap());
     let path = HOME.with(|home| home.path().join("config.toml"));
     fs::write(&path, bytes).unwrap();
-    Original::read(&path).unwrap()
+    UserFile::read(&path).unwrap()
 }

@@ -353,13 +353,13 @@ impl Tally {
         // A token is fetched once for each identity, service and region, and anew from the half of its life on, whose
         // seconds are whole ones; and after whatever took it away. Who waits for one that hangs asks by itself in the
         // end.
-        let fingerprints = identities * (REGIONS.len() + 1);
+        let cache_keys = identities * (REGIONS.len() + 1);
         let lifetimes = usize::try_from(seconds / (life / 2 - 1).max(1)).unwrap() + 1;
-        let taken = self.fresh + self.erased * identities + self.cleared * fingerprints;
+        let taken = self.fresh + self.erased * identities + self.cleared * cache_keys;
         let kills = self.killed + self.refreshes_killed;
-        let most = fingerprints * lifetimes + faults + kills + taken + hangs * WORKERS;
+        let most = cache_keys * lifetimes + faults + kills + taken + hangs * WORKERS;
         println!(
-            "{calls} calls of ECR ({faults} failed, {hangs} of them hung), at most {most}: {fingerprints} fingerprints x \
+            "{calls} calls of ECR ({faults} failed, {hangs} of them hung), at most {most}: {cache_keys} cache_keys x \
              {lifetimes} lifetimes + {faults} faults + {kills} kills + {taken} taken away + {hangs} hangs x {WORKERS}"
         );
         assert!(calls <= most, "{calls} calls of ECR, and {most} are explained");

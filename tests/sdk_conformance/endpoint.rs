@@ -13,10 +13,10 @@ use aws_credential_types::Credentials;
 use aws_smithy_runtime_api::client::http::{HttpConnector, HttpConnectorFuture, SharedHttpConnector, http_client_fn};
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_types::body::SdkBody;
-use ecr_login::environment::Environment;
-use ecr_login::identity::{Identity, Wanted};
+use ecr_login::credentials::{CredentialSelector, Identity};
+use ecr_login::os::environment::Environment;
 use ecr_login::registry::Registry;
-use ecr_login::settings::Speaker;
+use ecr_login::settings::CredentialSettings;
 
 /// Lines of the profile in force, and variables.
 const SETTINGS: &[(&str, &[(&str, &str)])] = &[
@@ -140,7 +140,9 @@ fn by_us() -> String {
     let of = |name: &str| {
         let registry = Registry::parse(name).unwrap();
         let environment = Environment::of_process();
-        let identity = Identity::find(&environment, Wanted::Speaker(&Speaker::default()), &registry).unwrap();
+        let identity =
+            Identity::find(&environment, CredentialSelector::Settings(&CredentialSettings::default()), &registry)
+                .unwrap();
         let network = identity.network;
         let host = registry.api_host(network.use_fips, network.use_dual_stack);
         (network.ecr_endpoint.unwrap_or(format!("https://{host}")), network.sts_endpoint)

@@ -18,10 +18,10 @@ use aws_credential_types::provider::error::CredentialsError;
 use aws_smithy_runtime_api::client::http::{HttpConnector, HttpConnectorFuture, SharedHttpConnector, http_client_fn};
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_types::body::SdkBody;
-use ecr_login::environment::Environment;
-use ecr_login::identity::{Identity, IdentityError, Source, Wanted};
+use ecr_login::credentials::{CredentialSelector, CredentialSource, Identity, IdentityError};
+use ecr_login::os::environment::Environment;
 use ecr_login::registry::Registry;
-use ecr_login::settings::Speaker;
+use ecr_login::settings::CredentialSettings;
 
 /// One source of credentials, as a person sets it up.
 #[derive(Clone, Copy, Default)]
@@ -325,25 +325,25 @@ fn child() {
 
 fn by_us() -> String {
     let registry = Registry::parse("123456789012.dkr.ecr.eu-west-1.amazonaws.com").unwrap();
-    let speaker = Speaker { profile: std::env::var(CHOSEN).ok(), ..Speaker::default() };
-    match Identity::find(&Environment::of_process(), Wanted::Speaker(&speaker), &registry) {
+    let speaker = CredentialSettings { profile: std::env::var(CHOSEN).ok(), ..CredentialSettings::default() };
+    match Identity::find(&Environment::of_process(), CredentialSelector::Settings(&speaker), &registry) {
         Ok(identity) => describe(&identity.source),
         Err(IdentityError::NoSource { .. }) => "nobody".to_owned(),
         Err(_) => "error".to_owned(),
     }
 }
 
-fn describe(source: &Source) -> String {
+fn describe(source: &CredentialSource) -> String {
     let name = |arn: &str| arn.rsplit('/').next().unwrap().to_owned();
     match source {
-        Source::Keys { id, .. } => format!("keys {}", id.expose()),
-        Source::Process { .. } => "process".to_owned(),
-        Source::Sso { role, .. } => format!("sso {role}"),
-        Source::WebIdentity { role_arn, token, .. } => format!("web {} {}", name(role_arn), token.expose()),
-        Source::Container { uri, .. } => format!("container {}", path(uri)),
-        Source::Instance { .. } => "instance".to_owned(),
-        Source::Role { base, role_arn, .. } => format!("{}({})", name(role_arn), describe(base)),
-        Source::Login { .. } => "login".to_owned(),
+        CredentialSource::StaticKeys { id, .. } => format!("keys {}", id.expose()),
+        CredentialSource::CredentialProcess { .. } => "process".to_owned(),
+        CredentialSource::Sso { role, .. } => format!("sso {role}"),
+        CredentialSource::WebIdentity { role_arn, token, .. } => format!("web {} {}", name(role_arn), token.expose()),
+        CredentialSource::Container { uri, .. } => format!("container {}", path(uri)),
+        CredentialSource::Imds { .. } => "instance".to_owned(),
+        CredentialSource::AssumeRole { base, role_arn, .. } => format!("{}({})", name(role_arn), describe(base)),
+        CredentialSource::LoginSession { .. } => "login".to_owned(),
     }
 }
 

@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use ecr_login::cache::{Cache, Entry};
-use ecr_login::environment::Environment;
-use ecr_login::secret::Secret;
+use ecr_login::os::environment::Environment;
+use ecr_login::os::secret::Secret;
 
 use crate::support::cache::{eventually, names};
 use crate::support::strace;
@@ -100,7 +100,7 @@ fn below_a_link_of_another_user_the_tokens_are_the_victims_alone() {
     }
 }
 
-/// The attacker knows the format, the checksum, and whose fingerprint it is.
+/// The attacker knows the format, the checksum, and whose cache key it is.
 #[test]
 fn an_entry_that_another_user_planted_is_never_served() {
     if !can_switch("a planted entry") {
@@ -130,7 +130,7 @@ fn an_entry_that_another_user_planted_is_never_served() {
         let entry = cache(&own).entries().remove(0);
         give(&own.join("ecr-login"), VICTIM, 0o700, 0o600);
         let planted = cache(&his);
-        planted.write(&Entry { password: Secret::new("planted".into()), ..entry }, planted.erasures());
+        planted.write(&Entry { password: Secret::new("planted".into()), ..entry }, planted.invalidation_epoch());
         assert_eq!(planted.entries().len(), 1);
         plant(&his.join("ecr-login"));
         let get = ground.get(&[("AWS_ECR_CACHE_DIR", &his)]);
@@ -169,13 +169,13 @@ fn pipes_devices_and_huge_files_under_our_names_hold_nobody_up() {
         ground.get(&[("AWS_ECR_CACHE_DIR", &tmp)]).token();
         let ours = tmp.join("ecr-login");
         let entry = names(&ours).into_iter().find(|name| name.ends_with(REGISTRY)).unwrap();
-        let fingerprint = entry.split_once('-').unwrap().0.to_owned();
+        let cache_key = entry.split_once('-').unwrap().0.to_owned();
         let mut taken = vec![
             entry.clone(),
             format!("{entry}.tmp"),
-            format!("{fingerprint}.failed"),
-            format!("{fingerprint}.failed.tmp"),
-            format!("{fingerprint}.refreshing"),
+            format!("{cache_key}.failed"),
+            format!("{cache_key}.failed.tmp"),
+            format!("{cache_key}.refreshing"),
             "erased".to_owned(),
         ];
         taken.extend((0..64).map(|number| format!("lock-{number:02x}")));

@@ -9,7 +9,7 @@ const HOSTILE: &str = "x\u{1b}[2J\u{1b}]0;owned\u{7}\r\ndocker-credential-ecr-lo
 
 /// No character that misleads; and so many lines at most.
 fn plain(what: &str, text: &str, lines: usize) {
-    let bad: Vec<char> = text.chars().filter(|c| *c != '\n' && ecr_login::printable::misleads(*c)).collect();
+    let bad: Vec<char> = text.chars().filter(|c| *c != '\n' && ecr_login::text::printable::misleads(*c)).collect();
     assert!(bad.is_empty(), "{what}: {bad:?} in {text:?}");
     assert!(text.lines().count() <= lines, "{what}: {text:?}");
     assert!(!text.lines().any(|line| line.starts_with("docker-credential-ecr-login: all is well")), "{what}: {text:?}");

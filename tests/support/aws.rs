@@ -3,7 +3,6 @@
 use std::collections::{HashMap, HashSet};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard};
-use std::time::Duration;
 
 use super::fault::{Fault, NowAndThen};
 use super::issued::{Keys, Token, authorization_token, http_date, now, subject};

@@ -3,9 +3,9 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use ecr_login::broker::policy::Times;
+use ecr_login::cache::TokenLifetime;
 use ecr_login::cache::{Cache, Entry};
-use ecr_login::environment::Environment;
+use ecr_login::os::environment::Environment;
 
 use crate::support::Helper;
 
@@ -21,18 +21,18 @@ pub fn entries(helper: &Helper) -> Vec<Entry> {
 
 /// Makes every entry older by `seconds`.
 pub fn age(helper: &Helper, seconds: i64) {
-    change(helper, |times| Times {
+    change(helper, |times| TokenLifetime {
         issued_at: times.issued_at - seconds,
         refresh_at: times.refresh_at - seconds,
         expires_at: times.expires_at - seconds,
     });
 }
 
-pub fn change(helper: &Helper, times: impl Fn(Times) -> Times) {
+pub fn change(helper: &Helper, times: impl Fn(TokenLifetime) -> TokenLifetime) {
     let cache = cache(helper);
     for entry in cache.entries() {
         let entry = Entry { times: times(entry.times), ..entry };
-        cache.write(&entry, cache.erasures());
+        cache.write(&entry, cache.invalidation_epoch());
     }
 }
 

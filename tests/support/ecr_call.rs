@@ -4,14 +4,14 @@ use std::io::Write;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use ecr_login::broker::Patience;
-use ecr_login::deadline::Deadline;
-use ecr_login::ecr::{self, Token};
-use ecr_login::environment::Environment;
-use ecr_login::failure::Failure;
-use ecr_login::identity::{Identity, Wanted};
+use ecr_login::aws::retry::RetryPolicy;
+use ecr_login::aws::{self, AuthorizationToken};
+use ecr_login::credentials::{CredentialSelector, Identity};
+use ecr_login::os::deadline::Deadline;
+use ecr_login::os::environment::Environment;
 use ecr_login::registry::Registry;
-use ecr_login::settings::Speaker;
+use ecr_login::settings::CredentialSettings;
+use ecr_login::text::user_error::UserError;
 
 pub const PRIVATE: &str = "123456789012.dkr.ecr.eu-central-1.amazonaws.com";
 pub const PUBLIC: &str = "public.ecr.aws";
@@ -21,7 +21,7 @@ pub struct Call {
     registry: &'static str,
     variables: Vec<(String, String)>,
     limit: Duration,
-    patience: Patience,
+    patience: RetryPolicy,
 }
 
 impl Call {
@@ -36,7 +36,7 @@ impl Call {
             ("HOME", "/nonexistent"),
         ];
         let variables = variables.map(|(k, v)| (k.to_owned(), v.to_owned())).to_vec();
-        Self { registry: PRIVATE, variables, limit: Duration::from_secs(10), patience: Patience::Client }
+        Self { registry: PRIVATE, variables, limit: Duration::from_secs(10), patience: RetryPolicy::Interactive }
     }
 
     pub fn registry(mut self, registry: &'static str) -> Self {
@@ -61,7 +61,7 @@ impl Call {
     }
 
     pub fn of_a_node(mut self) -> Self {
-        self.patience = Patience::Node;
+        self.patience = RetryPolicy::NodeBoot;
         self
     }
 
@@ -111,16 +111,16 @@ impl Call {
     }
 
     /// The fetch in this process, for what the broker is told beside the words.
-    pub fn fetch(&self) -> Result<Token, Failure> {
+    pub fn fetch(&self) -> Result<AuthorizationToken, UserError> {
         let environment = Environment::of(self.variables.clone());
         let registry = Registry::parse(self.registry).unwrap();
-        let speaker = Speaker::default();
-        let identity = Identity::find(&environment, Wanted::Speaker(&speaker), &registry).unwrap();
-        ecr::fetch(&environment, &identity, &registry, Deadline::within(self.limit), self.patience)
+        let speaker = CredentialSettings::default();
+        let identity = Identity::find(&environment, CredentialSelector::Settings(&speaker), &registry).unwrap();
+        aws::fetch(&environment, &identity, &registry, Deadline::within(self.limit), self.patience)
     }
 
     /// The failure of the fetch in this process.
-    pub fn failure(&self, words: &[&str]) -> Failure {
+    pub fn failure(&self, words: &[&str]) -> UserError {
         let failure = self.fetch().expect_err("a failure");
         check(&failure.to_string(), words);
         failure

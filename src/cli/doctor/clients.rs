@@ -3,10 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use super::report::Step;
-use crate::cli::file::Original;
+use crate::cli::setup::client_paths;
 use crate::cli::setup::json::Document;
-use crate::cli::setup::places;
-use crate::environment::Environment;
+use crate::os::environment::Environment;
+use crate::os::fs::user_file::UserFile;
 use crate::registry::host_of;
 use crate::{HELPER, PROGRAM};
 
@@ -40,12 +40,12 @@ pub fn examine(environment: &Environment, host: &str) -> (Vec<Step>, bool) {
 }
 
 fn docker(environment: &Environment, host: &str) -> Step {
-    let Some(path) = places::docker(environment) else {
+    let Some(path) = client_paths::docker(environment) else {
         return Step::skipped("docker", "there is no home directory, so docker has no file");
     };
     let document = match read(&path) {
         Ok(Some(document)) => document,
-        Ok(None) if places::on_path(environment, "docker").is_none() => {
+        Ok(None) if client_paths::on_path(environment, "docker").is_none() => {
             return Step::skipped("docker", "docker is not on PATH and has no file here");
         }
         Ok(None) => return Step::wrong("docker", format!("{} is not there", path.display()), remedy("docker", host)),
@@ -72,10 +72,10 @@ fn docker(environment: &Environment, host: &str) -> Step {
 }
 
 fn podman(environment: &Environment, host: &str) -> Step {
-    let here = ["podman", "buildah", "skopeo"].iter().any(|name| places::on_path(environment, name).is_some());
-    let files: Vec<PathBuf> = places::podman(environment);
+    let here = ["podman", "buildah", "skopeo"].iter().any(|name| client_paths::on_path(environment, name).is_some());
+    let files: Vec<PathBuf> = client_paths::podman(environment);
     let mut wrong = None;
-    if !here && files.iter().all(|file| !file.exists() || Some(file) == places::docker(environment).as_ref()) {
+    if !here && files.iter().all(|file| !file.exists() || Some(file) == client_paths::docker(environment).as_ref()) {
         return Step::skipped("podman", "podman, buildah and skopeo are not on PATH");
     }
     if let Some((file, helpers)) = registries_conf(environment)
@@ -123,7 +123,7 @@ fn podman(environment: &Environment, host: &str) -> Step {
 
 /// Old logins beside a helper: not used, and a password in a file for nothing.
 fn old_logins(environment: &Environment, host: &str) -> Option<Step> {
-    let path = places::docker(environment)?;
+    let path = client_paths::docker(environment)?;
     let document = read(&path).ok()??;
     if !matches!(says(&document, host, true), Says::Us(_)) {
         return None;
@@ -167,7 +167,7 @@ fn says(document: &Document, host: &str, with_store: bool) -> Says {
 }
 
 fn read(path: &Path) -> Result<Option<Document>, String> {
-    let original = Original::read(path).map_err(|error| error.to_string())?;
+    let original = UserFile::read(path).map_err(|error| error.to_string())?;
     let Some(content) = original.content else { return Ok(None) };
     Document::parse(&content).map(Some).map_err(|error| format!("{} is not JSON: {error}", path.display()))
 }
@@ -181,7 +181,7 @@ fn registries_conf(environment: &Environment) -> Option<(PathBuf, Vec<String>)> 
         Some(named) => named,
         None => own.filter(|own| own.exists()).unwrap_or(system),
     };
-    let content = Original::read(&file).ok()?.content?;
+    let content = UserFile::read(&file).ok()?.content?;
     let document: toml_edit::DocumentMut = String::from_utf8(content).ok()?.parse().ok()?;
     let helpers = document.get("credential-helpers")?.as_array()?;
     Some((file, helpers.iter().filter_map(|helper| helper.as_str().map(str::to_owned)).collect()))
@@ -189,7 +189,7 @@ fn registries_conf(environment: &Environment) -> Option<(PathBuf, Vec<String>)> 
 
 /// Registries for which a client's file names this helper, for whoever does not say which to examine.
 pub fn served(environment: &Environment) -> Vec<String> {
-    let files = places::docker(environment).into_iter().chain(places::podman(environment));
+    let files = client_paths::docker(environment).into_iter().chain(client_paths::podman(environment));
     let documents = files.filter_map(|path| read(&path).ok().flatten());
     let entries = documents.flat_map(|document| document.section("credHelpers"));
     entries.filter(|(_, helper)| helper.as_deref() == Some(HELPER)).map(|(host, _)| host).collect()

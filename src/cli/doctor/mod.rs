@@ -10,21 +10,21 @@ use std::process::{Command, ExitCode};
 use std::time::Duration;
 
 use super::arguments::Doctor;
-use super::output::{self, Paint, Progress};
-use super::setup::places;
+use super::setup::client_paths;
+use super::terminal::{self, Paint, Progress};
 use crate::PROGRAM;
+use crate::aws::AuthorizationToken;
+use crate::aws::diagnostics::{self, Outcome, Part};
 use crate::cache::Cache;
-use crate::child::{self, Bounds, Stderr};
-use crate::clock;
-use crate::deadline::Deadline;
-use crate::ecr::Token;
-use crate::ecr::examine::{self, Outcome, Part};
-use crate::environment::Environment;
-use crate::failure::{Failure, Kind};
-use crate::identity::{Identity, Wanted};
+use crate::credentials::{CredentialSelector, Identity};
+use crate::os::clock;
+use crate::os::deadline::Deadline;
+use crate::os::environment::Environment;
+use crate::os::secret;
+use crate::os::subprocess::{self, Bounds, Stderr};
 use crate::registry::Service;
-use crate::secret;
-use crate::settings::{DEFAULT_LIMIT, Settings, Target, limit};
+use crate::settings::{DEFAULT_TIMEOUT, ResolvedRegistry, Settings, call_timeout};
+use crate::text::user_error::{Kind, UserError};
 use report::{Report, State, Step};
 
 /// How long another program of our name may take to say its version.
@@ -44,7 +44,7 @@ pub fn run(wanted: &Doctor, environment: &Environment) -> ExitCode {
     } else {
         report.text(Paint::for_stdout(environment))
     };
-    match output::print(&text) {
+    match terminal::print(&text) {
         Ok(()) if report.ok => ExitCode::SUCCESS,
         _ => ExitCode::FAILURE,
     }
@@ -80,19 +80,20 @@ fn examine(name: Option<&str>, environment: &Environment) -> Report {
     let asked = crate::registry::host_of(name).unwrap_or_else(|| name.to_owned());
     steps.extend(clients::examine(environment, &asked).0);
     steps.push(says(&settings, &target, &asked));
-    if target.speaker.anonymous {
+    if target.credentials.anonymous {
         steps.push(Step::skipped("source", "the settings say anonymous = true: nobody is asked for credentials"));
         return Report::new(Some(asked), steps);
     }
-    let identity = match Identity::find(environment, Wanted::Speaker(&target.speaker), &target.registry) {
-        Ok(identity) => identity,
-        Err(error) => {
-            steps.push(anonymous_or(&target, Step::failed("source", error.into())));
-            return Report::new(Some(asked), steps);
-        }
-    };
+    let identity =
+        match Identity::find(environment, CredentialSelector::Settings(&target.credentials), &target.registry) {
+            Ok(identity) => identity,
+            Err(error) => {
+                steps.push(anonymous_or(&target, Step::failed("source", error.into())));
+                return Report::new(Some(asked), steps);
+            }
+        };
     steps.push(source(&identity));
-    match limit(environment, Some(&settings), DEFAULT_LIMIT) {
+    match call_timeout(environment, Some(&settings), DEFAULT_TIMEOUT) {
         Ok(limit) => {
             steps.extend(pull(environment, &identity, &target, limit, &progress));
             let reachable = steps.last().is_some_and(|step| step.state == State::Ok);
@@ -107,7 +108,7 @@ fn examine(name: Option<&str>, environment: &Environment) -> Report {
 fn ourselves(environment: &Environment) -> Option<PathBuf> {
     let by_name = || {
         let name = PathBuf::from(std::env::args_os().next()?);
-        if name.components().count() > 1 { Some(name) } else { places::on_path(environment, name.to_str()?) }
+        if name.components().count() > 1 { Some(name) } else { client_paths::on_path(environment, name.to_str()?) }
     };
     std::env::current_exe().ok().or_else(by_name)?.canonicalize().ok()
 }
@@ -117,7 +118,7 @@ fn helper(environment: &Environment) -> Step {
     const NAME: &str = "helper";
     let ours = ourselves(environment);
     let version = env!("CARGO_PKG_VERSION");
-    let Some(found) = places::on_path(environment, PROGRAM) else {
+    let Some(found) = client_paths::on_path(environment, PROGRAM) else {
         let directory = ours.as_deref().and_then(std::path::Path::parent).map(PathBuf::from).unwrap_or_default();
         return Step::wrong(
             NAME,
@@ -132,7 +133,8 @@ fn helper(environment: &Environment) -> Step {
     let mut command = Command::new(&found);
     command.arg("--version").env_clear().envs(environment.variables());
     let bounds = Bounds { deadline: Deadline::within(VERSION_TIME), stdout: 4096, stderr: Stderr::Kept };
-    let said = child::run(command, &[], bounds).map(|finished| String::from_utf8_lossy(&finished.stdout).into_owned());
+    let said =
+        subprocess::run(command, &[], bounds).map(|finished| String::from_utf8_lossy(&finished.stdout).into_owned());
     match said {
         Ok(said) if said.contains(PROGRAM) && said.trim_end().ends_with(version) => {
             Step::ok(NAME, format!("{} is a copy of this program, version {version}", found.display()))
@@ -156,22 +158,22 @@ fn helper(environment: &Environment) -> Step {
 }
 
 /// What our settings file says of the registry.
-fn says(settings: &Settings, target: &Target, asked: &str) -> Step {
+fn says(settings: &Settings, target: &ResolvedRegistry, asked: &str) -> Step {
     let Some(path) = &settings.path else { return Step::ok("settings", "no settings file, so the defaults") };
     let mut words = Vec::new();
     if target.registry.host() != asked {
         words.push(format!("alias of {}", target.registry.host()));
     }
-    if let Some(profile) = &target.speaker.profile {
+    if let Some(profile) = &target.credentials.profile {
         words.push(format!("profile {profile}"));
     }
-    if let Some(role) = &target.speaker.role {
+    if let Some(role) = &target.credentials.role {
         words.push(format!("role {}", role.arn));
     }
-    if target.speaker.anonymous {
+    if target.credentials.anonymous {
         words.push("anonymous".to_owned());
     }
-    if !target.speaker.cache {
+    if !target.credentials.cache {
         words.push("no cache".to_owned());
     }
     let words = if words.is_empty() { "nothing of this registry".to_owned() } else { words.join(", ") };
@@ -180,14 +182,14 @@ fn says(settings: &Settings, target: &Target, asked: &str) -> Step {
 
 fn source(identity: &Identity) -> Step {
     let mut found = identity.label.clone();
-    if !identity.passed_over.is_empty() {
-        found = format!("{found}; before it: {}", identity.passed_over.join("; "));
+    if !identity.skipped_sources.is_empty() {
+        found = format!("{found}; before it: {}", identity.skipped_sources.join("; "));
     }
     Step::ok("source", found)
 }
 
 /// ECR Public serves without credentials: that there are none is not wrong.
-fn anonymous_or(target: &Target, step: Step) -> Step {
+fn anonymous_or(target: &ResolvedRegistry, step: Step) -> Step {
     match target.registry.service() {
         Service::Public => Step { state: State::Note, ..step },
         Service::Private => step,
@@ -197,7 +199,7 @@ fn anonymous_or(target: &Target, step: Step) -> Step {
 fn pull(
     environment: &Environment,
     identity: &Identity,
-    target: &Target,
+    target: &ResolvedRegistry,
     limit: Duration,
     progress: &Progress,
 ) -> Vec<Step> {
@@ -206,11 +208,11 @@ fn pull(
             Part::Network => "asking ECR's API host",
             Part::Keys => "asking for keys",
             Part::Caller => "asking STS who we are",
-            Part::Token => "asking ECR for a token",
+            Part::AuthorizationToken => "asking ECR for a token",
             Part::Registry => "showing the token to the registry",
         });
     };
-    let walked = examine::walk(environment, identity, &target.registry, limit, &mut told);
+    let walked = diagnostics::walk(environment, identity, &target.registry, limit, &mut told);
     walked
         .into_iter()
         .map(|(part, outcome)| {
@@ -218,7 +220,7 @@ fn pull(
                 Part::Network => "network",
                 Part::Keys => "keys",
                 Part::Caller => "caller",
-                Part::Token => "token",
+                Part::AuthorizationToken => "token",
                 Part::Registry => "registry",
             };
             match outcome {
@@ -235,14 +237,14 @@ fn pull(
 fn cached(
     environment: &Environment,
     identity: &Identity,
-    target: &Target,
+    target: &ResolvedRegistry,
     limit: Duration,
     reachable: bool,
 ) -> Vec<Step> {
     const NAME: &str = "cache";
     let host = target.registry.host();
     let now = clock::seconds();
-    if !target.speaker.cache {
+    if !target.credentials.cache {
         return vec![Step::note(
             NAME,
             "turned off for this registry: each pull asks ECR",
@@ -257,7 +259,7 @@ fn cached(
         )];
     };
     let place = cache.path().map(|path| path.display().to_string()).unwrap_or_default();
-    let entry = identity.fingerprint(now).and_then(|fingerprint| cache.read(fingerprint, host));
+    let entry = identity.cache_key(now).and_then(|cache_key| cache.read(cache_key, host));
     if let Some(warning) = cache.warnings().into_iter().next().or_else(|| cache.unopened()) {
         return vec![Step::note(
             NAME,
@@ -268,20 +270,20 @@ fn cached(
     if let Some(unread) = cache.unread().into_iter().next() {
         return vec![Step::note(NAME, unread, "see to the disk and the modes above it; until then each pull asks ECR")];
     }
-    let Some(entry) = entry.filter(|entry| entry.times.lives(now.saturating_mul(1000))) else {
+    let Some(entry) = entry.filter(|entry| entry.times.is_valid(now.saturating_mul(1000))) else {
         return vec![Step::ok(NAME, format!("{place}: no token yet for this identity, the next pull keeps one"))];
     };
-    let found = format!("{place}: a token until {}", examine::moment(entry.times.expires_at));
+    let found = format!("{place}: a token until {}", diagnostics::moment(entry.times.expires_at));
     if !reachable {
         return vec![Step::ok(NAME, found)];
     }
-    let token = Token {
+    let token = AuthorizationToken {
         username: entry.username,
         password: entry.password,
         expires_at: Some(entry.times.expires_at),
         warnings: Vec::new(),
     };
-    match examine::accepts(environment, identity, &target.registry, limit, &token) {
+    match diagnostics::accepts(environment, identity, &target.registry, limit, &token) {
         Ok(_) => vec![Step::ok(NAME, format!("{found}, and the registry takes it"))],
         Err(failure) if failure.kind == Kind::Credentials => vec![Step::wrong(
             NAME,
@@ -293,7 +295,7 @@ fn cached(
 }
 
 /// A pull does not need STS: a network without a way to it is a note, keys that STS refuses are not.
-fn caller_unknown(failure: Failure) -> Step {
+fn caller_unknown(failure: UserError) -> Step {
     let refused = matches!(failure.kind, Kind::Credentials);
     let step = Step::failed("caller", failure);
     if refused { step } else { Step { state: State::Note, ..step } }

@@ -4,9 +4,9 @@ use std::fmt::Write as _;
 
 use serde::Serialize;
 
-use crate::cli::output::Paint;
-use crate::failure::Failure;
-use crate::printable::one_line;
+use crate::cli::terminal::Paint;
+use crate::text::printable::one_line;
+use crate::text::user_error::UserError;
 
 /// How a step came out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -58,7 +58,7 @@ impl Step {
     }
 
     /// A step that failed as a `get` would.
-    pub fn failed(name: &'static str, mut failure: Failure) -> Self {
+    pub fn failed(name: &'static str, mut failure: UserError) -> Self {
         let remedy = failure.remedy.take();
         Self { name, state: State::Wrong, found: failure.to_string(), remedy }
     }

@@ -6,7 +6,7 @@ use super::client::{Edits, HELPERS, STORE, parse};
 use super::json::{Document, NotJson};
 use super::{SetupError, client};
 use crate::HELPER;
-use crate::cli::file::{Instead, Original, exists};
+use crate::os::fs::user_file::{Instead, UserFile, exists};
 
 /// Where the copy of `path` is kept: beside the name that people know, not where a link may lead.
 pub fn path(path: &Path) -> PathBuf {
@@ -16,7 +16,7 @@ pub fn path(path: &Path) -> PathBuf {
 }
 
 /// Keeps a copy of what the file was before anything of ours was in it.
-pub fn keep(original: &Original, document: &Document) -> Result<Option<PathBuf>, SetupError> {
+pub fn keep(original: &UserFile, document: &Document) -> Result<Option<PathBuf>, SetupError> {
     let copy = path(&original.path);
     let untouched = !has_ours(document);
     if original.content.is_none() || (!untouched && exists(&copy)?) {
@@ -51,8 +51,8 @@ pub enum Undone {
 }
 
 /// Takes out what `setup` put in: entries of `registries`, or everything if that is empty.
-pub fn undo(original: &Original, document: &Document, registries: &[String]) -> Result<Undone, SetupError> {
-    let copy = Original::read(&path(&original.path))?;
+pub fn undo(original: &UserFile, document: &Document, registries: &[String]) -> Result<Undone, SetupError> {
+    let copy = UserFile::read(&path(&original.path))?;
     let before = match &copy.content {
         Some(bytes) => parse(&copy.path, bytes)?,
         None => Document::empty(),

@@ -8,13 +8,13 @@ use std::process::ExitCode;
 
 use super::json::{Document, NotJson};
 use super::settings_file::{self, Wishes};
-use super::{SetupError, backup, difference, discovery, places};
+use super::{SetupError, backup, client_paths, difference, discovery};
 use crate::cli::arguments::{SetupCommon, SetupDocker, SetupPodman};
-use crate::cli::file::{self, FileError, Original};
-use crate::cli::output;
-use crate::environment::Environment;
+use crate::cli::terminal;
+use crate::os::environment::Environment;
+use crate::os::fs::user_file::{self, FileError, UserFile};
+use crate::os::secret;
 use crate::registry::{Registry, host_of};
-use crate::secret;
 use crate::settings::Settings;
 use crate::{HELPER, PROGRAM};
 
@@ -74,12 +74,12 @@ struct Job<'a> {
 /// `setup docker`
 pub fn docker(arguments: &SetupDocker, environment: &Environment) -> ExitCode {
     let (common, store) = (&arguments.common, arguments.store);
-    finish(&Job { client: "docker", common, store, file: places::docker(environment), environment })
+    finish(&Job { client: "docker", common, store, file: client_paths::docker(environment), environment })
 }
 
 /// `setup podman`
 pub fn podman(arguments: &SetupPodman, environment: &Environment) -> ExitCode {
-    let (common, file) = (&arguments.common, places::podman_kept(environment));
+    let (common, file) = (&arguments.common, client_paths::podman_kept(environment));
     finish(&Job { client: "podman", common, store: false, file, environment })
 }
 
@@ -87,10 +87,10 @@ fn finish(job: &Job<'_>) -> ExitCode {
     // A client's file may hold logins in plain text, and every step makes copies of it.
     secret::wipe_what_is_freed();
     let done = if job.common.undo { undo(job) } else { set_up(job) };
-    match done.and_then(|report| Ok(output::print(&report)?)) {
+    match done.and_then(|report| Ok(terminal::print(&report)?)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            output::complain(&format!("{PROGRAM}: setup {}: {error}", job.client));
+            terminal::warn_line(&format!("{PROGRAM}: setup {}: {error}", job.client));
             ExitCode::FAILURE
         }
     }
@@ -130,7 +130,7 @@ fn set_up(job: &Job<'_>) -> Result<String, SetupError> {
     let settings = if wishes.is_empty() {
         None
     } else {
-        let file = Original::read(&settings_file::path(job.environment)?)?;
+        let file = UserFile::read(&settings_file::path(job.environment)?)?;
         let text = settings_file::with(&file, &wishes)?;
         Some((file, text))
     };
@@ -159,8 +159,8 @@ fn set_up(job: &Job<'_>) -> Result<String, SetupError> {
             describe(&mut report, &original, &edits, copy);
         }
     }
-    if places::on_path(job.environment, PROGRAM).is_none() {
-        output::complain(&format!(
+    if client_paths::on_path(job.environment, PROGRAM).is_none() {
+        terminal::warn_line(&format!(
             "{PROGRAM}: {} looks for {PROGRAM} on PATH, and it is not there: add its directory to PATH",
             job.client
         ));
@@ -229,24 +229,24 @@ fn undo(job: &Job<'_>) -> Result<String, SetupError> {
 }
 
 /// Removes what a setup that was killed left over.
-fn sweep(original: &Original, environment: &Environment) {
-    file::sweep(&original.path);
+fn sweep(original: &UserFile, environment: &Environment) {
+    user_file::sweep(&original.path);
     if let Ok(settings) = settings_file::path(environment) {
-        file::sweep(&settings);
+        user_file::sweep(&settings);
     }
 }
 
 /// Our settings file and its text without what `setup` put in; `None` where there is nothing of it.
-fn undo_settings(job: &Job<'_>, registries: &[String]) -> Result<Option<(Original, String)>, SetupError> {
-    let file = Original::read(&settings_file::path(job.environment)?)?;
+fn undo_settings(job: &Job<'_>, registries: &[String]) -> Result<Option<(UserFile, String)>, SetupError> {
+    let file = UserFile::read(&settings_file::path(job.environment)?)?;
     let text = settings_file::without(&file, registries, registries.is_empty())?;
     let changed = file.content.as_deref().is_some_and(|old| old != text.as_bytes());
     Ok(changed.then_some((file, text)))
 }
 
-fn read(job: &Job<'_>) -> Result<(Original, Document), SetupError> {
+fn read(job: &Job<'_>) -> Result<(UserFile, Document), SetupError> {
     let path = job.common.file.clone().or_else(|| job.file.clone()).ok_or(SetupError::NoHome)?;
-    let original = Original::read(&path)?;
+    let original = UserFile::read(&path)?;
     let document = match &original.content {
         Some(bytes) => parse(&path, bytes)?,
         None => Document::empty(),
@@ -301,7 +301,7 @@ fn registries(job: &Job<'_>, document: &Document, report: &mut String) -> Result
 }
 
 /// Behind a `credsStore`, docker does not look into `auths`: logins there would be lost without a delegate.
-fn refuse_to_hide(original: &Original, document: &Document) -> Result<(), SetupError> {
+fn refuse_to_hide(original: &UserFile, document: &Document) -> Result<(), SetupError> {
     let keys = document.section(LOGINS).into_iter().map(|(key, _)| key);
     let others: Vec<String> = keys.filter(|key| Registry::parse(key).is_none()).collect();
     if others.is_empty() {
@@ -311,10 +311,10 @@ fn refuse_to_hide(original: &Original, document: &Document) -> Result<(), SetupE
 }
 
 fn preview(
-    original: &Original,
+    original: &UserFile,
     document: &Document,
     change: Option<&Document>,
-    settings: Option<&(Original, String)>,
+    settings: Option<&(UserFile, String)>,
 ) -> String {
     let mut shown = String::new();
     if let Some(change) = change {
@@ -331,7 +331,7 @@ fn preview(
     shown
 }
 
-fn describe(report: &mut String, original: &Original, edits: &Edits, copy: Option<PathBuf>) {
+fn describe(report: &mut String, original: &UserFile, edits: &Edits, copy: Option<PathBuf>) {
     let path = original.path.display();
     if edits.store {
         let _ = writeln!(report, "{path}: {STORE} is {HELPER} now");

@@ -6,10 +6,10 @@ use std::ffi::OsString;
 use std::process::Command;
 use std::time::Duration;
 
-use crate::child::{self, Bounds, Stderr};
-use crate::deadline::Deadline;
-use crate::environment::Environment;
-use crate::identity::{self, Place};
+use crate::credentials::{self, ProfileAccount};
+use crate::os::deadline::Deadline;
+use crate::os::environment::Environment;
+use crate::os::subprocess::{self, Bounds, Stderr};
 use crate::registry::Registry;
 
 /// The most that docker or podman may say of its images, in bytes.
@@ -23,7 +23,7 @@ pub type Found = BTreeMap<String, String>;
 /// Registries of the accounts in the user's AWS profiles, in the profiles' regions.
 pub fn in_profiles(environment: &Environment) -> Found {
     let mut found = Found::new();
-    for Place { profile, account, region } in identity::places(environment) {
+    for ProfileAccount { profile, account, region } in credentials::profile_accounts(environment) {
         if let Some(registry) = Registry::of(&account, &region) {
             found.entry(registry.host().to_owned()).or_insert_with(|| format!("AWS profile {profile}"));
         }
@@ -39,7 +39,7 @@ pub fn in_images(environment: &Environment) -> Found {
         command.args(["image", "ls", "--format", "{{.Repository}}"]);
         command.env_clear().envs(environment.variables().map(|(k, v)| (OsString::from(k), OsString::from(v))));
         let bounds = Bounds { deadline: Deadline::within(LISTING_TIME), stdout: LISTING, stderr: Stderr::Kept };
-        let Ok(finished) = child::run(command, &[], bounds) else { continue };
+        let Ok(finished) = subprocess::run(command, &[], bounds) else { continue };
         for line in String::from_utf8_lossy(&finished.stdout).lines() {
             if let Some(registry) = Registry::parse(line) {
                 found.entry(registry.host().to_owned()).or_insert_with(|| format!("{client}'s images"));

@@ -2,20 +2,20 @@
 
 pub mod backup;
 pub mod client;
+pub mod client_paths;
+mod diff;
 mod discovery;
 pub mod json;
 pub mod kubelet;
-mod lines;
-pub mod places;
 pub mod settings_file;
 
 use std::path::PathBuf;
 
-use super::file::FileError;
+use crate::os::fs::user_file::FileError;
 use crate::settings::SettingsError;
 
 pub use client::{docker, podman};
-pub use lines::difference;
+pub use diff::difference;
 
 /// Why nothing was set up. Nothing has been changed then, unless the text says so.
 #[derive(Debug, thiserror::Error)]

@@ -7,9 +7,9 @@ use similar::DiffTag;
 use toml_edit::{ArrayOfTables, DocumentMut, Item, Table, value};
 
 use super::SetupError;
-use super::lines::compared;
-use crate::cli::file::Original;
-use crate::environment::Environment;
+use super::diff::compared;
+use crate::os::environment::Environment;
+use crate::os::fs::user_file::UserFile;
 use crate::registry::Registry;
 use crate::settings::{Settings, SettingsError, role_for};
 
@@ -55,7 +55,7 @@ pub fn path(environment: &Environment) -> Result<PathBuf, SetupError> {
 ///
 /// # Errors
 /// The text is no TOML, or would be no settings file with the wishes in it.
-pub fn with(original: &Original, wishes: &Wishes<'_>) -> Result<String, SetupError> {
+pub fn with(original: &UserFile, wishes: &Wishes<'_>) -> Result<String, SetupError> {
     let mut document = read(original)?;
     match (wishes.delegate, document.get_mut("delegate").and_then(Item::as_value_mut)) {
         (Some(delegate), Some(theirs)) => replace(theirs, delegate),
@@ -123,7 +123,7 @@ fn replace(old: &mut toml_edit::Value, wish: &str) {
 ///
 /// # Errors
 /// The text is no TOML.
-pub fn without(original: &Original, registries: &[String], store: bool) -> Result<String, SetupError> {
+pub fn without(original: &UserFile, registries: &[String], store: bool) -> Result<String, SetupError> {
     let mut document = read(original)?;
     let ours = |prefix: Option<&toml_edit::RawString>| {
         prefix.and_then(toml_edit::RawString::as_str).is_some_and(|prefix| prefix.contains(MARK.trim_end()))
@@ -147,7 +147,7 @@ pub fn without(original: &Original, registries: &[String], store: bool) -> Resul
 }
 
 /// The document's text, with the byte order mark and the line ends that the file had: the parser drops both.
-fn text_of(original: &Original, document: &DocumentMut) -> String {
+fn text_of(original: &UserFile, document: &DocumentMut) -> String {
     const BYTE_ORDER_MARK: &str = "\u{feff}";
     let new = document.to_string();
     let old = original.content.as_deref().map(String::from_utf8_lossy).unwrap_or_default();
@@ -179,7 +179,7 @@ fn text_of(original: &Original, document: &DocumentMut) -> String {
     text
 }
 
-fn read(original: &Original) -> Result<DocumentMut, SetupError> {
+fn read(original: &UserFile) -> Result<DocumentMut, SetupError> {
     let path = original.path.clone();
     let text = String::from_utf8(original.content.clone().unwrap_or_default())
         .map_err(|_| SetupError::NotToml { path: path.clone(), reason: "not UTF-8".to_owned() })?;
@@ -201,8 +201,8 @@ fn checked(path: &Path, text: String, wishes: &Wishes<'_>) -> Result<String, Set
         };
         let speaks = |wish: Option<&str>, said: Option<&str>| wish.is_none() || wish == said;
         let role = wishes.role_arn.map(|arn| role_for(arn, &target.registry));
-        let said = target.speaker.role.as_ref().map(|role| role.arn.as_str());
-        if !speaks(wishes.profile, target.speaker.profile.as_deref()) || !speaks(role.as_deref(), said) {
+        let said = target.credentials.role.as_ref().map(|role| role.arn.as_str());
+        if !speaks(wishes.profile, target.credentials.profile.as_deref()) || !speaks(role.as_deref(), said) {
             return Err(SetupError::Hidden { path: path.to_owned(), registry: name.clone() });
         }
     }
@@ -213,11 +213,11 @@ fn checked(path: &Path, text: String, wishes: &Wishes<'_>) -> Result<String, Set
 mod tests {
     use super::*;
 
-    fn original(text: &str) -> Original {
+    fn original(text: &str) -> UserFile {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("config.toml");
         std::fs::write(&path, text).unwrap();
-        Original::read(&path).unwrap()
+        UserFile::read(&path).unwrap()
     }
 
     const REGISTRY: &str = "123456789012.dkr.ecr.eu-west-1.amazonaws.com";

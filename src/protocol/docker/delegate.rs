@@ -12,10 +12,10 @@ use std::process::{Command, ExitStatus};
 use serde_json::{Map, Value};
 
 use super::Action;
-use super::reply::Reply;
+use super::response::Response;
 use crate::PROGRAM;
-use crate::broker::Call;
-use crate::child::{self, Bounds, ChildError, Finished, Stderr};
+use crate::os::subprocess::{self, Bounds, ChildError, Finished, Stderr};
+use crate::token::RequestContext;
 
 /// In the environment of the delegate, so that we know ourselves again round a corner.
 const GUARD: &str = "ECR_LOGIN_DELEGATED";
@@ -63,16 +63,16 @@ pub enum DelegateError {
 }
 
 /// Hands the action on, and its answer back.
-pub fn pass(action: Action, input: &[u8], call: &Call) -> Reply {
+pub fn pass(action: Action, input: &[u8], call: &RequestContext) -> Response {
     let answered = run(action, input, call).and_then(|(name, finished)| match finished.status.code() {
-        Some(code) => Ok(Reply::passed_on(finished.stdout, u8::try_from(code).unwrap_or(1))),
+        Some(code) => Ok(Response::passed_on(finished.stdout, u8::try_from(code).unwrap_or(1))),
         None => Err(DelegateError::Ended { name, status: finished.status }),
     });
-    answered.unwrap_or_else(|error| Reply::not_found().with(Some(format!("{}: {error}", action.name()))))
+    answered.unwrap_or_else(|error| Response::not_found().with(Some(format!("{}: {error}", action.name()))))
 }
 
 /// What the delegate lists.
-pub fn listed(input: &[u8], call: &Call) -> Result<Map<String, Value>, DelegateError> {
+pub fn listed(input: &[u8], call: &RequestContext) -> Result<Map<String, Value>, DelegateError> {
     let (name, finished) = run(Action::List, input, call)?;
     if !finished.status.success() {
         return Err(DelegateError::NoList { name, reason: finished.status.to_string() });
@@ -85,7 +85,7 @@ pub fn listed(input: &[u8], call: &Call) -> Result<Map<String, Value>, DelegateE
     }
 }
 
-fn run(action: Action, input: &[u8], call: &Call) -> Result<(String, Finished), DelegateError> {
+fn run(action: Action, input: &[u8], call: &RequestContext) -> Result<(String, Finished), DelegateError> {
     let name = format!("docker-credential-{}", call.settings.delegate.as_deref().unwrap_or_default());
     if name == PROGRAM {
         return Err(DelegateError::Ourselves(name));
@@ -101,7 +101,7 @@ fn run(action: Action, input: &[u8], call: &Call) -> Result<(String, Finished), 
     command.arg(action.name()).env_clear().envs(call.environment.variables()).env(GUARD, "1");
     // On a terminal the delegate may ask there for its own password.
     let stderr = if std::io::stderr().is_terminal() { Stderr::Terminal } else { Stderr::Shown };
-    match child::run(command, input, Bounds { deadline: call.deadline, stdout: LONGEST_ANSWER, stderr }) {
+    match subprocess::run(command, input, Bounds { deadline: call.deadline, stdout: LONGEST_ANSWER, stderr }) {
         Ok(finished) => Ok((name, finished)),
         Err(cause) => Err(DelegateError::Failed { name, cause }),
     }

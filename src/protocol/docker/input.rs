@@ -1,9 +1,9 @@
 //! What the client sent.
 
-use crate::secret::Wiped;
+use crate::os::secret::Wiped;
 
-use crate::deadline::Deadline;
-use crate::protocol::stdin::{self, InputError};
+use crate::os::deadline::Deadline;
+use crate::os::stdin::{self, InputError};
 
 /// The most that stdin may hold, in bytes.
 const LONGEST: usize = 64 * 1024;

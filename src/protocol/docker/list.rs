@@ -2,15 +2,15 @@
 
 use serde_json::{Map, Value};
 
-use super::reply::Reply;
-use super::{Action, Situation, delegate};
-use crate::broker;
+use super::response::Response;
+use super::{Action, HelperContext, delegate};
+use crate::token;
 
 /// What clients send, and what goes to a delegate.
 const UNUSED: &[u8] = b"unused";
 
 /// `{"https://REGISTRY":"AWS"}`, with the delegate's own beside them. Never the network.
-pub fn list(situation: &Situation) -> Reply {
+pub fn list(situation: &HelperContext) -> Response {
     let mut names = Map::new();
     let mut lines: Vec<String> = situation.warning().into_iter().chain(situation.no_log.clone()).collect();
     if situation.broken_settings.is_none() {
@@ -20,10 +20,10 @@ pub fn list(situation: &Situation) -> Reply {
                 Err(error) => lines.push(format!("{}: {error}", Action::List.name())),
             }
         }
-        let (ours, warnings) = broker::listed(&situation.call);
+        let (ours, warnings) = token::listed_registries(&situation.call);
         lines.extend(warnings);
         names.extend(ours.into_iter().map(|host| (format!("https://{host}"), Value::from("AWS"))));
     }
     let text = format!("{}\n", Value::Object(names));
-    lines.into_iter().fold(Reply::of(text), |reply, line| reply.with(Some(line)))
+    lines.into_iter().fold(Response::of(text), |response, line| response.with(Some(line)))
 }

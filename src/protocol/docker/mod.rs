@@ -1,7 +1,7 @@
 //! docker-credential-helpers' protocol (docker/docker-credential-helpers, `credentials/credentials.go`): an action in
 //! argv, its input on stdin, the answer or the error on stdout, and the exit code.
 //!
-//! - A name that is not ECR's gets `reply::NOT_FOUND`, at once and silently, or goes to the user's `delegate`.
+//! - A name that is not ECR's gets `response::NOT_FOUND`, at once and silently, or goes to the user's `delegate`.
 //! - A failure for an ECR name is the same to the client, which goes on without credentials; the reason is one line
 //!   on stderr. `ECR_LOGIN_STRICT=1` puts it on stdout instead, so that the client stops.
 //! - Exit code 0 means that the answer was delivered.
@@ -10,21 +10,21 @@ mod delegate;
 mod get;
 mod input;
 mod list;
-mod reply;
+mod response;
 mod store;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
 
 use crate::PROGRAM;
-use crate::broker::Call;
-use crate::deadline::Deadline;
-use crate::environment::Environment;
-use crate::failure::Failure;
-use crate::protocol::output;
-use crate::settings::{self, DEFAULT_LIMIT, Settings};
+use crate::os::deadline::Deadline;
+use crate::os::environment::Environment;
+use crate::os::stdio;
+use crate::settings::{self, DEFAULT_TIMEOUT, Settings};
+use crate::text::user_error::UserError;
+use crate::token::RequestContext;
 pub use input::Input;
-pub use reply::Reply;
+pub use response::Response;
 
 /// What a client may want.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,20 +70,20 @@ impl Action {
 /// registry that is not ours need not hear of it.
 pub fn run(action: Action, environment: Environment, no_log: Option<String>) -> ExitCode {
     if action == Action::Version {
-        return version().send(Deadline::within(DEFAULT_LIMIT));
+        return version().send(Deadline::within(DEFAULT_TIMEOUT));
     }
-    let situation = Situation { no_log, ..Situation::of(environment) };
+    let situation = HelperContext { no_log, ..HelperContext::of(environment) };
     let deadline = situation.call.deadline;
-    let reply = situation.answer(action, Input::read);
+    let response = situation.answer(action, Input::read);
     // The process ends with the answer: giving the settings' and variables' many small pieces of memory back one by
     // one would only keep the client waiting. No secret is among them that the process's own environment has not.
     std::mem::forget(situation);
-    reply.send(deadline)
+    response.send(deadline)
 }
 
 /// Which program this is; nothing is read for it.
-fn version() -> Reply {
-    Reply::of(format!("{PROGRAM} {}\n", env!("CARGO_PKG_VERSION")))
+fn version() -> Response {
+    Response::of(format!("{PROGRAM} {}\n", env!("CARGO_PKG_VERSION")))
 }
 
 /// What is said to arguments that are no action: one line on stdout, as the reference helper does.
@@ -96,48 +96,48 @@ pub fn usage(arguments: &[OsString]) -> ExitCode {
         }
         [action, ..] => format!("unknown action {}; {usage}", shown(action)),
     };
-    Reply::error(&line).send(Deadline::within(DEFAULT_LIMIT))
+    Response::error(&line).send(Deadline::within(DEFAULT_TIMEOUT))
 }
 
 /// A piece of a line: short, and without what could break the line.
 fn shown(argument: &OsString) -> String {
     const LONGEST: usize = 60;
-    output::one_line(&argument.to_string_lossy()).chars().take(LONGEST).collect()
+    stdio::one_line(&argument.to_string_lossy()).chars().take(LONGEST).collect()
 }
 
 /// What an action has to work with. What is wrong with settings and limit is kept apart: it must not keep us from
 /// telling a foreign name from ours.
 #[derive(Debug)]
-pub struct Situation {
+pub struct HelperContext {
     /// With the default settings where the user's cannot be used, and the default limit where it is wrong.
-    call: Call,
+    call: RequestContext,
     /// What is wrong with the settings file.
-    broken_settings: Option<Failure>,
+    broken_settings: Option<UserError>,
     /// What is wrong with `ECR_LOGIN_TIMEOUT`.
-    wrong_limit: Option<Failure>,
+    wrong_limit: Option<UserError>,
     /// What is wrong with `ECR_LOGIN_LOG` or its file.
     no_log: Option<String>,
 }
 
-impl Situation {
+impl HelperContext {
     /// What this environment and its settings file say.
     pub fn of(environment: Environment) -> Self {
         let loaded = Settings::load(&environment);
-        let limit = settings::limit(&environment, loaded.as_ref().ok(), DEFAULT_LIMIT);
+        let limit = settings::call_timeout(&environment, loaded.as_ref().ok(), DEFAULT_TIMEOUT);
         let (settings, broken_settings) = match loaded {
             Ok(settings) => (settings, None),
-            Err(error) => (Settings::default(), Some(Failure::from(error))),
+            Err(error) => (Settings::default(), Some(UserError::from(error))),
         };
         let (limit, wrong_limit) = match limit {
             Ok(limit) => (limit, None),
-            Err(failure) => (DEFAULT_LIMIT, Some(failure)),
+            Err(failure) => (DEFAULT_TIMEOUT, Some(failure)),
         };
-        let call = Call { environment, settings, deadline: Deadline::within(limit) };
+        let call = RequestContext { environment, settings, deadline: Deadline::within(limit) };
         Self { call, broken_settings, wrong_limit, no_log: None }
     }
 
     /// The answer to `action`, which asks for its input if it has any.
-    pub fn answer(&self, action: Action, input: impl FnOnce(Deadline) -> Input) -> Reply {
+    pub fn answer(&self, action: Action, input: impl FnOnce(Deadline) -> Input) -> Response {
         match action {
             Action::Get => get::get(self, input(self.call.deadline)),
             Action::Store => store::store(self, input(self.call.deadline)),
@@ -154,6 +154,6 @@ impl Situation {
 
     /// A warning that the settings file is in error, for answers that do not depend on it.
     fn warning(&self) -> Option<String> {
-        self.broken_settings.as_ref().map(Failure::to_string)
+        self.broken_settings.as_ref().map(UserError::to_string)
     }
 }

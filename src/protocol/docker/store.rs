@@ -4,10 +4,10 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 
 use super::input::{self, Input};
-use super::reply::{NO_SERVER_URL, NO_USERNAME, Reply};
-use super::{Action, Situation, delegate};
+use super::response::{NO_SERVER_URL, NO_USERNAME, Response};
+use super::{Action, HelperContext, delegate};
 use crate::cache::Cache;
-use crate::protocol::output::one_line;
+use crate::os::stdio::one_line;
 use crate::registry::host_of;
 
 /// The one user name of ECR.
@@ -26,37 +26,37 @@ struct Login {
 }
 
 /// Keeps nothing: tokens for ECR are ours to fetch, and anything else is not ours.
-pub fn store(situation: &Situation, input: Input) -> Reply {
+pub fn store(situation: &HelperContext, input: Input) -> Response {
     let bytes = match input {
         Input::Bytes(bytes) => bytes,
-        Input::Empty => return Reply::error(NO_SERVER_URL),
-        Input::TooLong => return Reply::error("the credentials on stdin are longer than 64 KiB"),
-        Input::Failed(error) => return Reply::error(&error.to_string()),
+        Input::Empty => return Response::error(NO_SERVER_URL),
+        Input::TooLong => return Response::error("the credentials on stdin are longer than 64 KiB"),
+        Input::Failed(error) => return Response::error(&error.to_string()),
     };
     if bytes.trim_ascii_start().first() == Some(&b'[') {
         // serde would take an array for a struct whose fields come in order.
-        return Reply::error(NO_SERVER_URL).with(Some("stdin is not the JSON of a login (a list)".to_owned()));
+        return Response::error(NO_SERVER_URL).with(Some("stdin is not the JSON of a login (a list)".to_owned()));
     }
     let login: Login = match serde_json::from_slice(&bytes) {
         Ok(login) => login,
         // The parser's own words could quote the secret.
         Err(error) => {
             let place = format!("line {}, column {}", error.line(), error.column());
-            return Reply::error(NO_SERVER_URL).with(Some(format!("stdin is not the JSON of a login ({place})")));
+            return Response::error(NO_SERVER_URL).with(Some(format!("stdin is not the JSON of a login ({place})")));
         }
     };
     let name = login.server_url.as_deref().map(str::trim).unwrap_or_default();
     let user = login.username.as_deref().unwrap_or_default();
     if name.is_empty() {
-        return Reply::error(NO_SERVER_URL);
+        return Response::error(NO_SERVER_URL);
     }
     if user.is_empty() {
-        return Reply::error(NO_USERNAME);
+        return Response::error(NO_USERNAME);
     }
     let shown = shown(name);
     if situation.call.settings.target(name).is_some() {
-        let reply = Reply::of("").with(Some(kept_nothing(&shown, user)));
-        return reply.with(situation.warning()).with(situation.no_log.clone());
+        let response = Response::of("").with(Some(kept_nothing(&shown, user)));
+        return response.with(situation.warning()).with(situation.no_log.clone());
     }
     if situation.broken_settings.is_none() && situation.call.settings.delegate.is_some() {
         return delegate::pass(Action::Store, &bytes, &situation.call);
@@ -66,7 +66,7 @@ pub fn store(situation: &Situation, input: Input) -> Reply {
          ~/.docker/config.json name ecr-login under \"credHelpers\" for your ECR registries and give this one another \
          helper"
     );
-    Reply::error(&line).with(Some(line)).with(situation.warning())
+    Response::error(&line).with(Some(line)).with(situation.warning())
 }
 
 /// For those who typed `docker login`; louder where they meant somebody else.
@@ -85,29 +85,29 @@ fn kept_nothing(name: &str, user: &str) -> String {
 
 /// Forgets what is cached for an ECR registry. Of any other there is nothing to forget, which is no error: docker
 /// would leave a stale login in its own file.
-pub fn erase(situation: &Situation, input: Input) -> Reply {
+pub fn erase(situation: &HelperContext, input: Input) -> Response {
     let bytes = match input {
         Input::Bytes(bytes) => bytes,
-        Input::Empty => return Reply::error(NO_SERVER_URL),
-        Input::TooLong => return Reply::of(""),
-        Input::Failed(error) => return Reply::error(&error.to_string()),
+        Input::Empty => return Response::error(NO_SERVER_URL),
+        Input::TooLong => return Response::of(""),
+        Input::Failed(error) => return Response::error(&error.to_string()),
     };
     let Some(target) = input::name(&bytes).and_then(|name| situation.call.settings.target(name)) else {
         if situation.broken_settings.is_none() && situation.call.settings.delegate.is_some() {
             return delegate::pass(Action::Erase, &bytes, &situation.call);
         }
-        return Reply::of("").with(situation.warning());
+        return Response::of("").with(situation.warning());
     };
     let Some(cache) = Cache::open(&situation.call.environment) else {
-        return Reply::of("").with(situation.warning());
+        return Response::of("").with(situation.warning());
     };
     let forgotten = cache.erase(target.registry.host());
-    let reply = match &forgotten {
-        Ok(_) => Reply::of(""),
-        Err(error) => Reply::error(&error.to_string()).with(Some(error.to_string())),
+    let response = match &forgotten {
+        Ok(_) => Response::of(""),
+        Err(error) => Response::error(&error.to_string()).with(Some(error.to_string())),
     };
-    let reply = reply.with(situation.warning()).with(situation.no_log.clone());
-    cache.warnings().into_iter().fold(reply, |reply, line| reply.with(Some(line)))
+    let response = response.with(situation.warning()).with(situation.no_log.clone());
+    cache.warnings().into_iter().fold(response, |response, line| response.with(Some(line)))
 }
 
 /// The host where there is one, else a short piece of what was sent.

@@ -20,15 +20,16 @@ pub use request::Request;
 pub use request::{ROLE_ANNOTATION, RequestError, Version};
 pub use response::cache_duration;
 
-use super::{output, stdin};
-use crate::broker::{self, Call, Patience, Question, Wish};
-use crate::clock;
-use crate::deadline::Deadline;
-use crate::environment::Environment;
-use crate::failure::{Failure, Kind};
+use crate::aws::retry::RetryPolicy;
+use crate::os::clock;
+use crate::os::deadline::Deadline;
+use crate::os::environment::Environment;
+use crate::os::secret::Wiped;
+use crate::os::{stdin, stdio};
 use crate::registry::Service;
-use crate::secret::Wiped;
 use crate::settings::{self, Settings, SettingsError};
+use crate::text::user_error::{Kind, UserError};
+use crate::token::{self, FetchMode, RequestContext, TokenRequest};
 
 /// The name under which the kubelet knows the plugin, and under which we call ourselves in messages.
 pub const PLUGIN: &str = "ecr-credential-provider";
@@ -48,24 +49,25 @@ pub fn run(environment: Environment, no_log: Option<String>) -> ExitCode {
     match settle(environment, no_log) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            output::complain(PLUGIN, &failure.to_string());
+            stdio::warn_line(PLUGIN, &failure.to_string());
             ExitCode::FAILURE
         }
     }
 }
 
-fn settle(environment: Environment, no_log: Option<String>) -> Result<(), Failure> {
+fn settle(environment: Environment, no_log: Option<String>) -> Result<(), UserError> {
     let settings = Settings::load(&environment);
-    let limit = settings::limit(&environment, settings.as_ref().ok(), LIMIT);
+    let limit = settings::call_timeout(&environment, settings.as_ref().ok(), LIMIT);
     let deadline = Deadline::within(limit.as_ref().map_or(LIMIT, |limit| (*limit).min(LONGEST_LIMIT)));
-    let input = stdin::read(LONGEST_REQUEST, deadline).map_err(|error| Failure::new(Kind::Other, error.to_string()))?;
+    let input =
+        stdin::read(LONGEST_REQUEST, deadline).map_err(|error| UserError::new(Kind::Other, error.to_string()))?;
     let wrong = Wrong { limit: limit.err(), log: no_log };
     let (bytes, warnings) = answer(input, environment, settings, wrong, deadline)?;
     for warning in &warnings {
-        output::complain(PLUGIN, warning);
+        stdio::warn_line(PLUGIN, warning);
     }
-    output::deliver(&bytes, deadline)
-        .map_err(|error| Failure::new(Kind::Other, format!("the answer could not be delivered on stdout: {error}")))
+    stdio::write_stdout(&bytes, deadline)
+        .map_err(|error| UserError::new(Kind::Other, format!("the answer could not be delivered on stdout: {error}")))
 }
 
 /// The response's bytes, and lines for stderr.
@@ -75,7 +77,7 @@ pub type Delivery = (Wiped, Vec<String>);
 #[derive(Debug, Default)]
 pub struct Wrong {
     /// `ECR_LOGIN_TIMEOUT`: fails the pull.
-    pub limit: Option<Failure>,
+    pub limit: Option<UserError>,
     /// `ECR_LOGIN_LOG` or its file: worth a line.
     pub log: Option<String>,
 }
@@ -90,35 +92,35 @@ pub fn answer(
     settings: Result<Settings, SettingsError>,
     wrong: Wrong,
     deadline: Deadline,
-) -> Result<Delivery, Failure> {
-    let request = Request::parse(&input).map_err(|error| Failure::new(Kind::Other, error.to_string()))?;
+) -> Result<Delivery, UserError> {
+    let request = Request::parse(&input).map_err(|error| UserError::new(Kind::Other, error.to_string()))?;
     drop(input);
     let (registry, settings) = match (image::registry(&request.image), settings) {
         (Some(registry), Ok(settings)) => (registry, settings),
         (None, Ok(_)) => return nothing(&request, Vec::new()),
         (registry, Err(error)) => return without_settings(&request, registry, error),
     };
-    let Some(target) = settings.target(registry).filter(|target| !target.speaker.anonymous) else {
+    let Some(target) = settings.target(registry).filter(|target| !target.credentials.anonymous) else {
         return nothing(&request, Vec::new());
     };
     if let Some(no_log) = wrong.log {
-        output::complain(PLUGIN, &no_log);
+        stdio::warn_line(PLUGIN, &no_log);
     }
     if let Some(failure) = wrong.limit {
         return Err(failure);
     }
-    let named = |failure: Failure| Failure { what: format!("{registry}: {}", failure.what), ..failure };
+    let named = |failure: UserError| UserError { what: format!("{registry}: {}", failure.what), ..failure };
     let service_account = service_account::of(&request, &environment)
-        .map_err(|error| named(Failure::new(Kind::Credentials, error.to_string())))?;
+        .map_err(|error| named(UserError::new(Kind::Credentials, error.to_string())))?;
     let public = target.registry.service() == Service::Public;
-    let call = Call { environment, settings, deadline };
-    let question = Question {
+    let call = RequestContext { environment, settings, deadline };
+    let question = TokenRequest {
         target: &target,
         service_account: service_account.as_ref(),
-        wish: Wish::Cached,
-        patience: Patience::Node,
+        wish: FetchMode::UseCache,
+        patience: RetryPolicy::NodeBoot,
     };
-    let answer = match broker::token(&call, &question) {
+    let answer = match token::token(&call, &question) {
         Ok(answer) => answer,
         Err(failure) if public => {
             let silent = failure.kind == Kind::NoCredentials;
@@ -127,7 +129,7 @@ pub fn answer(
         }
         Err(failure) => return Err(named(failure)),
     };
-    let spread = broker::spread(&[registry.as_bytes()]);
+    let spread = token::jitter(&[registry.as_bytes()]);
     let seconds = response::cache_duration(clock::seconds(), answer.expires_at, spread);
     let bytes = response::with_credentials(request.version, registry, &answer, seconds).map_err(unwritable)?;
     // The process ends with the answer: see protocol::docker.
@@ -135,18 +137,18 @@ pub fn answer(
     Ok((bytes, answer.warnings))
 }
 
-fn nothing(request: &Request, warnings: Vec<String>) -> Result<Delivery, Failure> {
+fn nothing(request: &Request, warnings: Vec<String>) -> Result<Delivery, UserError> {
     Ok((response::without_credentials(request.version).map_err(unwritable)?, warnings))
 }
 
 /// With a settings file in error nobody knows who speaks for an ECR registry. A name that is not ECR's goes its
 /// way, as ever; it may have been an alias, so the line is said.
-fn without_settings(request: &Request, registry: Option<&str>, error: SettingsError) -> Result<Delivery, Failure> {
+fn without_settings(request: &Request, registry: Option<&str>, error: SettingsError) -> Result<Delivery, UserError> {
     let is_ecr = registry.is_some_and(|registry| Settings::default().target(registry).is_some());
-    let failure = Failure::from(error);
+    let failure = UserError::from(error);
     if is_ecr { Err(failure) } else { nothing(request, vec![failure.to_string()]) }
 }
 
-fn unwritable(error: std::io::Error) -> Failure {
-    Failure::new(Kind::Other, format!("the answer cannot be written: {error}"))
+fn unwritable(error: std::io::Error) -> UserError {
+    UserError::new(Kind::Other, format!("the answer cannot be written: {error}"))
 }

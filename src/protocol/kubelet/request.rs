@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use crate::secret::Secret;
+use crate::os::secret::Secret;
 
 /// The annotation of a service account that names the role its pods pull with, as Kubernetes' own AWS provider
 /// reads it.

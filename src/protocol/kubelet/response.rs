@@ -6,9 +6,9 @@ use std::io::Write as _;
 use serde::Serialize;
 
 use super::request::Version;
-use crate::broker::Answer;
-use crate::broker::policy::LONGEST_LIFE;
-use crate::secret::Wiped;
+use crate::cache::MAX_TOKEN_LIFE_SECONDS;
+use crate::os::secret::Wiped;
+use crate::token::RegistryCredentials;
 
 /// The object as the kubelet's strict decoder wants it
 /// (k8s.io/kubelet/pkg/apis/credentialprovider/v1/types.go): no field that it does not know.
@@ -32,7 +32,12 @@ struct Credentials<'a> {
 ///
 /// # Errors
 /// None that memory does not make; the serializer's are passed on.
-pub fn with_credentials(version: Version, registry: &str, answer: &Answer, seconds: u64) -> std::io::Result<Wiped> {
+pub fn with_credentials(
+    version: Version,
+    registry: &str,
+    answer: &RegistryCredentials,
+    seconds: u64,
+) -> std::io::Result<Wiped> {
     let credentials = Credentials { username: &answer.username, password: answer.password.expose() };
     write(version, BTreeMap::from([(registry, credentials)]), seconds)
 }
@@ -67,7 +72,7 @@ fn write(version: Version, auth: BTreeMap<&str, Credentials<'_>>, seconds: u64) 
 ///
 /// 0, which means "do not remember", only for a token that is about to end, or whose end nobody knows.
 pub fn cache_duration(now: i64, expires_at: Option<i64>, spread: u32) -> u64 {
-    let left = expires_at.map_or(0, |end| end.saturating_sub(now)).clamp(0, LONGEST_LIFE);
+    let left = expires_at.map_or(0, |end| end.saturating_sub(now)).clamp(0, MAX_TOKEN_LIFE_SECONDS);
     let half = left.unsigned_abs() / 2;
     half - half * 25 * u64::from(spread) / (1000 * u64::from(u32::MAX))
 }
@@ -85,11 +90,11 @@ fn go_duration(seconds: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::secret::Secret;
+    use crate::os::secret::Secret;
     use proptest::prelude::*;
 
-    fn answer() -> Answer {
-        Answer {
+    fn answer() -> RegistryCredentials {
+        RegistryCredentials {
             username: "AWS".to_owned(),
             password: Secret::new("pa\"ss".to_owned()),
             expires_at: None,

@@ -1,9 +1,9 @@
 //! A pod's service account: which role its token may assume, and whether both can be what they should be.
 
 use super::request::{ROLE_ANNOTATION, Request};
-use crate::environment::Environment;
-use crate::identity::ServiceAccount;
-use crate::secret::Secret;
+use crate::credentials::ServiceAccount;
+use crate::os::environment::Environment;
+use crate::os::secret::Secret;
 
 /// The role of pods whose service account has no annotation, as Kubernetes' own AWS provider reads it.
 pub const ROLE_VARIABLE: &str = "AWS_ECR_ROLE_ARN";

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::support::cache::{HOUR, age, change, entries, eventually, names};
 use crate::support::{FakeAws, Fault, Helper, REGISTRY, Running, Service};
-use ecr_login::broker::policy::Times;
+use ecr_login::cache::TokenLifetime;
 
 const OTHER: &str = "210987654321.dkr.ecr.eu-west-1.amazonaws.com";
 
@@ -166,10 +166,10 @@ fn an_expired_token_is_never_served() {
 #[test]
 fn an_entry_from_the_future_or_of_a_life_that_no_token_has_is_a_miss() {
     for wrong in [
-        |times: Times| Times { issued_at: times.issued_at + 120, ..times },
-        |times: Times| Times { expires_at: times.issued_at + 24 * HOUR + 1, ..times },
-        |times: Times| Times { issued_at: i64::MIN, ..times },
-        |times: Times| Times { expires_at: i64::MAX - 1, ..times },
+        |times: TokenLifetime| TokenLifetime { issued_at: times.issued_at + 120, ..times },
+        |times: TokenLifetime| TokenLifetime { expires_at: times.issued_at + 24 * HOUR + 1, ..times },
+        |times: TokenLifetime| TokenLifetime { issued_at: i64::MIN, ..times },
+        |times: TokenLifetime| TokenLifetime { expires_at: i64::MAX - 1, ..times },
     ] {
         let (aws, helper, serial) = with_token();
         change(&helper, wrong);

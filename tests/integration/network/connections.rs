@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use ecr_login::failure::Kind;
+use ecr_login::text::user_error::Kind;
 
 use crate::support::ecr_call::Call;
 use crate::support::raw_server::{raw, read_request};

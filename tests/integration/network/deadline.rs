@@ -3,7 +3,7 @@
 use std::io::{Read, Write};
 use std::time::Duration;
 
-use ecr_login::failure::Kind;
+use ecr_login::text::user_error::Kind;
 
 use crate::support::ecr_call::{Call, PUBLIC};
 use crate::support::raw_server::{http, raw, read_request, token};

@@ -4,7 +4,7 @@ use std::io::Write;
 use std::net::TcpStream;
 use std::sync::Arc;
 
-use ecr_login::failure::Kind;
+use ecr_login::text::user_error::Kind;
 use rustls::ServerConfig;
 
 use super::tls::{Authority, NOW, tls};

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use ecr_login::failure::Kind;
+use ecr_login::text::user_error::Kind;
 
 use crate::support::ecr_call::{Call, PUBLIC};
 use crate::support::raw_server::{answer, error, http, token};

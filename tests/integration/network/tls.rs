@@ -4,7 +4,7 @@ use std::net::TcpStream;
 use std::path::Path;
 use std::sync::Arc;
 
-use ecr_login::failure::Kind;
+use ecr_login::text::user_error::Kind;
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair, KeyUsagePurpose};
 use rustls::pki_types::PrivateKeyDer;
 use rustls::{ServerConfig, ServerConnection, StreamOwned};

@@ -1,5 +1,5 @@
 //! Random environments and shared files: who speaks is whom the SDK's own chain takes, down to every role, session,
-//! token and endpoint; and two different answers of the SDK never share a fingerprint.
+//! token and endpoint; and two different answers of the SDK never share a cache key.
 //!
 //! Each world is looked at in a child process with a cleared environment, where the SDK's HTTP client is a fake that
 //! writes down, in the keys that it hands out, what it was asked and by whom. All answers are then compared with all
@@ -12,10 +12,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::process::Command;
 
-use ecr_login::environment::Environment;
-use ecr_login::identity::{Identity, IdentityError, Network, Source, Wanted};
+use ecr_login::credentials::{CredentialSelector, CredentialSource, EndpointConfig, Identity, IdentityError};
+use ecr_login::os::environment::Environment;
 use ecr_login::registry::Registry;
-use ecr_login::settings::Speaker;
+use ecr_login::settings::CredentialSettings;
 use environments::{ENDPOINTS, Maker, REGISTRIES, REGISTRY, World, prepare, principal};
 use sdk::by_the_sdk;
 
@@ -28,7 +28,7 @@ struct Seen {
     sdk_host: String,
     ours: String,
     our_host: String,
-    fingerprint: String,
+    cache_key: String,
 }
 
 fn seed() -> u64 {
@@ -57,14 +57,14 @@ fn look(world: &World, home: &Path) -> Seen {
         sdk_host: line("SDK-HOST> "),
         ours: line("WE> "),
         our_host: line("OUR-HOST> "),
-        fingerprint: line("FINGERPRINT> "),
+        cache_key: line("FINGERPRINT> "),
     }
 }
 
 #[test]
 fn no_two_answers_of_the_sdk_share_a_fingerprint_and_ours_is_the_sdk_s() {
     let home = tempfile::tempdir().unwrap();
-    // One for all worlds: where an SSO login lies is part of its fingerprint.
+    // One for all worlds: where an SSO login lies is part of its cache key.
     let home = home.path();
     prepare(home);
     let mut maker = Maker(fastrand::Rng::with_seed(seed()));
@@ -109,7 +109,7 @@ fn judge(all: &[(World, Seen)]) {
         if !refused && seen.sdk_host != "-" && seen.sdk_host != seen.our_host {
             hits.push(format!("SDK asks {}\nwe ask   {}\n{world:#?}", seen.sdk_host, seen.our_host));
         }
-        if seen.fingerprint == "-" || seen.sdk.starts_with('!') {
+        if seen.cache_key == "-" || seen.sdk.starts_with('!') {
             continue;
         }
         kinds.insert(seen.sdk.split('(').next().unwrap());
@@ -117,13 +117,13 @@ fn judge(all: &[(World, Seen)]) {
         let answer = if ignores_endpoints(world) { &seen.ours } else { &seen.sdk };
         let answer = format!("{answer} at {}", seen.our_host);
         answers.insert(answer.clone());
-        let (known, other) = of_fingerprint.entry(&seen.fingerprint).or_insert((answer.clone(), world));
+        let (known, other) = of_fingerprint.entry(&seen.cache_key).or_insert((answer.clone(), world));
         if *known != answer {
-            hits.push(format!("one fingerprint:\n{known}\n{answer}\n{other:#?}\n{world:#?}"));
+            hits.push(format!("one cache key:\n{known}\n{answer}\n{other:#?}\n{world:#?}"));
         }
     }
     println!(
-        "{} worlds, {compared} in which somebody speaks, {} fingerprints, {} different answers of the SDK, of {kinds:?}",
+        "{} worlds, {compared} in which somebody speaks, {} cache_keys, {} different answers of the SDK, of {kinds:?}",
         all.len(),
         of_fingerprint.len(),
         answers.len(),
@@ -164,28 +164,34 @@ fn has_endpoint_and_flag(world: &World) -> bool {
 fn child() {
     let registry = Registry::parse(&std::env::var(REGISTRY).unwrap()).unwrap();
     let (sdk, sdk_host) = by_the_sdk(&registry);
-    let (ours, our_host, fingerprint) = by_us(&registry);
-    println!("\nSDK> {sdk}\nSDK-HOST> {sdk_host}\nWE> {ours}\nOUR-HOST> {our_host}\nFINGERPRINT> {fingerprint}");
+    let (ours, our_host, cache_key) = by_us(&registry);
+    println!("\nSDK> {sdk}\nSDK-HOST> {sdk_host}\nWE> {ours}\nOUR-HOST> {our_host}\nFINGERPRINT> {cache_key}");
 }
 
 fn by_us(registry: &Registry) -> (String, String, String) {
-    let find = || Identity::find(&Environment::of_process(), Wanted::Speaker(&Speaker::default()), registry);
+    let find = || {
+        Identity::find(
+            &Environment::of_process(),
+            CredentialSelector::Settings(&CredentialSettings::default()),
+            registry,
+        )
+    };
     match find() {
         Ok(identity) => {
-            let print = |identity: &Identity| identity.fingerprint(1).map(|print| format!("{:02x?}", print.0));
-            let fingerprint = print(&identity);
-            assert_eq!(fingerprint, print(&find().unwrap()), "the same files and variables are the same identity");
+            let print = |identity: &Identity| identity.cache_key(1).map(|print| format!("{:02x?}", print.0));
+            let cache_key = print(&identity);
+            assert_eq!(cache_key, print(&find().unwrap()), "the same files and variables are the same identity");
             let network = &identity.network;
             let host = format!("https://{}", registry.api_host(network.use_fips, network.use_dual_stack));
             let host = network.ecr_endpoint.clone().unwrap_or(host);
             let answer = match &identity.source {
-                Source::Keys { id, secret, session_token } => {
+                CredentialSource::StaticKeys { id, secret, session_token } => {
                     let token = session_token.as_ref().map_or("-", |token| token.expose());
                     format!("keys({},{},{token})", id.expose(), secret.expose())
                 }
                 source => describe(source, network),
             };
-            (answer, host, fingerprint.unwrap_or_else(|| "-".to_owned()))
+            (answer, host, cache_key.unwrap_or_else(|| "-".to_owned()))
         }
         Err(IdentityError::NoSource { .. }) => ("!nobody".to_owned(), "-".to_owned(), "-".to_owned()),
         Err(error) => (format!("!{error}").replace('\n', " "), "-".to_owned(), "-".to_owned()),
@@ -193,29 +199,31 @@ fn by_us(registry: &Registry) -> (String, String, String) {
 }
 
 /// A source as the fake of the SDK's world sees it.
-fn describe(source: &Source, network: &Network) -> String {
+fn describe(source: &CredentialSource, network: &EndpointConfig) -> String {
     let sts = network.sts_endpoint.as_deref().unwrap_or("-");
     let or_none = |text: &Option<String>| text.as_deref().unwrap_or("-").to_owned();
     match source {
-        Source::Keys { id, session_token, .. } => {
+        CredentialSource::StaticKeys { id, session_token, .. } => {
             format!("keys({},{})", id.expose(), session_token.as_ref().map_or("-", |token| token.expose()))
         }
-        Source::Process { command, .. } => format!("process({})", command.expose().rsplit(' ').next().unwrap()),
-        Source::Sso { account, role, region, start_url, session, .. } => {
+        CredentialSource::CredentialProcess { command, .. } => {
+            format!("process({})", command.expose().rsplit(' ').next().unwrap())
+        }
+        CredentialSource::Sso { account, role, region, start_url, session, .. } => {
             let host = network.sso_endpoint.clone().unwrap_or_else(|| region.clone());
             format!("sso({host},{account},{role},login-{})", session.as_ref().unwrap_or(start_url))
         }
-        Source::WebIdentity { role_arn, session_name, token, .. } => {
+        CredentialSource::WebIdentity { role_arn, session_name, token, .. } => {
             format!("web({sts},{},{},{})", role_arn, or_none(session_name), principal(token.expose()))
         }
-        Source::Container { uri, authorization } => {
+        CredentialSource::Container { uri, authorization } => {
             format!("container({uri},{})", authorization.as_ref().map_or("-", |text| principal(text.expose())))
         }
-        Source::Instance { endpoint } => format!("instance({endpoint})"),
-        Source::Role { base, role_arn, session_name, external_id, .. } => {
+        CredentialSource::Imds { endpoint } => format!("instance({endpoint})"),
+        CredentialSource::AssumeRole { base, role_arn, session_name, external_id, .. } => {
             let (session, external) = (or_none(session_name), or_none(external_id));
             format!("role({sts},{role_arn},{session},{external})by {}", describe(base, network))
         }
-        Source::Login { .. } => "login".to_owned(),
+        CredentialSource::LoginSession { .. } => "login".to_owned(),
     }
 }

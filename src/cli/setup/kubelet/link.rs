@@ -4,7 +4,7 @@ use std::fs::{self, Metadata};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::cli::file::{self, reason};
+use crate::os::fs::user_file::{self, reason};
 use crate::protocol::kubelet::PLUGIN;
 
 /// What is to be done so that the plugin is this binary.
@@ -114,7 +114,7 @@ pub fn put(plugin: &Path, binary: &Path, linking: &Linking) -> Result<(), LinkEr
     let directory = plugin.parent().unwrap_or(Path::new("."));
     fs::create_dir_all(directory).map_err(failed(directory))?;
     let name = plugin.file_name().unwrap_or_default().to_string_lossy();
-    let temporary = directory.join(file::temporary(&name));
+    let temporary = directory.join(user_file::temporary(&name));
     let _ = fs::remove_file(&temporary);
     match linking {
         Linking::Nothing => return Ok(()),

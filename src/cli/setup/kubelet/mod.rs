@@ -15,9 +15,9 @@ use version::{KubeletVersion, VersionError};
 
 use super::{backup, difference};
 use crate::cli::arguments::SetupKubelet;
-use crate::cli::file::{self, FileError, Instead, Original, exists};
-use crate::cli::output;
-use crate::environment::Environment;
+use crate::cli::terminal;
+use crate::os::environment::Environment;
+use crate::os::fs::user_file::{self, FileError, Instead, UserFile, exists};
 use crate::protocol::kubelet::PLUGIN;
 use crate::registry::Registry;
 use crate::settings::{Settings, SettingsError};
@@ -50,7 +50,7 @@ pub fn run(arguments: &SetupKubelet, environment: &Environment) -> ExitCode {
     match set_up(arguments, environment) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            output::complain(&error.to_string());
+            terminal::warn_line(&error.to_string());
             ExitCode::FAILURE
         }
     }
@@ -77,21 +77,21 @@ fn set_up(arguments: &SetupKubelet, environment: &Environment) -> Result<(), Kub
     // Everything is looked at before anything is changed.
     let plugin = link::plugin(&bin_dir);
     let linking = link::plan(&plugin, &binary)?;
-    let original = Original::read(&config)?;
+    let original = UserFile::read(&config)?;
     let wanted = configure(&original, &plan)?;
     if let Configuration::Edit { .. } = wanted {
         original.may_replace()?;
     }
     let mut said = String::new();
     if !arguments.dry_run {
-        file::sweep(&config);
-        file::sweep(&plugin);
+        user_file::sweep(&config);
+        user_file::sweep(&plugin);
         link::put(&plugin, &binary, &linking)?;
     }
     say_link(&mut said, &plugin, &binary, &linking, arguments.dry_run);
     write_config(&mut said, &original, &wanted, &plan, arguments.dry_run)?;
     advise(&mut said, &plan, &wanted, &config, &bin_dir);
-    output::print(&said).map_err(KubeletError::Output)
+    terminal::print(&said).map_err(KubeletError::Output)
 }
 
 /// What is to become of the kubelet's file.
@@ -102,7 +102,7 @@ enum Configuration {
     Yaml,
 }
 
-fn configure(original: &Original, plan: &Plan) -> Result<Configuration, KubeletError> {
+fn configure(original: &UserFile, plan: &Plan) -> Result<Configuration, KubeletError> {
     let extension = original.path.extension().and_then(|extension| extension.to_str()).unwrap_or_default();
     let bytes = original.content.as_deref().unwrap_or_default();
     let old = String::from_utf8_lossy(bytes).into_owned();
@@ -130,7 +130,7 @@ fn say_link(said: &mut String, plugin: &Path, binary: &Path, linking: &Linking, 
 
 fn write_config(
     said: &mut String,
-    original: &Original,
+    original: &UserFile,
     wanted: &Configuration,
     plan: &Plan,
     dry_run: bool,

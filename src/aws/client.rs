@@ -1,0 +1,201 @@
+//! What every call to AWS needs: clients, deadline, patience, the SDK's configuration and one way to ask.
+
+use std::cell::RefCell;
+use std::future::Future;
+use std::time::{Instant, SystemTime};
+
+use aws_smithy_async::rt::sleep::TokioSleep;
+use aws_smithy_async::time::TimeSource;
+use aws_smithy_runtime_api::client::http::{HttpConnector as _, SharedHttpClient};
+use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
+use aws_smithy_runtime_api::client::result::SdkError;
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+use aws_smithy_types::retry::RetryConfig;
+use aws_smithy_types::timeout::TimeoutConfig;
+use aws_types::region::Region;
+use aws_types::sdk_config::{self, SdkConfig};
+use aws_types::sdk_ua_metadata::FrameworkMetadata;
+
+use super::error::{self, CallError, CallTarget};
+use super::http::Clients;
+use super::progress::Progress;
+use super::retry;
+use crate::aws::retry::RetryPolicy;
+use crate::credentials::{EndpointConfig, Identity};
+use crate::os::deadline::Deadline;
+use crate::os::environment::Environment;
+use crate::registry::Registry;
+use crate::text::user_error::{Kind, UserError};
+
+/// A hook of the SDK's own tests: it names a table of partitions, and the SDK panics on one that it cannot use.
+const TABLE_OF_PARTITIONS: &str = "SMITHY_CLIENT_SDK_CUSTOM_PARTITION";
+
+/// One fetch's view of AWS. Credential sources and the ECR call share it, so that connections and certificates
+/// are used again.
+#[derive(Debug)]
+pub struct AwsContext<'a> {
+    /// Variables, user, home.
+    pub environment: &'a Environment,
+    /// Endpoints and certificates.
+    pub network: &'a EndpointConfig,
+    /// For which registry; its region is that of STS too.
+    pub registry: &'a Registry,
+    /// As whom, in words.
+    pub label: &'a str,
+    /// When everything must have answered.
+    pub deadline: Deadline,
+    /// How throttling is met.
+    pub patience: RetryPolicy,
+    clients: Clients,
+    progress: Progress,
+    warnings: RefCell<Vec<String>>,
+    clock: Steady,
+}
+
+/// The machine's clock as it was when the fetch began, and what has passed since: the SDK measures by how much a clock is
+/// wrong, and that must be the same clock when it signs the next try, though somebody has set the machine's meanwhile.
+#[derive(Clone, Copy, Debug)]
+struct Steady {
+    begun: SystemTime,
+    since: Instant,
+}
+
+impl Steady {
+    fn from_now() -> Self {
+        Self { begun: SystemTime::now(), since: Instant::now() }
+    }
+}
+
+impl TimeSource for Steady {
+    fn now(&self) -> SystemTime {
+        self.begun.checked_add(self.since.elapsed()).unwrap_or(self.begun)
+    }
+}
+
+impl<'a> AwsContext<'a> {
+    /// Opens nothing and reads nothing but the proxy variables.
+    ///
+    /// # Errors
+    /// A proxy variable that cannot be understood, and the variable that nobody can mean.
+    pub fn new(
+        environment: &'a Environment,
+        identity: &'a Identity,
+        registry: &'a Registry,
+        deadline: Deadline,
+        patience: RetryPolicy,
+    ) -> Result<Self, UserError> {
+        if environment.var_os(TABLE_OF_PARTITIONS).is_some() {
+            let what = format!("{TABLE_OF_PARTITIONS} is set, which is for tests of the AWS SDK alone");
+            return Err(UserError::new(Kind::Settings, what).remedy("unset it"));
+        }
+        crate::os::secret::wipe_what_is_freed();
+        let progress = Progress::default();
+        let clients = Clients::new(environment, &identity.network, &progress)?;
+        let (network, label) = (&identity.network, identity.label.as_str());
+        Ok(Self {
+            environment,
+            network,
+            registry,
+            label,
+            deadline,
+            patience,
+            clients,
+            progress,
+            warnings: RefCell::default(),
+            clock: Steady::from_now(),
+        })
+    }
+
+    /// The HTTP client for AWS's services: proxies, certificates, 3 s to connect.
+    pub fn http(&self) -> SharedHttpClient {
+        self.clients.aws.clone()
+    }
+
+    /// The HTTP client for instance metadata and container credentials: no proxy, 1 s to connect. The SDK's read
+    /// timeout is honoured.
+    pub fn http_nearby(&self) -> SharedHttpClient {
+        self.clients.nearby.clone()
+    }
+
+    /// Makes a request that is no call of a service, once.
+    ///
+    /// # Errors
+    /// There was no answer.
+    pub async fn request(&self, asked: &CallTarget<'_>, request: HttpRequest) -> Result<HttpResponse, CallError> {
+        match tokio::time::timeout(self.deadline.left(), self.clients.plain.call(request)).await {
+            Ok(Ok(answer)) => Ok(answer),
+            Ok(Err(error)) => Err(error::connector(asked, &error)),
+            Err(_) => Err(error::deadline(asked, self.deadline.limit(), &self.progress)),
+        }
+    }
+
+    /// What to build a service's client from: `aws_sdk_sts::Client::new(&aws.sdk(region, endpoint).build())`.
+    ///
+    /// Without `endpoint` the SDK's own rules find the host, by `network`'s FIPS and dual-stack wishes. Tries and
+    /// timeouts are [`AwsContext::call`]'s.
+    pub fn sdk(&self, region: &str, endpoint: Option<&str>) -> sdk_config::Builder {
+        let mut builder = SdkConfig::builder()
+            .behavior_version(aws_sdk_ecr::config::BehaviorVersion::latest())
+            .region(Region::new(region.to_owned()))
+            .http_client(self.http())
+            .sleep_impl(TokioSleep::new())
+            .time_source(self.clock)
+            .retry_config(RetryConfig::disabled())
+            .timeout_config(TimeoutConfig::disabled())
+            .identity_cache(aws_smithy_runtime::client::identity::IdentityCache::no_cache());
+        if let Ok(us) = FrameworkMetadata::new(env!("CARGO_PKG_NAME"), Some(env!("CARGO_PKG_VERSION"))) {
+            builder = builder.framework_metadata(us);
+        }
+        match endpoint {
+            // FIPS and dual-stack together with an endpoint are an error of the SDK's resolver.
+            Some(url) => builder.endpoint_url(url),
+            None => builder.use_fips(self.network.use_fips).use_dual_stack(self.network.use_dual_stack),
+        }
+    }
+
+    /// Makes a call, again where [`retry::pause`] says so, until the deadline.
+    ///
+    /// # Errors
+    /// The last failure, taken apart, with a [`UserError`] that says it; the caller may put a better remedy in.
+    pub async fn call<T, E, Made>(&self, asked: &CallTarget<'_>, mut make: impl FnMut() -> Made) -> Result<T, CallError>
+    where
+        Made: Future<Output = Result<T, SdkError<E, HttpResponse>>>,
+        E: ProvideErrorMetadata + std::error::Error + 'static,
+    {
+        let mut tries = 0;
+        loop {
+            let answer = tokio::time::timeout(self.deadline.left(), make()).await;
+            tries += 1;
+            let call_error = match answer {
+                Ok(Ok(answer)) => {
+                    tracing::debug!(host = asked.host, attempt = tries, "a call succeeded");
+                    self.progress.clear();
+                    return Ok(answer);
+                }
+                Ok(Err(error)) => error::sdk_error(asked, &error),
+                Err(_) => return Err(error::deadline(asked, self.deadline.limit(), &self.progress)),
+            };
+            tracing::debug!(host = asked.host, attempt = tries, reason = %call_error.failure, "a call failed");
+            let left = self.deadline.left();
+            match retry::pause(self.patience, tries, call_error.outcome(), left, retry::chance()) {
+                Some(pause) => tokio::time::sleep(pause).await,
+                None => return Err(call_error),
+            }
+        }
+    }
+
+    /// Keeps a line for the user of something that does not keep the call from going on.
+    pub fn warn(&self, line: String) {
+        self.warnings.borrow_mut().push(line);
+    }
+
+    /// What the user is to hear, whatever comes of the call.
+    pub fn warnings(&self) -> Vec<String> {
+        self.warnings.borrow().clone()
+    }
+
+    /// What is being waited for; for whoever lets the deadline pass outside [`AwsContext::call`].
+    pub fn progress(&self) -> &Progress {
+        &self.progress
+    }
+}

@@ -1,0 +1,125 @@
+//! The only room that starts tokio, TLS and the SDK: one authorization token, by the identity's own
+//! source of credentials, within the deadline.
+//!
+//! | file | knows |
+//! |---|---|
+//! | `aws` | what every call shares: clients, deadline, patience, the SDK's configuration |
+//! | `token` | `GetAuthorizationToken` of both services, and what an answer must look like |
+//! | `credentials` | a source of credentials to keys |
+//! | `http`, `connect`, `proxy`, `tls`, `bundle`, `dns` | the way to a server |
+//! | `progress`, `fault`, `explain` | what went wrong, for a person |
+//! | `retry` | when to try again |
+//! | `examine` | the same way one step at a time, for `doctor` |
+
+pub mod client;
+mod connect_error;
+mod connector;
+pub mod diagnostics;
+pub mod dns;
+mod ecr;
+pub mod error;
+mod http;
+mod progress;
+pub mod providers;
+mod proxy;
+pub mod retry;
+mod tls;
+
+use std::time::{Duration, Instant};
+
+use ring::rand::{SecureRandom, SystemRandom};
+use tokio::runtime::{Builder, Runtime};
+
+use crate::aws::retry::RetryPolicy;
+use crate::credentials::Identity;
+use crate::os::deadline::Deadline;
+use crate::os::environment::Environment;
+use crate::os::secret::Secret;
+use crate::registry::{Registry, Service};
+use crate::text::user_error::{Kind, UserError};
+use client::AwsContext;
+
+/// How long a question about ECR Public may take, all told. It serves without credentials too: whoever waits for ours is
+/// better served by an anonymous pull.
+pub const PUBLIC_LIMIT: Duration = Duration::from_secs(3);
+
+/// What ECR handed out.
+#[derive(Clone, Debug)]
+pub struct AuthorizationToken {
+    /// The user name, `AWS`.
+    pub username: String,
+    /// The password.
+    pub password: Secret,
+    /// When it ends, in seconds since the Unix epoch.
+    pub expires_at: Option<i64>,
+    /// What went wrong on the way to it, for the user: lines for stderr.
+    pub warnings: Vec<String>,
+}
+
+/// What all that waits runs on, if the system has what it and the libraries above it need.
+fn runtime() -> Result<Runtime, UserError> {
+    // The standard library's maps take random numbers too, and abort the process where there are none.
+    SystemRandom::new().fill(&mut [0; 1]).map_err(|_| {
+        let what = "the system has no random numbers: neither getrandom nor /dev/urandom works here";
+        UserError::new(Kind::Other, what).remedy("let the container's or sandbox's rules allow one of them")
+    })?;
+    Builder::new_current_thread()
+        .enable_io()
+        .enable_time()
+        .build()
+        .map_err(|e| UserError::new(Kind::Other, format!("cannot start the network runtime: {e}")))
+}
+
+/// Asks ECR for a token.
+///
+/// # Errors
+/// Whatever failed on the way, with what a person must do.
+pub fn fetch(
+    environment: &Environment,
+    identity: &Identity,
+    registry: &Registry,
+    deadline: Deadline,
+    patience: RetryPolicy,
+) -> Result<AuthorizationToken, UserError> {
+    let (deadline, patience) = match registry.service() {
+        Service::Private => (deadline, patience),
+        Service::Public => (deadline.at_most(PUBLIC_LIMIT), RetryPolicy::Interactive),
+    };
+    let runtime = runtime()?;
+    let aws = AwsContext::new(environment, identity, registry, deadline, patience)?;
+    tracing::info!(registry = registry.host(), identity = %identity.label, "asking ECR for a token");
+    let begun = Instant::now();
+    let fetched = runtime.block_on(async {
+        // Every step watches the deadline itself, and says better what it waited for; this is the net below them.
+        let limit = deadline.left() + Duration::from_millis(100);
+        let work = async {
+            let credentials =
+                providers::of(&identity.source, &aws).await.map_err(|failure| providers::nowhere(identity, failure))?;
+            ecr::get(&aws, credentials).await
+        };
+        match tokio::time::timeout(limit, work).await {
+            Ok(fetched) => fetched,
+            Err(_) => Err(error::late(deadline.limit(), aws.progress())),
+        }
+    });
+    // A name lookup of the system's may still hang in a thread of the runtime: it is not waited for.
+    runtime.shutdown_background();
+    let milliseconds = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
+    match &fetched {
+        Ok(_) => tracing::info!(registry = registry.host(), milliseconds, "ECR gave a token"),
+        Err(failure) => tracing::warn!(registry = registry.host(), milliseconds, reason = %failure, "no token"),
+    }
+    let warnings = aws.warnings();
+    match fetched {
+        Ok(token) => Ok(AuthorizationToken { warnings, ..token }),
+        Err(failure) => {
+            let failure = warnings.iter().fold(failure, |failure, line| failure.besides(line));
+            Err(match failure.identity {
+                Some(_) => failure,
+                // There is no "as whom" where nobody was found.
+                None if failure.kind == Kind::NoCredentials => failure,
+                None => failure.by(&identity.label),
+            })
+        }
+    }
+}

@@ -1,0 +1,108 @@
+//! A role assumed with the credentials of another source (`role_arn` with `source_profile` or `credential_source`,
+//! `role_arn` of our settings): one AssumeRole for each link of the chain.
+
+use aws_credential_types::Credentials;
+use aws_credential_types::provider::SharedCredentialsProvider;
+
+use super::sts::{self, SESSION_NAME};
+use crate::aws::client::AwsContext;
+use crate::aws::error::{CallError, CallTarget, Class};
+use crate::credentials::CredentialSource;
+use crate::text::user_error::{Kind, UserError};
+
+/// What a profile or our settings say of the role.
+#[derive(Clone, Copy, Debug)]
+pub struct AssumeRoleParameters<'a> {
+    /// `role_arn`.
+    pub role_arn: &'a str,
+    /// `role_session_name`.
+    pub session_name: Option<&'a str>,
+    /// `external_id`.
+    pub external_id: Option<&'a str>,
+    /// `duration_seconds`.
+    pub duration_seconds: Option<i32>,
+}
+
+/// Becomes the role, as the one whose `credentials` of the source `base` these are.
+///
+/// # Errors
+/// STS said no, or did not answer.
+pub async fn assume(
+    base: &CredentialSource,
+    credentials: Credentials,
+    wanted: AssumeRoleParameters<'_>,
+    aws: &AwsContext<'_>,
+) -> Result<Credentials, UserError> {
+    let region = aws.registry.region();
+    let endpoint = aws.network.sts_endpoint.as_deref();
+    let config = aws.sdk(region, endpoint).credentials_provider(SharedCredentialsProvider::new(credentials)).build();
+    let client = aws_sdk_sts::Client::new(&config);
+    let host = super::host(aws, "sts", region, endpoint);
+    let asked = CallTarget { service: "STS", host: &host };
+    let answer = aws
+        .call(&asked, || {
+            client
+                .assume_role()
+                .role_arn(wanted.role_arn)
+                .role_session_name(wanted.session_name.unwrap_or(SESSION_NAME))
+                .set_external_id(wanted.external_id.map(str::to_owned))
+                .set_duration_seconds(wanted.duration_seconds)
+                .send()
+        })
+        .await
+        .map_err(|call_error| refused(base, wanted, region, call_error))?;
+    sts::credentials(answer.credentials, "AssumeRole", &asked)
+}
+
+fn refused(
+    base: &CredentialSource,
+    wanted: AssumeRoleParameters<'_>,
+    region: &str,
+    call_error: CallError,
+) -> UserError {
+    let CallError { class: Class::Refused, code, message, failure, .. } = call_error else {
+        return call_error.failure;
+    };
+    let code = code.unwrap_or_default();
+    let message = message.unwrap_or_default();
+    let role = wanted.role_arn;
+    let who = caller(&message).map_or_else(|| super::in_words(base), str::to_owned);
+    match code.as_str() {
+        "AccessDenied" | "AccessDeniedException" => {
+            let external = match wanted.external_id {
+                Some(_) => " with this external_id",
+                None => "",
+            };
+            UserError::new(Kind::Credentials, format!("{who} may not assume {role}: {code}")).remedy(format!(
+                "allow it sts:AssumeRole on the role, and let the role's trust policy name it{external}"
+            ))
+        }
+        _ => match sts::refused(&code, region) {
+            Some((reason, remedy)) => {
+                UserError::new(Kind::Credentials, format!("{who} cannot assume {role}: {reason} ({code})"))
+                    .remedy(remedy)
+            }
+            None => UserError { what: format!("assuming {role} failed: {}", failure.what), ..failure },
+        },
+    }
+}
+
+/// Who STS says that we are: `User: arn:aws:sts::...:assumed-role/base/x is not authorized to perform: ...`.
+fn caller(message: &str) -> Option<&str> {
+    let (arn, _) = message.strip_prefix("User: ")?.split_once(" is not authorized")?;
+    Some(arn).filter(|arn| arn.starts_with("arn:") && !arn.contains(' '))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_caller_is_read_from_what_sts_says() {
+        let message = "User: arn:aws:iam::111122223333:user/ana is not authorized to perform: sts:AssumeRole on \
+                       resource: arn:aws:iam::444455556666:role/pull";
+        assert_eq!(caller(message), Some("arn:aws:iam::111122223333:user/ana"));
+        assert_eq!(caller("User: somebody else is not authorized"), None);
+        assert_eq!(caller("no"), None);
+    }
+}

@@ -1,0 +1,185 @@
+//! From a source of credentials to credentials: one file for each kind of source.
+//!
+//! | source | file | asks |
+//! |---|---|---|
+//! | keys | here | nobody |
+//! | `credential_process` | `process`, `words` | a child process |
+//! | SSO session, legacy SSO | `sso`, `sso_file` | SSO portal; OIDC where the login ends |
+//! | web identity | `web_identity` | STS |
+//! | role | `role` | STS, after the source that it rests on |
+//! | container | `container` | the agent of ECS or EKS |
+//! | instance | `instance` | IMDSv2 |
+//! | `aws login` | here | nobody: see docs/sources.md |
+
+mod assume_role;
+mod command_line;
+mod ecs;
+mod imds;
+pub mod metadata_http;
+pub mod process;
+mod redact;
+mod sso;
+pub mod sso_token_file;
+mod sts;
+pub mod timestamp;
+mod web_identity;
+
+use std::future::Future;
+use std::pin::Pin;
+use std::time::Duration;
+
+use aws_credential_types::Credentials;
+
+use super::client::AwsContext;
+use crate::credentials::{CredentialSource, Identity};
+use crate::text::user_error::{Kind, UserError};
+
+/// The source's credentials.
+///
+/// # Errors
+/// Why the source gave none, and what to do.
+pub fn of<'a>(
+    source: &'a CredentialSource,
+    aws: &'a AwsContext<'_>,
+) -> Pin<Box<dyn Future<Output = Result<Credentials, UserError>> + 'a>> {
+    // Boxed, since a role rests on a source that may be a role.
+    Box::pin(async move { ask(source, aws).await.and_then(fit) })
+}
+
+async fn ask(source: &CredentialSource, aws: &AwsContext<'_>) -> Result<Credentials, UserError> {
+    match source {
+        CredentialSource::StaticKeys { id, secret, session_token } => Ok(Credentials::new(
+            id.expose(),
+            secret.expose(),
+            session_token.as_ref().map(|token| token.expose().to_owned()),
+            None,
+            "keys",
+        )),
+        CredentialSource::CredentialProcess { profile, command } => {
+            let attended = process::attended();
+            let limit = if attended { process::ATTENDED } else { aws.deadline.left() };
+            process::run(profile, command, aws.environment, aws.deadline.at_most(limit), attended)
+        }
+        CredentialSource::Sso { profile, session, region, account, role, token_file, .. } => {
+            let (session, token_file) = (session.as_deref(), token_file.as_deref());
+            sso::credentials(sso::SsoParameters { profile, session, region, account, role, token_file }, aws).await
+        }
+        CredentialSource::WebIdentity { role_arn, session_name, token_file, token } => {
+            let (session_name, token_file) = (session_name.as_deref(), token_file.as_deref());
+            web_identity::assume(web_identity::WebIdentityParameters { role_arn, session_name, token_file, token }, aws)
+                .await
+        }
+        CredentialSource::Container { uri, authorization } => ecs::credentials(uri, authorization.as_ref(), aws).await,
+        CredentialSource::Imds { endpoint } => imds::credentials(endpoint, aws).await,
+        CredentialSource::LoginSession { profile, .. } => Err(login(profile)),
+        CredentialSource::AssumeRole { base, role_arn, session_name, external_id, duration_seconds } => {
+            let credentials = of(base, aws).await.map_err(named)?;
+            let (session_name, external_id) = (session_name.as_deref(), external_id.as_deref());
+            let duration_seconds = *duration_seconds;
+            let wanted = assume_role::AssumeRoleParameters { role_arn, session_name, external_id, duration_seconds };
+            assume_role::assume(base, credentials, wanted, aws).await
+        }
+    }
+}
+
+/// The same credentials, if a request can carry them: the SDK's signer panics over a header that is not plain ASCII.
+fn fit(credentials: Credentials) -> Result<Credentials, UserError> {
+    let is_plain = |text: &str| text.bytes().all(|byte| matches!(byte, b' '..=b'~'));
+    let part = if !is_plain(credentials.access_key_id()) {
+        "access key id"
+    } else if !credentials.session_token().is_none_or(is_plain) {
+        "session token"
+    } else {
+        return Ok(credentials);
+    };
+    let what = format!("the {part} holds a line end or another character that no request to AWS can carry");
+    Err(UserError::new(Kind::Credentials, what).remedy("copy it anew to where it is set"))
+}
+
+/// How much longer than its deadline a call may take, since a person in front of the terminal has to act.
+pub fn grace(source: &CredentialSource) -> Duration {
+    match source {
+        CredentialSource::CredentialProcess { .. } if process::attended() => process::ATTENDED,
+        CredentialSource::AssumeRole { base, .. } => grace(base),
+        _ => Duration::ZERO,
+    }
+}
+
+/// Whether JSON is a list, which serde would take for an object whose fields come in order.
+fn is_list(json: &[u8]) -> bool {
+    json.trim_ascii_start().first() == Some(&b'[')
+}
+
+/// A source that a role names is there: that it is silent is a failure, not an absence.
+fn named(failure: UserError) -> UserError {
+    let kind = if failure.kind == Kind::NoCredentials { Kind::Credentials } else { failure.kind };
+    UserError { kind, ..failure }
+}
+
+/// Of the last source in the chain, that it is not there: what was tried before it, in order, belongs to the message.
+pub fn nowhere(identity: &Identity, failure: UserError) -> UserError {
+    if failure.kind != Kind::NoCredentials {
+        return failure;
+    }
+    let mut tried = identity.skipped_sources.clone();
+    tried.push(failure.what);
+    let what = format!("no AWS credentials: {}", tried.join("; "));
+    let remedy = failure
+        .remedy
+        .unwrap_or_else(|| "run \"aws configure\" or \"aws configure sso\", or set AWS_PROFILE".to_owned());
+    UserError { what, identity: failure.identity, host: failure.host, remedy: Some(remedy), kind: failure.kind }
+}
+
+/// `aws login` sessions are signed with a key of their own (DPoP, P-256); docs/sources.md says what that costs.
+fn login(profile: &str) -> UserError {
+    UserError::new(
+        Kind::Credentials,
+        format!("profile {profile} uses a session of `aws login`, which only the AWS CLI can read"),
+    )
+    .remedy(format!(
+        "name another profile with: credential_process = aws configure export-credentials --profile {profile}"
+    ))
+}
+
+/// A source, for messages: who could not become somebody else.
+fn in_words(source: &CredentialSource) -> String {
+    match source {
+        CredentialSource::StaticKeys { .. } => "the owner of the access key".to_owned(),
+        CredentialSource::CredentialProcess { profile, .. } => {
+            format!("whoever the credential_process of profile {profile} speaks for")
+        }
+        CredentialSource::Sso { role, account, .. } => format!("SSO role {role} of account {account}"),
+        CredentialSource::LoginSession { profile, .. } => format!("the aws login session of profile {profile}"),
+        CredentialSource::Container { .. } => "the container's role".to_owned(),
+        CredentialSource::Imds { .. } => "the instance's role".to_owned(),
+        CredentialSource::WebIdentity { role_arn, .. } | CredentialSource::AssumeRole { role_arn, .. } => {
+            role_arn.clone()
+        }
+    }
+}
+
+/// Whose credentials these are, by STS's GetCallerIdentity, which nobody can be denied.
+///
+/// # Errors
+/// STS did not answer, or the credentials are none.
+pub async fn caller(credentials: Credentials, aws: &AwsContext<'_>) -> Result<String, UserError> {
+    let region = aws.registry.region();
+    let endpoint = aws.network.sts_endpoint.as_deref();
+    let credentials = aws_credential_types::provider::SharedCredentialsProvider::new(credentials);
+    let client = aws_sdk_sts::Client::new(&aws.sdk(region, endpoint).credentials_provider(credentials).build());
+    let host = host(aws, "sts", region, endpoint);
+    let asked = super::error::CallTarget { service: "STS", host: &host };
+    let answer = aws.call(&asked, || client.get_caller_identity().send()).await?;
+    Ok(answer.arn.unwrap_or_else(|| "somebody whom STS does not name".to_owned()))
+}
+
+/// The host of an AWS service, for messages. Names follow the general reference's tables of service endpoints.
+fn host(aws: &AwsContext<'_>, service: &str, region: &str, endpoint: Option<&str>) -> String {
+    if let Some(endpoint) = endpoint {
+        return endpoint.to_owned();
+    }
+    let api = aws.registry.api_host(false, false);
+    let suffix = api.split_once(&format!("{}.", aws.registry.region())).map_or("amazonaws.com", |(_, suffix)| suffix);
+    let fips = if aws.network.use_fips { "-fips" } else { "" };
+    format!("{service}{fips}.{region}.{suffix}")
+}

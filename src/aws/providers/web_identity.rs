@@ -1,0 +1,90 @@
+//! A web identity token (IRSA, the OIDC token of a CI system, a kubelet's service account token) for a role: one
+//! unsigned AssumeRoleWithWebIdentity.
+
+use std::path::Path;
+
+use aws_credential_types::Credentials;
+
+use super::sts::{self, SESSION_NAME};
+use crate::aws::client::AwsContext;
+use crate::aws::error::{CallError, CallTarget, Class};
+use crate::os::secret::Secret;
+use crate::text::user_error::{Kind, UserError};
+
+/// The role, and what proves who we are.
+#[derive(Clone, Copy, Debug)]
+pub struct WebIdentityParameters<'a> {
+    /// `role_arn`.
+    pub role_arn: &'a str,
+    /// `role_session_name`.
+    pub session_name: Option<&'a str>,
+    /// Where the token was read; `None` for one that was handed to us.
+    pub token_file: Option<&'a Path>,
+    /// The token's bytes.
+    pub token: &'a Secret,
+}
+
+/// Becomes the role.
+///
+/// # Errors
+/// STS said no, or did not answer.
+pub async fn assume(wanted: WebIdentityParameters<'_>, aws: &AwsContext<'_>) -> Result<Credentials, UserError> {
+    let region = aws.registry.region();
+    let endpoint = aws.network.sts_endpoint.as_deref();
+    let client = aws_sdk_sts::Client::new(&aws.sdk(region, endpoint).build());
+    let host = super::host(aws, "sts", region, endpoint);
+    let asked = CallTarget { service: "STS", host: &host };
+    let answer = aws
+        .call(&asked, || {
+            client
+                .assume_role_with_web_identity()
+                .role_arn(wanted.role_arn)
+                .role_session_name(wanted.session_name.unwrap_or(SESSION_NAME))
+                .web_identity_token(wanted.token.expose().trim())
+                .send()
+        })
+        .await
+        .map_err(|call_error| refused(wanted, region, call_error))?;
+    sts::credentials(answer.credentials, "WebIdentityToken", &asked)
+}
+
+fn refused(wanted: WebIdentityParameters<'_>, region: &str, call_error: CallError) -> UserError {
+    let CallError { class: Class::Refused, code, message, failure, .. } = call_error else {
+        return call_error.failure;
+    };
+    let code = code.unwrap_or_default();
+    let role = wanted.role_arn;
+    let token = match wanted.token_file {
+        Some(file) => format!("the web identity token in {}", file.display()),
+        None => "the service account token".to_owned(),
+    };
+    let (what, remedy) = match code.as_str() {
+        "ExpiredTokenException" | "ExpiredToken" => (
+            format!("{token} has expired ({code})"),
+            match wanted.token_file {
+                Some(_) => {
+                    "see why it is not renewed: the kubelet or the CI system that writes it must do so".to_owned()
+                }
+                None => "restart the pod, so that the kubelet asks for a new one".to_owned(),
+            },
+        ),
+        "AccessDenied" | "AccessDeniedException" => (
+            format!("{token} may not assume {role}: {code}"),
+            "let the role's trust policy name the token's issuer, subject and audience (sts.amazonaws.com) for \
+             sts:AssumeRoleWithWebIdentity"
+                .to_owned(),
+        ),
+        "InvalidIdentityToken" | "InvalidIdentityTokenException" | "IDPRejectedClaim" | "IDPRejectedClaimException" => {
+            (
+                format!("STS rejects {token}: {code}: {}", message.unwrap_or_default()),
+                "create the IAM OIDC provider of the token's issuer in the role's account, with the token's audience"
+                    .to_owned(),
+            )
+        }
+        _ => match sts::refused(&code, region) {
+            Some((reason, remedy)) => (format!("{token} cannot assume {role}: {reason} ({code})"), remedy),
+            None => return UserError { what: format!("assuming {role} failed: {}", failure.what), ..failure },
+        },
+    };
+    UserError::new(Kind::Credentials, what).remedy(remedy)
+}

@@ -1,0 +1,131 @@
+//! The same directory where there are no Unix owners, modes and links: a user's own cache directory is private
+//! there by the system's access lists.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use std::time::UNIX_EPOCH;
+
+use super::{Unopened, Unread};
+use crate::os::secret::Wiped;
+
+/// A directory.
+#[derive(Debug)]
+pub struct SecureDir {
+    path: PathBuf,
+}
+
+/// What tells one state of a file from another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct State {
+    /// In bytes.
+    pub size: u64,
+    /// Seconds since the Unix epoch.
+    pub modified_at: i64,
+}
+
+impl SecureDir {
+    /// Opens the directory; `None` where there is none.
+    ///
+    /// # Errors
+    /// Something else is in its place, or it cannot be looked at.
+    pub fn open(path: &Path) -> Result<Option<Self>, Unopened> {
+        match path.symlink_metadata() {
+            Ok(found) if found.is_dir() => Ok(Some(Self { path: path.to_owned() })),
+            Ok(_) => Err(Unopened::Untrusted("it is not a directory".to_owned())),
+            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Makes the directory and opens it.
+    ///
+    /// # Errors
+    /// It cannot be made.
+    pub fn create(path: &Path) -> io::Result<Self> {
+        std::fs::create_dir_all(path)?;
+        Ok(Self { path: path.to_owned() })
+    }
+
+    /// The whole of a file of at most `limit` bytes.
+    ///
+    /// # Errors
+    /// Nothing usable is there.
+    pub fn read(&self, name: &str, limit: usize) -> Result<Wiped, Unread> {
+        let path = self.path.join(name);
+        let failed = |error: io::Error| match error.kind() {
+            io::ErrorKind::NotFound => Unread::Unusable,
+            _ => Unread::Failed(error),
+        };
+        let found = path.symlink_metadata().map_err(failed)?;
+        let size = usize::try_from(found.len()).unwrap_or(usize::MAX);
+        if !found.is_file() || size > limit {
+            return Err(Unread::Unusable);
+        }
+        let mut bytes = Wiped::from(vec![0; size]);
+        let read = File::open(path).and_then(|mut file| file.read_exact(&mut bytes));
+        read.map(|()| bytes).map_err(failed)
+    }
+
+    /// Makes a file that was not there.
+    ///
+    /// # Errors
+    /// The file exists, or the file system refuses.
+    pub fn create_new(&self, name: &str) -> io::Result<File> {
+        OpenOptions::new().write(true).create_new(true).open(self.path.join(name))
+    }
+
+    /// Opens a file that is there, or makes it, to be locked or appended to.
+    ///
+    /// # Errors
+    /// The file system refuses.
+    pub fn open_or_create(&self, name: &str) -> io::Result<File> {
+        OpenOptions::new().append(true).create(true).open(self.path.join(name))
+    }
+
+    /// Opens a file that is there, to be locked.
+    ///
+    /// # Errors
+    /// The file system refuses.
+    pub fn open_existing(&self, name: &str) -> io::Result<File> {
+        OpenOptions::new().write(true).open(self.path.join(name))
+    }
+
+    /// The file's state now.
+    pub fn state(&self, name: &str) -> Option<State> {
+        let found = self.path.join(name).symlink_metadata().ok()?;
+        let modified = found.modified().ok()?.duration_since(UNIX_EPOCH).ok()?;
+        Some(State { size: found.len(), modified_at: i64::try_from(modified.as_secs()).ok()? })
+    }
+
+    /// Whether `name` still is the file that `file` has open: nobody can remove an open file here.
+    pub fn is(&self, _file: &File, name: &str) -> bool {
+        self.path.join(name).exists()
+    }
+
+    /// Puts `from` in the place of `to`.
+    ///
+    /// # Errors
+    /// The file system refuses.
+    pub fn rename(&self, from: &str, to: &str) -> io::Result<()> {
+        std::fs::rename(self.path.join(from), self.path.join(to))
+    }
+
+    /// Removes a file; true if it was there and is gone.
+    pub fn remove(&self, name: &str) -> bool {
+        let path = self.path.join(name);
+        std::fs::remove_file(&path).or_else(|_| std::fs::remove_dir(&path)).is_ok()
+    }
+
+    /// The names of everything inside.
+    ///
+    /// # Errors
+    /// The directory cannot be read to its end.
+    pub fn names(&self) -> io::Result<Vec<String>> {
+        let mut names = Vec::new();
+        for found in std::fs::read_dir(&self.path)? {
+            names.extend(found?.file_name().into_string().ok());
+        }
+        Ok(names)
+    }
+}

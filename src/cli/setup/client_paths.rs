@@ -1,0 +1,61 @@
+//! Where docker and podman keep the file that names credential helpers.
+//!
+//! docker: `cli/config/config.go`. podman, buildah and skopeo: containers-auth.json(5) and
+//! `pkg/docker/config/config.go` of containers/image.
+
+use std::path::PathBuf;
+
+use crate::os::environment::Environment;
+
+/// `HOME`, else the passwd entry's, as both clients have it.
+fn home(environment: &Environment) -> Option<PathBuf> {
+    environment.home().or_else(crate::os::user::passwd_home)
+}
+
+/// The file that docker reads.
+pub fn docker(environment: &Environment) -> Option<PathBuf> {
+    let directory = environment.var_os("DOCKER_CONFIG").map(PathBuf::from);
+    Some(directory.or_else(|| Some(home(environment)?.join(".docker")))?.join("config.json"))
+}
+
+/// The files that podman, buildah and skopeo read, in their order; docker's own is the last.
+pub fn podman(environment: &Environment) -> Vec<PathBuf> {
+    if let Some(named) = environment.var_os("REGISTRY_AUTH_FILE") {
+        return vec![PathBuf::from(named)];
+    }
+    let mut files = Vec::new();
+    #[cfg(target_os = "linux")]
+    files.push(match environment.var_os("XDG_RUNTIME_DIR") {
+        Some(runtime) => PathBuf::from(runtime).join("containers").join("auth.json"),
+        None => PathBuf::from(format!("/run/containers/{}/auth.json", crate::os::user::effective())),
+    });
+    files.extend(podman_kept(environment));
+    files.extend(docker(environment));
+    files
+}
+
+/// The one of podman's files that outlives a reboot and belongs to podman: the one to edit.
+pub fn podman_kept(environment: &Environment) -> Option<PathBuf> {
+    if let Some(named) = environment.var_os("REGISTRY_AUTH_FILE") {
+        return Some(PathBuf::from(named));
+    }
+    let named = environment.var_os("XDG_CONFIG_HOME").map(PathBuf::from);
+    let directory = named.or_else(|| Some(home(environment)?.join(".config")))?;
+    Some(directory.join("containers").join("auth.json"))
+}
+
+/// The first executable called `name` on PATH.
+pub fn on_path(environment: &Environment, name: &str) -> Option<PathBuf> {
+    let path = environment.var_os("PATH")?;
+    let name = if cfg!(windows) { format!("{name}.exe") } else { name.to_owned() };
+    std::env::split_paths(path).map(|directory| directory.join(&name)).find(|file| is_executable(file))
+}
+
+fn is_executable(file: &std::path::Path) -> bool {
+    let Ok(metadata) = file.metadata() else { return false };
+    #[cfg(unix)]
+    let may_run = std::os::unix::fs::PermissionsExt::mode(&metadata.permissions()) & 0o111 != 0;
+    #[cfg(not(unix))]
+    let may_run = true;
+    metadata.is_file() && may_run
+}

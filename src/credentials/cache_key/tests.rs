@@ -1,0 +1,529 @@
+//! Two different answers never share a cache key; what the table in docs/identity.md leaves out never matters.
+
+use std::collections::HashMap;
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use proptest::prelude::*;
+use serde_json::json;
+
+use super::*;
+use crate::os::environment::Environment;
+
+const REGISTRY: &str = "123456789012.dkr.ecr.eu-west-1.amazonaws.com";
+const EXP: i64 = 2_000_000_000;
+
+fn here() -> HostContext {
+    HostContext { boot: Some("boot".into()), network: Some("net:[1]".into()), told: Vec::new() }
+}
+
+fn print_of(
+    registry: &str,
+    network: &EndpointConfig,
+    source: &CredentialSource,
+    host_context: &HostContext,
+) -> Option<[u8; 32]> {
+    of(&Registry::parse(registry).unwrap(), network, source, host_context).0.map(|cache_key| cache_key.0)
+}
+
+fn print(source: &CredentialSource) -> Option<[u8; 32]> {
+    print_of(REGISTRY, &EndpointConfig::default(), source, &here())
+}
+
+fn jwt(payload: &Value) -> String {
+    format!("e30.{}.signature", URL_SAFE_NO_PAD.encode(payload.to_string()))
+}
+
+fn secret(text: &str) -> Secret {
+    Secret::new(text.to_owned())
+}
+
+fn keys(id: &str) -> CredentialSource {
+    CredentialSource::StaticKeys { id: secret(id), secret: secret("s"), session_token: None }
+}
+
+fn web(token: &str) -> CredentialSource {
+    CredentialSource::WebIdentity {
+        role_arn: "arn:aws:iam::1:role/r".into(),
+        session_name: None,
+        token_file: None,
+        token: secret(token),
+    }
+}
+
+fn role(base: CredentialSource) -> CredentialSource {
+    CredentialSource::AssumeRole {
+        base: Box::new(base),
+        role_arn: "arn:aws:iam::1:role/r".into(),
+        session_name: None,
+        external_id: None,
+        duration_seconds: None,
+    }
+}
+
+fn sso() -> CredentialSource {
+    CredentialSource::Sso {
+        profile: "p".into(),
+        session: Some("dev".into()),
+        start_url: "https://start".into(),
+        region: "eu-west-1".into(),
+        account: "1".into(),
+        role: "Pull".into(),
+        token_file: Some("/home/u/.aws/sso/cache/x.json".into()),
+    }
+}
+
+fn container(uri: &str, authorization: Option<&str>) -> CredentialSource {
+    CredentialSource::Container { uri: uri.into(), authorization: authorization.map(secret) }
+}
+
+fn claims() -> Value {
+    json!({
+        "iss": "https://oidc.example/id/A",
+        "aud": ["sts.amazonaws.com"],
+        "sub": "system:serviceaccount:ns:name",
+        "exp": EXP,
+        "iat": 1, "nbf": 1, "jti": "a",
+        "kubernetes.io": {
+            "namespace": "ns",
+            "pod": {"name": "pod-1", "uid": "pod-uid-1"},
+            "node": {"name": "node-1", "uid": "n"},
+            "serviceaccount": {"name": "name", "uid": "account-uid"},
+            "warnafter": 7
+        },
+        "https://aws.amazon.com/tags": {"principal_tags": {"team": ["a"]}, "transitive_tag_keys": ["team"]}
+    })
+}
+
+fn changed(pointer: &str, value: Value) -> Value {
+    let mut payload = claims();
+    *payload.pointer_mut(pointer).unwrap() = value;
+    payload
+}
+
+#[test]
+fn every_answer_of_the_table_has_a_fingerprint_of_its_own() {
+    let source = |change: fn(&mut CredentialSource)| {
+        let mut source = sso();
+        change(&mut source);
+        source
+    };
+    let named = |change: fn(&mut CredentialSource)| {
+        let mut source = role(keys("a"));
+        change(&mut source);
+        source
+    };
+    let sources = vec![
+        ("keys", keys("a")),
+        ("another id", keys("b")),
+        ("another secret", CredentialSource::StaticKeys { id: secret("a"), secret: secret("t"), session_token: None }),
+        (
+            "a session token",
+            CredentialSource::StaticKeys { id: secret("a"), secret: secret("s"), session_token: Some(secret("")) },
+        ),
+        ("lengths shifted", CredentialSource::StaticKeys { id: secret("as"), secret: secret(""), session_token: None }),
+        ("process", CredentialSource::CredentialProcess { profile: "p".into(), command: secret("x") }),
+        ("another process", CredentialSource::CredentialProcess { profile: "p".into(), command: secret("x ") }),
+        ("login", CredentialSource::LoginSession { profile: "p".into(), session: "arn:x".into() }),
+        ("another login", CredentialSource::LoginSession { profile: "p".into(), session: "arn:y".into() }),
+        ("sso", sso()),
+        (
+            "legacy sso",
+            source(|s| {
+                if let CredentialSource::Sso { session, .. } = s {
+                    *session = None
+                }
+            }),
+        ),
+        (
+            "sso start url",
+            source(|s| {
+                if let CredentialSource::Sso { start_url, .. } = s {
+                    start_url.push('x')
+                }
+            }),
+        ),
+        (
+            "sso region",
+            source(|s| {
+                if let CredentialSource::Sso { region, .. } = s {
+                    region.push('x')
+                }
+            }),
+        ),
+        (
+            "sso account",
+            source(|s| {
+                if let CredentialSource::Sso { account, .. } = s {
+                    account.push('2')
+                }
+            }),
+        ),
+        (
+            "sso role",
+            source(|s| {
+                if let CredentialSource::Sso { role, .. } = s {
+                    role.push('x')
+                }
+            }),
+        ),
+        (
+            "another home",
+            source(|s| {
+                if let CredentialSource::Sso { token_file, .. } = s {
+                    *token_file = None
+                }
+            }),
+        ),
+        ("web identity", web("token")),
+        ("another token that is no JWT", web("token ")),
+        ("web identity by JWT", web(&jwt(&claims()))),
+        ("role over keys", role(keys("a"))),
+        ("role over other keys", role(keys("b"))),
+        ("role over role", role(role(keys("a")))),
+        ("role over web identity", role(web("token"))),
+        (
+            "another role",
+            named(|s| {
+                if let CredentialSource::AssumeRole { role_arn, .. } = s {
+                    role_arn.push('x')
+                }
+            }),
+        ),
+        (
+            "session name",
+            named(|s| {
+                if let CredentialSource::AssumeRole { session_name, .. } = s {
+                    *session_name = Some("x".into())
+                }
+            }),
+        ),
+        (
+            "external id",
+            named(|s| {
+                if let CredentialSource::AssumeRole { external_id, .. } = s {
+                    *external_id = Some("x".into())
+                }
+            }),
+        ),
+        ("container", container("http://169.254.170.2/a", None)),
+        ("another container", container("http://169.254.170.2/b", None)),
+        ("container with a token", container("http://169.254.170.2/a", Some("x"))),
+        ("container with another", container("http://169.254.170.2/a", Some("y"))),
+        ("instance", CredentialSource::Imds { endpoint: "http://169.254.169.254".into() }),
+        ("another instance endpoint", CredentialSource::Imds { endpoint: "http://127.0.0.1".into() }),
+    ];
+    let mut seen = HashMap::new();
+    for (name, source) in &sources {
+        if let Some(other) = seen.insert(print(source).unwrap(), name) {
+            panic!("{name} and {other} share a cache key");
+        }
+    }
+}
+
+#[test]
+fn service_region_and_endpoint_are_part_of_it_and_the_account_is_not() {
+    let network = EndpointConfig::default();
+    let of = |registry: &str, network: &EndpointConfig| print_of(registry, network, &keys("a"), &here()).unwrap();
+    let usual = of(REGISTRY, &network);
+    assert_eq!(usual, of("999999999999.dkr.ecr.eu-west-1.amazonaws.com", &network));
+    let fips = EndpointConfig { use_fips: true, ..EndpointConfig::default() };
+    let dual = EndpointConfig { use_dual_stack: true, ..EndpointConfig::default() };
+    let own = EndpointConfig { ecr_endpoint: Some("http://127.0.0.1:1".into()), ..EndpointConfig::default() };
+    let other = EndpointConfig { ecr_endpoint: Some("http://127.0.0.1:2".into()), ..EndpointConfig::default() };
+    let us = "123456789012.dkr.ecr.us-east-1.amazonaws.com";
+    let all = [
+        usual,
+        of("123456789012.dkr.ecr.eu-west-2.amazonaws.com", &network),
+        of("123456789012.dkr-ecr.eu-west-1.on.aws", &network),
+        of("public.ecr.aws", &network),
+        of(us, &network),
+        of(us, &fips),
+        of(us, &dual),
+        of(REGISTRY, &own),
+        of(REGISTRY, &other),
+    ];
+    let different: std::collections::HashSet<_> = all.iter().collect();
+    assert_eq!(different.len(), all.len());
+    // FIPS by the name is FIPS by the variable.
+    assert_eq!(of("123456789012.dkr.ecr-fips.us-east-1.amazonaws.com", &network), of(us, &fips));
+    // With an endpoint of one's own, FIPS is not asked of anybody.
+    let both = EndpointConfig { use_fips: true, ..own.clone() };
+    assert_eq!(of(REGISTRY, &own), of(REGISTRY, &both));
+}
+
+#[test]
+fn endpoints_of_sts_and_sso_count_where_the_chain_uses_them() {
+    let sts = EndpointConfig { sts_endpoint: Some("http://sts".into()), ..EndpointConfig::default() };
+    let sso_portal = EndpointConfig { sso_endpoint: Some("http://sso".into()), ..EndpointConfig::default() };
+    let oidc = EndpointConfig { sso_oidc_endpoint: Some("http://sso".into()), ..EndpointConfig::default() };
+    let differs = |network: &EndpointConfig, source: &CredentialSource| {
+        print_of(REGISTRY, network, source, &here()) != print(source)
+    };
+    assert!(differs(&sts, &web("t")) && differs(&sts, &role(keys("a"))) && differs(&sts, &role(sso())));
+    assert!(!differs(&sts, &keys("a")) && !differs(&sts, &sso()));
+    for network in [&sso_portal, &oidc] {
+        assert!(differs(network, &sso()) && differs(network, &role(sso())));
+        assert!(!differs(network, &keys("a")) && !differs(network, &role(keys("a"))));
+    }
+    assert_ne!(print_of(REGISTRY, &sso_portal, &sso(), &here()), print_of(REGISTRY, &oidc, &sso(), &here()),);
+}
+
+#[test]
+fn names_and_places_that_only_messages_need_do_not_count() {
+    let process = |profile: &str| CredentialSource::CredentialProcess { profile: profile.into(), command: secret("x") };
+    assert_eq!(print(&process("a")), print(&process("b")));
+    let mut other = web("token");
+    if let CredentialSource::WebIdentity { token_file, .. } = &mut other {
+        *token_file = Some("/elsewhere".into());
+    }
+    assert_eq!(print(&other), print(&web("token")));
+    let mut other = role(keys("a"));
+    if let CredentialSource::AssumeRole { duration_seconds, .. } = &mut other {
+        *duration_seconds = Some(3600);
+    }
+    assert_eq!(print(&other), print(&role(keys("a"))));
+}
+
+#[test]
+fn a_new_token_for_the_same_pod_or_its_successor_is_the_same_identity() {
+    let usual = print(&web(&jwt(&claims())));
+    for (pointer, value) in [
+        ("/exp", json!(EXP + 3600)),
+        ("/iat", json!(2)),
+        ("/nbf", json!(2)),
+        ("/jti", json!("b")),
+        ("/kubernetes.io/pod/uid", json!("pod-uid-2")),
+        ("/kubernetes.io/pod/name", json!("pod-2")),
+        ("/kubernetes.io/node/name", json!("node-2")),
+        ("/kubernetes.io/warnafter", json!(8)),
+    ] {
+        assert_eq!(print(&web(&jwt(&changed(pointer, value)))), usual, "{pointer}");
+    }
+    let newline = format!("{}\n", jwt(&claims()));
+    assert_eq!(print(&web(&newline)), usual);
+    assert_eq!(print(&web(&jwt(&changed("/aud", json!("sts.amazonaws.com"))))), usual);
+}
+
+#[test]
+fn a_token_for_somebody_else_is_another_identity() {
+    let mut seen = vec![print(&web(&jwt(&claims())))];
+    for (pointer, value) in [
+        ("/iss", json!("https://oidc.example/id/B")),
+        ("/sub", json!("system:serviceaccount:ns:other")),
+        ("/aud", json!(["other"])),
+        ("/aud", json!(["sts.amazonaws.com", "other"])),
+        ("/kubernetes.io/serviceaccount/uid", json!("made-again")),
+        ("/https:~1~1aws.amazon.com~1tags/principal_tags/team", json!(["b"])),
+        ("/https:~1~1aws.amazon.com~1tags/principal_tags/team", json!("a")),
+        ("/https:~1~1aws.amazon.com~1tags/transitive_tag_keys", json!([])),
+        ("/https:~1~1aws.amazon.com~1tags", json!(null)),
+    ] {
+        let print = print(&web(&jwt(&changed(pointer, value))));
+        assert!(!seen.contains(&print), "{pointer}");
+        seen.push(print);
+    }
+    let mut flat = claims();
+    flat["https://aws.amazon.com/tags/principal_tags/Project"] = json!("x");
+    assert!(!seen.contains(&print(&web(&jwt(&flat)))));
+}
+
+#[test]
+fn what_is_not_a_jwt_counts_whole() {
+    let good = jwt(&claims());
+    let twice = URL_SAFE_NO_PAD.encode(r#"{"iss":"a","sub":"b","sub":"c","aud":"d"}"#);
+    for token in [
+        "opaque".to_owned(),
+        format!("{good}.more"),
+        good.replacen('.', "", 1),
+        format!("e30.{twice}.s"),
+        jwt(&json!({"iss": "a", "aud": "b"})),
+        jwt(&json!({"iss": 1, "sub": "a", "aud": "b"})),
+        jwt(&json!([])),
+        "e30.###.s".to_owned(),
+    ] {
+        assert!(jwt::claims(&token).is_none(), "{token}");
+        assert_ne!(print(&web(&token)), print(&web(&format!("{token}x"))));
+    }
+}
+
+#[test]
+fn a_token_past_its_end_never_hits() {
+    let registry = Registry::parse(REGISTRY).unwrap();
+    let identity = |source: CredentialSource| {
+        let network = EndpointConfig::default();
+        let (cache_key, ends_at) = of(&registry, &network, &source, &here());
+        super::super::Identity {
+            source,
+            network,
+            label: String::new(),
+            skipped_sources: Vec::new(),
+            cache_key,
+            ends_at,
+        }
+    };
+    let token = jwt(&claims());
+    for source in [web(&token), role(web(&token)), container("http://169.254.170.23/x", Some(&token))] {
+        let identity = identity(source);
+        assert!(identity.cache_key(EXP - 1).is_some());
+        assert!(identity.cache_key(EXP).is_none());
+        assert!(identity.cache_key(i64::MAX).is_none());
+    }
+    assert!(identity(keys("a")).cache_key(i64::MAX).is_some());
+    let odd = jwt(&changed("/exp", json!(1.9e9)));
+    assert!(identity(web(&odd)).cache_key(1_900_000_000).is_none());
+    assert!(identity(web(&odd)).cache_key(1_899_999_999).is_some());
+}
+
+#[test]
+fn pod_identity_is_told_apart_by_its_claims_as_web_identity_is() {
+    let pod = |payload: &Value| print(&container("http://169.254.170.23/v1/credentials", Some(&jwt(payload))));
+    assert_eq!(pod(&claims()), pod(&changed("/exp", json!(EXP + 1))));
+    assert_ne!(pod(&claims()), pod(&changed("/sub", json!("other"))));
+}
+
+#[test]
+fn another_boot_is_another_machine_and_without_its_id_nothing_is_cached() {
+    let network = EndpointConfig::default();
+    let instance = CredentialSource::Imds { endpoint: "http://169.254.169.254".into() };
+    let ecs = container("http://169.254.170.2/a", None);
+    let local = container("http://localhost:1/a", None);
+    let at = |source: &CredentialSource, host_context: HostContext| print_of(REGISTRY, &network, source, &host_context);
+    let rebooted = || HostContext { boot: Some("other".into()), ..here() };
+    let moved = || HostContext { network: Some("net:[2]".into()), ..here() };
+    for source in [&instance, &ecs, &local, &role(instance.clone())] {
+        assert_ne!(at(source, rebooted()), print(source));
+        assert_eq!(at(source, HostContext { boot: None, ..here() }), None);
+    }
+    for source in [&instance, &local, &ecs, &role(local.clone())] {
+        assert_ne!(at(source, moved()), print(source));
+        assert_eq!(at(source, HostContext { network: None, ..here() }), None);
+    }
+    let named = container("http://agent.example:1/a", None);
+    assert_eq!(at(&named, moved()), print(&named));
+    for source in [keys("a"), web("t"), sso()] {
+        assert_eq!(at(&source, HostContext::default()), print(&source));
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn this_machine_has_a_place() {
+    let environment = Environment::of::<&str, &str>([]);
+    let variables = AwsEnv::of(&environment);
+    let host_context = HostContext::of(&role(CredentialSource::Imds { endpoint: String::new() }), &variables);
+    assert!(host_context.boot.unwrap().len() == 36 && host_context.network.unwrap().starts_with("net:["));
+    assert!(HostContext::of(&keys("a"), &variables).boot.is_none());
+}
+
+#[test]
+fn a_command_that_is_told_by_other_variables_of_aws_speaks_for_another() {
+    let (network, command) =
+        (EndpointConfig::default(), CredentialSource::CredentialProcess { profile: "p".into(), command: secret("x") });
+    let told = |source: &CredentialSource, name: &str, value: &str| {
+        let environment = Environment::of([("HOME", "/home/a"), ("AWS_PROFILE", "dev"), (name, value)]);
+        print_of(REGISTRY, &network, source, &HostContext::of(source, &AwsEnv::of(&environment))).unwrap()
+    };
+    for source in [command.clone(), role(command)] {
+        let usual = told(&source, "LANG", "C");
+        for name in ["AWS_DEFAULT_PROFILE", "AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE", "AWS_REGION"] {
+            assert_ne!(told(&source, name, "b"), usual, "{name}");
+        }
+        for (name, value) in
+            [("LANG", "de"), ("AWS_ECR_CACHE_DIR", "/c"), ("ECR_LOGIN_LOG", "i"), ("AWS_CA_BUNDLE", "")]
+        {
+            assert_eq!(told(&source, name, value), usual, "{name}");
+        }
+    }
+    assert_eq!(told(&keys("a"), "AWS_REGION", "b"), told(&keys("a"), "LANG", "C"));
+}
+
+fn text() -> impl Strategy<Value = String> {
+    // Short, so that fields collide when they are shifted.
+    "[ab]{0,2}"
+}
+
+fn some_source() -> impl Strategy<Value = CredentialSource> {
+    let leaf = prop_oneof![
+        (text(), text(), prop::option::of(text())).prop_map(|(id, key, token)| CredentialSource::StaticKeys {
+            id: secret(&id),
+            secret: secret(&key),
+            session_token: token.as_deref().map(secret),
+        }),
+        text().prop_map(|command| CredentialSource::CredentialProcess {
+            profile: String::new(),
+            command: secret(&command)
+        }),
+        (prop::option::of(text()), text(), text(), text(), text()).prop_map(
+            |(session, start_url, region, account, role)| {
+                CredentialSource::Sso {
+                    profile: String::new(),
+                    session,
+                    start_url,
+                    region,
+                    account,
+                    role,
+                    token_file: None,
+                }
+            }
+        ),
+        text().prop_map(|session| CredentialSource::LoginSession { profile: String::new(), session }),
+        (text(), prop::option::of(text()), text()).prop_map(|(role_arn, session_name, token)| {
+            CredentialSource::WebIdentity { role_arn, session_name, token_file: None, token: secret(&token) }
+        }),
+        (text(), text(), text(), text()).prop_map(|(role_arn, iss, sub, aud)| CredentialSource::WebIdentity {
+            role_arn,
+            session_name: None,
+            token_file: None,
+            token: secret(&jwt(&json!({"iss": iss, "sub": sub, "aud": aud}))),
+        }),
+        (text(), prop::option::of(text())).prop_map(|(uri, token)| container(&uri, token.as_deref())),
+        text().prop_map(|endpoint| CredentialSource::Imds { endpoint }),
+    ];
+    leaf.prop_recursive(3, 8, 1, |base| {
+        (base, text(), prop::option::of(text()), prop::option::of(text())).prop_map(
+            |(base, role_arn, session_name, external_id)| CredentialSource::AssumeRole {
+                base: Box::new(base),
+                role_arn,
+                session_name,
+                external_id,
+                duration_seconds: None,
+            },
+        )
+    })
+}
+
+/// The answer with its secrets open, for comparison.
+fn open(source: &CredentialSource) -> String {
+    match source {
+        CredentialSource::StaticKeys { id, secret, session_token } => {
+            format!("{:?}", (0, id.expose(), secret.expose(), session_token.as_ref().map(Secret::expose)))
+        }
+        CredentialSource::CredentialProcess { command, .. } => format!("{:?}", (1, command.expose())),
+        CredentialSource::WebIdentity { role_arn, session_name, token, .. } => {
+            format!("{:?}", (2, role_arn, session_name, token.expose()))
+        }
+        CredentialSource::Container { uri, authorization } => {
+            format!("{:?}", (3, uri, authorization.as_ref().map(Secret::expose)))
+        }
+        CredentialSource::AssumeRole { base, role_arn, session_name, external_id, .. } => {
+            format!("{:?}", (4, open(base), role_arn, session_name, external_id))
+        }
+        other => format!("{other:?}"),
+    }
+}
+
+proptest! {
+    #![proptest_config(crate::os::proptest_config::config(1500))]
+
+    #[test]
+    fn two_answers_share_a_fingerprint_only_if_they_are_one(a in some_source(), b in some_source()) {
+        prop_assert_eq!(print(&a) == print(&b), open(&a) == open(&b));
+    }
+
+    #[test]
+    fn no_token_makes_the_reader_of_claims_panic(token in "\\PC*", payload in "\\PC{0,40}") {
+        let _ = jwt::claims(&token);
+        let _ = jwt::claims(&format!("e30.{}.s", URL_SAFE_NO_PAD.encode(&payload)));
+    }
+}

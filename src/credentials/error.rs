@@ -1,0 +1,173 @@
+//! Why no source of credentials could be named, with what a person must do.
+
+use std::path::PathBuf;
+
+use crate::text::printable::misleads;
+use crate::text::user_error::{Kind, UserError};
+
+/// Why no source could be named. Never holds a secret: values are named by variable or key.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum IdentityError {
+    /// A shared file is there and cannot be read.
+    #[error("cannot read {}: {reason}", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// In words.
+        reason: String,
+    },
+    /// A line of a shared file is not as it must be.
+    #[error("{}, line {line}: {reason}", path.display())]
+    Malformed {
+        /// The file.
+        path: PathBuf,
+        /// The line; the first is 1.
+        line: usize,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
+    /// A profile that somebody named does not exist. No later source is tried.
+    #[error(transparent)]
+    NoSuchProfile(Box<NoSuchProfile>),
+    /// Profiles that name one another.
+    #[error("the source_profile of profile {} leads back to profile {}", .0.last().map_or("", |s| s), .0.first().map_or("", |s| s))]
+    Loop(
+        /// The profiles, in the order in which they name one another; the last names the first again.
+        Vec<String>,
+    ),
+    /// A profile says too much, too little or what is not known.
+    #[error("profile {profile} in {}: {reason}", path.display())]
+    InvalidProfile {
+        /// The profile.
+        profile: String,
+        /// The file where it is most likely to be mended.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A profile that was chosen for this registry holds no credentials.
+    #[error("{reason}, and the settings chose it")]
+    NoCredentialsInProfile {
+        /// The profile.
+        profile: String,
+        /// What was looked for.
+        reason: String,
+    },
+    /// A role wants a code from a device.
+    #[error(
+        "profile {profile} wants a code from an MFA device (mfa_serial), and a credential helper cannot ask for one"
+    )]
+    NeedsMfa {
+        /// The profile.
+        profile: String,
+    },
+    /// An environment variable is not as it must be.
+    #[error("{name} {reason}")]
+    InvalidVariable {
+        /// The variable, or the key of a profile.
+        name: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A token file cannot be used.
+    #[error("cannot use the token file {} (named by {named_by}): {reason}", path.display())]
+    TokenFile {
+        /// The file.
+        path: PathBuf,
+        /// The variable or profile that names it.
+        named_by: String,
+        /// In words, with mode and owner where they are known.
+        reason: String,
+    },
+    /// No source of credentials is configured.
+    #[error("no AWS credentials found; tried in this order: {}", skipped_sources.join("; "))]
+    NoSource {
+        /// What was tried, in order, and why it does not speak.
+        skipped_sources: Vec<String>,
+    },
+}
+
+/// A profile that somebody named does not exist.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("profile {profile}, named by {named_by}, is neither in {} nor in {}", config.display(), credentials.display())]
+pub struct NoSuchProfile {
+    /// The profile.
+    pub profile: String,
+    /// `AWS_PROFILE`, the settings, or another profile.
+    pub named_by: String,
+    /// The config file.
+    pub config: PathBuf,
+    /// The credentials file.
+    pub credentials: PathBuf,
+    /// A file that has it in a section spelled as the other file's are, and the right spelling.
+    pub misspelled: Option<(PathBuf, String)>,
+    /// The profiles that exist.
+    pub known: Vec<String>,
+}
+
+impl NoSuchProfile {
+    fn remedy(&self) -> String {
+        const SHOWN: usize = 10;
+        let Self { profile, misspelled, known, .. } = self;
+        if let Some((path, spelling)) = misspelled {
+            format!("in {} the section must be written {spelling}", path.display())
+        } else if known.is_empty() {
+            format!("run: aws configure --profile {profile}, there is no profile at all")
+        } else {
+            let more = if known.len() > SHOWN { ", ..." } else { "" };
+            format!("name one of the profiles that exist: {}{more}", known[..known.len().min(SHOWN)].join(", "))
+        }
+    }
+}
+
+impl IdentityError {
+    /// What a person must do.
+    pub fn remedy(&self) -> Option<String> {
+        Some(match self {
+            Self::Unreadable { path, .. } => {
+                format!("make {} a file that you can read, or move it away", path.display())
+            }
+            Self::Malformed { path, line, .. } => format!("mend line {line} of {}", path.display()),
+            Self::NoSuchProfile(missing) => missing.remedy(),
+            Self::Loop(profiles) => format!("change source_profile of one of these profiles: {}", profiles.join(", ")),
+            Self::InvalidProfile { path, profile, .. } => format!("mend profile {profile} in {}", path.display()),
+            Self::NoCredentialsInProfile { profile, .. } => {
+                format!("run: aws configure --profile {profile}, or name another profile in the settings")
+            }
+            Self::NeedsMfa { profile } => format!(
+                "use keys that a code was given for already: a profile with \"credential_process = aws configure \
+                 export-credentials --profile {profile}\" where the AWS CLI has a session, or temporary keys in the \
+                 environment"
+            ),
+            Self::InvalidVariable { name, .. } => format!("correct or unset {name}"),
+            Self::TokenFile { named_by, .. } => format!("check the file's path and mode, or correct {named_by}"),
+            Self::NoSource { .. } => {
+                "run: aws configure sso (or aws configure), or name a profile in AWS_PROFILE or the settings file"
+                    .to_owned()
+            }
+        })
+    }
+
+    fn kind(&self) -> Kind {
+        match self {
+            Self::NoSource { .. } => Kind::NoCredentials,
+            Self::NeedsMfa { .. } | Self::TokenFile { .. } | Self::NoCredentialsInProfile { .. } => Kind::Credentials,
+            _ => Kind::Settings,
+        }
+    }
+}
+
+impl From<IdentityError> for UserError {
+    fn from(error: IdentityError) -> Self {
+        let failure = Self::new(error.kind(), error.to_string());
+        match error.remedy() {
+            Some(remedy) => failure.remedy(remedy),
+            None => failure,
+        }
+    }
+}
+
+/// A name from a file or the environment, fit for a line of text: no control characters, at most 100 characters.
+pub(super) fn plain(name: &str) -> String {
+    name.chars().take(100).map(|c| if misleads(c) { '?' } else { c }).collect()
+}

@@ -1,0 +1,229 @@
+//! Who we would be: the source of credentials that speaks for a registry, found without network, child
+//! process or clock by reading environment and files once, in the AWS SDK for Rust's own order.
+//!
+//! The [`CredentialSource`] holds the very bytes that were read, so the fetch runs what the cache key names.
+
+mod aws_env;
+mod cache_key;
+mod endpoint_config;
+mod env_providers;
+mod error;
+mod jwt;
+mod profile_accounts;
+mod profile_chain;
+mod profile_files;
+mod profile_parser;
+mod provider_chain;
+mod sso;
+#[cfg(test)]
+mod tests;
+
+use std::path::PathBuf;
+
+pub use error::{IdentityError, NoSuchProfile};
+pub use profile_accounts::{ProfileAccount, profile_accounts};
+
+use aws_env::AwsEnv;
+use profile_files::{FileContents, ProfileFiles};
+
+use crate::os::environment::Environment;
+use crate::os::secret::Secret;
+use crate::registry::Registry;
+use crate::settings::CredentialSettings;
+
+/// Whose token it is: SHA-256 over service, region, endpoint and source of credentials.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct CacheKey(pub [u8; 32]);
+
+/// Who is to speak.
+#[derive(Clone, Copy, Debug)]
+pub enum CredentialSelector<'a> {
+    /// What the settings say of the registry; their default is the SDK's default chain.
+    Settings(&'a CredentialSettings),
+    /// A pod's service account, for the kubelet.
+    ServiceAccount(&'a ServiceAccount),
+}
+
+/// A Kubernetes service account's token and the role that it may assume.
+#[derive(Clone, Debug)]
+pub struct ServiceAccount {
+    /// The projected token, a JWT.
+    pub token: Secret,
+    /// The role's ARN.
+    pub role_arn: String,
+}
+
+impl ServiceAccount {
+    /// Whether the token is a JWT that names its principal, as every token of Kubernetes does.
+    pub fn has_claims(&self) -> bool {
+        jwt::claims(self.token.expose()).is_some()
+    }
+}
+
+/// One source of credentials, with everything that its provider needs.
+#[derive(Clone, Debug)]
+pub enum CredentialSource {
+    /// Keys in the environment or static keys of a profile.
+    StaticKeys {
+        /// Access key id.
+        id: Secret,
+        /// Secret access key.
+        secret: Secret,
+        /// Session token of temporary keys.
+        session_token: Option<Secret>,
+    },
+    /// `credential_process` of a profile.
+    CredentialProcess {
+        /// The profile that names it, for messages.
+        profile: String,
+        /// The command line as the profile has it.
+        command: Secret,
+    },
+    /// IAM Identity Center, by an `sso_session` or in the legacy form.
+    Sso {
+        /// The profile that names it, for the remedy `aws sso login --profile X`.
+        profile: String,
+        /// Name of the `sso-session` section; `None` for the legacy form.
+        session: Option<String>,
+        /// `sso_start_url`.
+        start_url: String,
+        /// `sso_region`.
+        region: String,
+        /// `sso_account_id`.
+        account: String,
+        /// `sso_role_name`.
+        role: String,
+        /// The cached token's file under `~/.aws/sso/cache`; `None` without a home directory.
+        token_file: Option<PathBuf>,
+    },
+    /// A session of `aws login`, by `login_session` of a profile.
+    LoginSession {
+        /// The profile that names it, for the remedy `aws login --profile X`.
+        profile: String,
+        /// `login_session`, the ARN that the session was opened for.
+        session: String,
+    },
+    /// A web identity token (IRSA, OIDC of a CI system, a kubelet's service account token).
+    WebIdentity {
+        /// `AWS_ROLE_ARN` or `role_arn`.
+        role_arn: String,
+        /// `AWS_ROLE_SESSION_NAME` or `role_session_name`.
+        session_name: Option<String>,
+        /// The file that the token was read from, for messages; `None` for a token that was handed to us.
+        token_file: Option<PathBuf>,
+        /// The token's bytes, as read.
+        token: Secret,
+    },
+    /// ECS or EKS container credentials.
+    Container {
+        /// The full URI.
+        uri: String,
+        /// The `Authorization` header's value.
+        authorization: Option<Secret>,
+    },
+    /// The instance metadata service.
+    Imds {
+        /// The service's endpoint.
+        endpoint: String,
+    },
+    /// A role assumed with the credentials of another source.
+    AssumeRole {
+        /// Who assumes it.
+        base: Box<CredentialSource>,
+        /// `role_arn`.
+        role_arn: String,
+        /// `role_session_name`.
+        session_name: Option<String>,
+        /// `external_id`.
+        external_id: Option<String>,
+        /// `duration_seconds`; the SDK's default without it.
+        duration_seconds: Option<i32>,
+    },
+}
+
+/// What the profile in force and the environment say of how AWS is reached.
+#[derive(Clone, Debug, Default)]
+pub struct EndpointConfig {
+    /// `endpoint_url` for ECR (or ECR Public), if any is configured.
+    pub ecr_endpoint: Option<String>,
+    /// The same for STS.
+    pub sts_endpoint: Option<String>,
+    /// The same for the SSO portal.
+    pub sso_endpoint: Option<String>,
+    /// The same for SSO OIDC.
+    pub sso_oidc_endpoint: Option<String>,
+    /// `AWS_USE_FIPS_ENDPOINT` or `use_fips_endpoint`.
+    pub use_fips: bool,
+    /// `AWS_USE_DUALSTACK_ENDPOINT` or `use_dualstack_endpoint`.
+    pub use_dual_stack: bool,
+    /// `ca_bundle` of the profile.
+    pub ca_bundle: Option<PathBuf>,
+}
+
+/// Who speaks for a registry, and how AWS is reached.
+#[derive(Clone, Debug)]
+pub struct Identity {
+    /// The source of credentials.
+    pub source: CredentialSource,
+    /// Endpoints and certificates.
+    pub network: EndpointConfig,
+    /// In words, for people, without key ids and ARNs: `profile prod`, `role ecr-pull by web identity`.
+    pub label: String,
+    /// Sources that come earlier in the order and why each does not speak, for `doctor` and for the
+    /// message when nothing is found.
+    pub skipped_sources: Vec<String>,
+    cache_key: Option<CacheKey>,
+    /// `exp` of the web identity token that the source rests on, in seconds since the Unix epoch.
+    ends_at: Option<i64>,
+}
+
+impl Identity {
+    /// Finds who speaks for `registry`.
+    ///
+    /// # Errors
+    /// A profile that is named and does not exist, a file that cannot be read or parsed, a chain that
+    /// loops, a token file that cannot be read.
+    pub fn find(
+        environment: &Environment,
+        wanted: CredentialSelector<'_>,
+        registry: &Registry,
+    ) -> Result<Self, IdentityError> {
+        read(environment, |variables, files, broken| provider_chain::find(variables, files, broken, wanted, registry))
+    }
+
+    /// Finds who speaks for each of several registries, from one reading of the environment and the files.
+    pub fn find_each<'a>(
+        environment: &Environment,
+        questions: impl IntoIterator<Item = (CredentialSelector<'a>, &'a Registry)>,
+    ) -> Vec<Result<Self, IdentityError>> {
+        read(environment, |variables, files, broken| {
+            let find = |(wanted, registry)| provider_chain::find(variables, files, broken.clone(), wanted, registry);
+            questions.into_iter().map(find).collect()
+        })
+    }
+
+    /// Whose token it would be at `now` (seconds since the Unix epoch); `None` where two identities could not
+    /// be told apart, or where the web identity token that the source rests on has ended: nothing is cached
+    /// then, and nothing in the cache answers.
+    pub fn cache_key(&self, now: i64) -> Option<&CacheKey> {
+        self.cache_key.as_ref().filter(|_| self.ends_at.is_none_or(|end| now < end))
+    }
+}
+
+/// Reads environment and files, and hands on what they say and what is wrong with them: broken files do not matter
+/// where keys in the environment speak, since the SDK asks those first.
+fn read<R>(
+    environment: &Environment,
+    then: impl FnOnce(&AwsEnv<'_>, &ProfileFiles<'_>, Option<IdentityError>) -> R,
+) -> R {
+    let variables = AwsEnv::of(environment);
+    let (texts, mut broken) = match FileContents::read(&variables) {
+        Ok(texts) => (texts, None),
+        Err(error) => (FileContents::default(), Some(error)),
+    };
+    let files = texts.parse().unwrap_or_else(|error| {
+        broken.get_or_insert(error);
+        ProfileFiles::none()
+    });
+    then(&variables, &files, broken)
+}

@@ -1,0 +1,4 @@
+//! Files of the user's and of other tools: bounded reading, and replacing without losing anything.
+
+pub(crate) mod bounded_read;
+pub mod user_file;

@@ -1,0 +1,16 @@
+//! The process and the operating system: environment, time, user, files, child processes, standard streams, the log.
+
+pub mod boot_id;
+pub mod clock;
+pub mod deadline;
+pub mod environment;
+pub mod fs;
+pub mod hardening;
+pub mod logging;
+#[cfg(test)]
+pub mod proptest_config;
+pub mod secret;
+pub mod stdin;
+pub mod stdio;
+pub mod subprocess;
+pub mod user;

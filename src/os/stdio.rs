@@ -1,0 +1,127 @@
+//! stdout and stderr as both protocols use them: an answer counts only when it was delivered.
+
+use std::io;
+use std::time::Duration;
+
+use crate::os::deadline::Deadline;
+pub use crate::text::printable::one_line;
+
+/// A pipe that is ready takes as many bytes without blocking (POSIX, PIPE_BUF on Linux).
+const AT_ONCE: usize = 4096;
+
+/// For how long who reads stderr may be busy with something else.
+#[cfg(unix)]
+const BUSY: Duration = Duration::from_secs(1);
+
+/// Writes an answer to stdout, all of it, within the deadline.
+///
+/// Not by the standard library's stdout, which takes a closed one for success and keeps what it writes in a buffer
+/// that nobody wipes.
+///
+/// # Errors
+/// stdout is closed or full, or nobody reads it.
+#[cfg(unix)]
+pub fn write_stdout(bytes: &[u8], deadline: Deadline) -> io::Result<()> {
+    write(rustix::stdio::stdout(), bytes, deadline)
+}
+
+/// Writes to stdout for a person, who may read page by page: as long as something is taken every `patience`, all of it.
+///
+/// # Errors
+/// stdout is closed or full, or nobody reads it any more.
+pub fn show(bytes: &[u8], patience: Duration) -> io::Result<()> {
+    bytes.chunks(AT_ONCE).try_for_each(|piece| write_stdout(piece, Deadline::within(patience)))
+}
+
+#[cfg(unix)]
+fn write(stream: std::os::fd::BorrowedFd<'_>, bytes: &[u8], deadline: Deadline) -> io::Result<()> {
+    use rustix::event::{PollFd, PollFlags, Timespec, poll};
+    use rustix::io::Errno;
+
+    let mut rest = bytes;
+    while !rest.is_empty() {
+        let timeout = Timespec::try_from(deadline.left()).ok();
+        let mut wanted = [PollFd::from_borrowed_fd(stream, PollFlags::OUT)];
+        match poll(&mut wanted, timeout.as_ref()) {
+            Ok(0) if deadline.passed() => return Err(io::ErrorKind::TimedOut.into()),
+            Ok(0) | Err(Errno::INTR) => continue,
+            Ok(_) => {}
+            Err(error) => return Err(error.into()),
+        }
+        match rustix::io::write(stream, &rest[..rest.len().min(AT_ONCE)]) {
+            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+            Ok(count) => rest = &rest[count..],
+            Err(Errno::AGAIN) if deadline.passed() => return Err(io::ErrorKind::TimedOut.into()),
+            Err(Errno::INTR | Errno::AGAIN) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(())
+}
+
+/// Writes an answer to stdout, all of it.
+///
+/// # Errors
+/// stdout is closed or full.
+#[cfg(not(unix))]
+pub fn write_stdout(bytes: &[u8], _deadline: Deadline) -> io::Result<()> {
+    use io::Write as _;
+    let mut stdout = io::stdout().lock();
+    stdout.write_all(bytes)?;
+    stdout.flush()
+}
+
+/// One line on stderr, in one write if it has no more than 4 KiB. Where nobody listens there is nobody to tell.
+pub fn warn_line(program: &str, line: &str) {
+    let _ = tell(&format!("{program}: {}\n", one_line(line)));
+}
+
+/// Writes to stderr, as it is. Where nobody reads nobody waits for it longer than a second.
+///
+/// # Errors
+/// stderr is closed or full, or nobody reads it.
+pub fn tell(text: &str) -> io::Result<()> {
+    #[cfg(unix)]
+    return write(rustix::stdio::stderr(), text.as_bytes(), Deadline::within(BUSY));
+    #[cfg(not(unix))]
+    return io::Write::write_all(&mut io::stderr().lock(), text.as_bytes());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A pipe that takes nothing more, as long as its other end is there.
+    #[cfg(target_os = "linux")]
+    fn full_pipe() -> (std::os::fd::OwnedFd, std::os::fd::OwnedFd) {
+        let (read, write) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::NONBLOCK).unwrap();
+        while rustix::io::write(&write, &[0; AT_ONCE]).is_ok() {}
+        (read, write)
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn nobody_waits_for_a_pipe_that_nobody_reads_and_a_slow_reader_gets_everything() {
+        use std::os::fd::AsFd as _;
+        let (read, write_end) = full_pipe();
+        let late = write(write_end.as_fd(), b"late", Deadline::within(Duration::from_millis(20)));
+        assert_eq!(late.unwrap_err().kind(), io::ErrorKind::TimedOut);
+        let reader = std::thread::spawn(move || {
+            std::thread::sleep(Duration::from_millis(20));
+            let mut taken = Vec::new();
+            let mut piece = [0; AT_ONCE];
+            while let Ok(count @ 1..) = rustix::io::read(&read, &mut piece).or_else(|error| match error {
+                rustix::io::Errno::AGAIN => Ok(1),
+                other => Err(other),
+            }) {
+                taken.extend_from_slice(&piece[..count]);
+                if taken.ends_with(b"end") {
+                    break;
+                }
+            }
+            taken
+        });
+        write(write_end.as_fd(), b"the end", Deadline::within(Duration::from_secs(30))).unwrap();
+        assert!(reader.join().unwrap().ends_with(b"the end"));
+    }
+}

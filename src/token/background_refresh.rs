@@ -1,0 +1,47 @@
+//! The detached process that refreshes a token ahead of time, so that nobody waits for it.
+
+use std::process::{Command, ExitCode, Stdio};
+
+use super::{FetchMode, RequestContext, TokenRequest, token};
+use crate::aws::retry::RetryPolicy;
+use crate::os::deadline::Deadline;
+use crate::os::environment::Environment;
+use crate::settings::{DEFAULT_TIMEOUT, Settings, call_timeout};
+
+/// The action, not meant for people, under which the binary runs itself: `refresh-in-background REGISTRY`.
+pub const ACTION: &str = "refresh-in-background";
+
+/// Starts the process. All its streams are null, or the client that reads our output would wait for it; it
+/// leaves the session by itself, since a fork to do it here would cost twice the spawn.
+pub fn start(registry: &str) -> bool {
+    let Ok(ourselves) = std::env::current_exe() else { return false };
+    let mut command = Command::new(ourselves);
+    // Whatever the name of its parent, which may be the kubelet's plugin.
+    #[cfg(unix)]
+    std::os::unix::process::CommandExt::arg0(&mut command, crate::PROGRAM);
+    command.arg(ACTION).arg(registry).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    command.spawn().is_ok()
+}
+
+/// What the detached process does: leads a session of its own, so that no terminal's signals reach it, and
+/// refreshes the token of `registry` unless somebody else does or has.
+pub fn run(environment: Environment, registry: &str) -> ExitCode {
+    #[cfg(unix)]
+    let _ = rustix::process::setsid();
+    let Ok(settings) = Settings::load(&environment) else { return ExitCode::FAILURE };
+    let Some(target) = settings.target(registry).filter(|target| !target.credentials.anonymous) else {
+        return ExitCode::FAILURE;
+    };
+    let Ok(limit) = call_timeout(&environment, Some(&settings), DEFAULT_TIMEOUT) else { return ExitCode::FAILURE };
+    let call = RequestContext { environment, settings, deadline: Deadline::within(limit) };
+    let question = TokenRequest {
+        target: &target,
+        service_account: None,
+        wish: FetchMode::BackgroundRefresh,
+        patience: RetryPolicy::Interactive,
+    };
+    match token(&call, &question) {
+        Ok(_) => ExitCode::SUCCESS,
+        Err(_) => ExitCode::FAILURE,
+    }
+}

@@ -1,0 +1,110 @@
+//! Tokens: which token answers, when it is refreshed, who asks ECR and who waits.
+
+mod backend;
+mod background_refresh;
+pub mod freshness;
+mod jitter;
+mod listed_registries;
+mod manager;
+
+use crate::aws::PUBLIC_LIMIT;
+use crate::aws::retry::RetryPolicy;
+use crate::cache::Cache;
+use crate::credentials::ServiceAccount;
+use crate::os::deadline::Deadline;
+use crate::os::environment::Environment;
+use crate::os::secret::Secret;
+use crate::registry::Service;
+use crate::settings::{ResolvedRegistry, Settings};
+use crate::text::user_error::UserError;
+
+use self::backend::AwsBackend;
+pub use self::background_refresh::ACTION as REFRESH_ACTION;
+pub use self::background_refresh::run as run_refresh;
+pub use self::jitter::jitter;
+pub use self::listed_registries::{keeps, listed_registries};
+use self::manager::TokenManager;
+
+/// What a whole call works with; made once, at the edge.
+#[derive(Debug)]
+pub struct RequestContext {
+    /// Variables, user, home.
+    pub environment: Environment,
+    /// Our own settings.
+    pub settings: Settings,
+    /// When the call must have answered.
+    pub deadline: Deadline,
+}
+
+/// Which answer will do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FetchMode {
+    /// The cached one, where it is valid.
+    UseCache,
+    /// The cache's in the first half of its life, else a new one, whatever that takes (`warm`).
+    Prefetch,
+    /// A new one from ECR, which then replaces the cache's (`ECR_LOGIN_REFRESH=1`).
+    ForceRefresh,
+    /// This process is the detached one that refreshes ahead of time.
+    BackgroundRefresh,
+}
+
+impl FetchMode {
+    /// What whoever waits for an answer wants: the cache's, unless the environment says otherwise.
+    pub fn of(environment: &Environment) -> Self {
+        if environment.switch("ECR_LOGIN_REFRESH") == Some(true) { Self::ForceRefresh } else { Self::UseCache }
+    }
+}
+
+/// One question to the broker.
+#[derive(Clone, Copy, Debug)]
+pub struct TokenRequest<'a> {
+    /// The registry, and who speaks for it by the settings.
+    pub target: &'a ResolvedRegistry,
+    /// A pod's service account, which then speaks instead.
+    pub service_account: Option<&'a ServiceAccount>,
+    /// Which answer will do.
+    pub wish: FetchMode,
+    /// How throttling is met.
+    pub patience: RetryPolicy,
+}
+
+/// A token that may be handed over.
+#[derive(Clone, Debug)]
+pub struct RegistryCredentials {
+    /// The user name, `AWS`.
+    pub username: String,
+    /// The password.
+    pub password: Secret,
+    /// When it ends, in seconds since the Unix epoch; `None` where ECR did not say.
+    pub expires_at: Option<i64>,
+    /// Lines for stderr: a cache not trusted, a token served in its last stretch, a login that could not be kept.
+    pub warnings: Vec<String>,
+}
+
+/// Answers one question.
+///
+/// # Errors
+/// The one failure that the user is told of.
+pub fn token(call: &RequestContext, question: &TokenRequest<'_>) -> Result<RegistryCredentials, UserError> {
+    let cache = if question.target.credentials.cache { Cache::open(&call.environment) } else { None };
+    let public = question.target.registry.service() == Service::Public;
+    // The refresh of a service account's token happens here: nobody else holds what it rests on.
+    // Nor is what `warm` wants left to a process that outlives it: a unit of systemd that ends takes it along.
+    let background = question.service_account.is_none()
+        && question.wish != FetchMode::Prefetch
+        && call.environment.switch("ECR_LOGIN_BACKGROUND") != Some(false);
+    let deadline = if public { call.deadline.at_most(PUBLIC_LIMIT) } else { call.deadline };
+    let manager = TokenManager {
+        backend: AwsBackend { call, question },
+        cache: cache.as_ref(),
+        host: question.target.registry.host(),
+        deadline,
+        background,
+        foreground_timeout: freshness::foreground_refresh_timeout(deadline.limit()),
+    };
+    let mut answer = manager.answer(question.wish)?;
+    let mut warnings = cache.as_ref().map(Cache::warnings).unwrap_or_default();
+    warnings.append(&mut answer.warnings);
+    Ok(RegistryCredentials { warnings, ..answer })
+}
