@@ -86,7 +86,7 @@ impl<'a> AwsContext<'a> {
     ) -> Result<Self, UserError> {
         if environment.var_os(TABLE_OF_PARTITIONS).is_some() {
             let what = format!("{TABLE_OF_PARTITIONS} is set, which is for tests of the AWS SDK alone");
-            return Err(UserError::new(Kind::Settings, what).remedy("unset it"));
+            return Err(UserError::new(Kind::Settings, what).hint("unset it"));
         }
         crate::os::secret::wipe_what_is_freed();
         let progress = Progress::default();

@@ -163,7 +163,7 @@ async fn network(aws: &AwsContext<'_>) -> Result<String, UserError> {
             let direction = if skew > 0 { "ahead of" } else { "behind" };
             let what = format!("this machine's clock is {minutes} minutes {direction} that of {host}");
             return Err(UserError::new(Kind::Credentials, what)
-                .remedy("set the clock (timedatectl set-ntp true; for a VM or WSL: restart it)"));
+                .hint("set the clock (timedatectl set-ntp true; for a VM or WSL: restart it)"));
         }
         Some(skew) => format!(", clocks {} s apart", skew.unsigned_abs()),
         None => String::new(),
@@ -180,16 +180,16 @@ async fn ask_registry(aws: &AwsContext<'_>, token: Option<&AuthorizationToken>) 
         (200, Some(_)) => Ok(format!("{host} takes the token")),
         (200 | 401, None) => Ok(format!("{host} answers, pulls are anonymous")),
         (401 | 403, _) => Err(UserError::new(Kind::Credentials, format!("{host} refuses the token (HTTP {status})"))
-            .remedy(
+            .hint(
                 "see that the registry's account and region are right, and that no policy of the registry denies you",
             )),
         _ => Err(UserError::new(Kind::Network, format!("{host} answered with HTTP {status} to GET /v2/"))
-            .remedy("see what stands between: a proxy or a VPC endpoint that is not the registry's")),
+            .hint("see what stands between: a proxy or a VPC endpoint that is not the registry's")),
     }
 }
 
 fn get(url: &str, token: Option<&AuthorizationToken>) -> Result<HttpRequest, UserError> {
-    let unfit = || UserError::new(Kind::Settings, "an endpoint that is no URL").remedy("check AWS_ENDPOINT_URL");
+    let unfit = || UserError::new(Kind::Settings, "an endpoint that is no URL").hint("check AWS_ENDPOINT_URL");
     let mut request = HttpRequest::new(SdkBody::empty());
     request.set_uri(url).map_err(|_| unfit())?;
     if let Some(token) = token {

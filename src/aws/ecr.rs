@@ -74,8 +74,8 @@ pub async fn get(aws: &AwsContext<'_>, credentials: Credentials) -> Result<Autho
     };
     token.map_err(|malformed| {
         UserError::new(Kind::Network, format!("{} gave an answer that is none: {malformed}", service.service))
-            .at(service.host)
-            .remedy("check the endpoint (AWS_ENDPOINT_URL) and the proxy: something else answers there")
+            .endpoint(service.host)
+            .hint("check the endpoint (AWS_ENDPOINT_URL) and the proxy: something else answers there")
     })
 }
 

@@ -61,7 +61,7 @@ fn runtime() -> Result<Runtime, UserError> {
     // The standard library's maps take random numbers too, and abort the process where there are none.
     SystemRandom::new().fill(&mut [0; 1]).map_err(|_| {
         let what = "the system has no random numbers: neither getrandom nor /dev/urandom works here";
-        UserError::new(Kind::Other, what).remedy("let the container's or sandbox's rules allow one of them")
+        UserError::new(Kind::Other, what).hint("let the container's or sandbox's rules allow one of them")
     })?;
     Builder::new_current_thread()
         .enable_io()
@@ -113,12 +113,12 @@ pub fn fetch(
     match fetched {
         Ok(token) => Ok(AuthorizationToken { warnings, ..token }),
         Err(failure) => {
-            let failure = warnings.iter().fold(failure, |failure, line| failure.besides(line));
+            let failure = warnings.iter().fold(failure, |failure, line| failure.also(line));
             Err(match failure.identity {
                 Some(_) => failure,
                 // There is no "as whom" where nobody was found.
                 None if failure.kind == Kind::NoCredentials => failure,
-                None => failure.by(&identity.label),
+                None => failure.identity(&identity.label),
             })
         }
     }

@@ -69,7 +69,7 @@ fn proxy(environment: &Environment, names: &[&'static str]) -> Result<Option<Str
             let port = if uri.port_u16().is_some() { "" } else { ":1080" };
             Ok(uri.authority().map(|authority| format!("socks5h://{authority}{port}")))
         }
-        _ => Err(UserError::new(Kind::Settings, format!("{name} is not the URL of a proxy")).remedy(format!(
+        _ => Err(UserError::new(Kind::Settings, format!("{name} is not the URL of a proxy")).hint(format!(
             "set {name} to http://HOST:PORT (or https, socks5), with user:password@ before HOST where it wants them"
         ))),
     }

@@ -180,10 +180,10 @@ pub fn write_note(note: &CachedFailure) -> Option<Vec<u8>> {
         version: VERSION,
         failed_at_ms: note.failed_at,
         short_deadline: note.short_deadline,
-        what: failure.what.clone(),
+        what: failure.message.clone(),
         identity: failure.identity.clone(),
-        host: failure.host.clone(),
-        remedy: failure.remedy.clone(),
+        host: failure.endpoint.clone(),
+        remedy: failure.hint.clone(),
         kind: KINDS.iter().position(|kind| *kind == failure.kind).and_then(|at| u8::try_from(at).ok())?,
         crc32: 0,
     };
@@ -200,7 +200,8 @@ pub fn read_note(bytes: &[u8]) -> Option<CachedFailure> {
         return None;
     }
     let kind = *KINDS.get(usize::from(file.kind))?;
-    let failure = UserError { what: file.what, identity: file.identity, host: file.host, remedy: file.remedy, kind };
+    let failure =
+        UserError { message: file.what, identity: file.identity, endpoint: file.host, hint: file.remedy, kind };
     Some(CachedFailure { failed_at: file.failed_at_ms, short_deadline: file.short_deadline, failure })
 }
 
@@ -269,7 +270,7 @@ mod tests {
     }
 
     fn note() -> CachedFailure {
-        let failure = UserError::new(Kind::Throttled, "ECR says: slow down").remedy("wait");
+        let failure = UserError::new(Kind::Throttled, "ECR says: slow down").hint("wait");
         CachedFailure { failed_at: 1_800_000_000_123, short_deadline: true, failure }
     }
 

@@ -86,7 +86,7 @@ pub fn run(args: &[OsString], environment: Environment) -> ExitCode {
 fn target(settings: &Settings, name: &str) -> Result<ResolvedRegistry, UserError> {
     settings.target(name).ok_or_else(|| {
         UserError::new(Kind::Other, "is not a registry of Amazon ECR")
-            .remedy("names look like 123456789012.dkr.ecr.eu-west-1.amazonaws.com or public.ecr.aws")
+            .hint("names look like 123456789012.dkr.ecr.eu-west-1.amazonaws.com or public.ecr.aws")
     })
 }
 

@@ -65,7 +65,7 @@ fn warm(call: &RequestContext, name: &str) -> bool {
         }
         Err(mut failure) => {
             // The one command whose limit is an argument.
-            failure.remedy = failure.remedy.map(|remedy| remedy.replace(LIMIT_OF_OTHERS, "--timeout"));
+            failure.hint = failure.hint.map(|remedy| remedy.replace(LIMIT_OF_OTHERS, "--timeout"));
             terminal::warn_line(&format!("{name}: {failure}"));
             false
         }
@@ -90,7 +90,7 @@ fn ask(call: &RequestContext, name: &str) -> Result<Option<RegistryCredentials>,
     };
     let answer = token::token(call, &request)?;
     let not_kept = (is_believable(&answer) && !token::keeps(call, &target)).then(|| not_kept(call));
-    let said = |warning: &str| not_kept.as_ref().is_some_and(|failure| failure.what.contains(warning));
+    let said = |warning: &str| not_kept.as_ref().is_some_and(|failure| failure.message.contains(warning));
     for warning in answer.warnings.iter().filter(|warning| !said(warning)) {
         terminal::warn_line(&format!("{name}: {warning}"));
     }
@@ -126,9 +126,9 @@ fn not_kept(call: &RequestContext) -> UserError {
     };
     let failure = UserError::new(Kind::Other, format!("ECR gave a token, which is not kept: {reason}"));
     if call.environment.var_os("AWS_ECR_DISABLE_CACHE").is_some() {
-        return failure.remedy("unset it");
+        return failure.hint("unset it");
     }
-    failure.remedy("name a directory of yours that can be written in AWS_ECR_CACHE_DIR")
+    failure.hint("name a directory of yours that can be written in AWS_ECR_CACHE_DIR")
 }
 
 fn state(answer: Option<&RegistryCredentials>) -> String {

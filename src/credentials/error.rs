@@ -161,7 +161,7 @@ impl From<IdentityError> for UserError {
     fn from(error: IdentityError) -> Self {
         let failure = Self::new(error.kind(), error.to_string());
         match error.remedy() {
-            Some(remedy) => failure.remedy(remedy),
+            Some(remedy) => failure.hint(remedy),
             None => failure,
         }
     }

@@ -52,6 +52,6 @@ impl From<SettingsError> for UserError {
             SettingsError::Untrusted { remedy, .. } => remedy.clone(),
             SettingsError::Wrong { .. } => "correct that line; nothing of the file is used until then".to_owned(),
         };
-        Self::new(Kind::Settings, error.to_string()).remedy(remedy)
+        Self::new(Kind::Settings, error.to_string()).hint(remedy)
     }
 }

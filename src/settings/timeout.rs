@@ -26,7 +26,7 @@ pub fn call_timeout(
     let seconds = text.to_str().and_then(|text| text.trim().parse().ok()).and_then(super::timeout);
     seconds.ok_or_else(|| {
         let what = format!("{VARIABLE} is no positive number of seconds: {:?}", text.to_string_lossy());
-        UserError::new(Kind::Settings, what).remedy(format!("set it to a number such as 10, or unset {VARIABLE}"))
+        UserError::new(Kind::Settings, what).hint(format!("set it to a number such as 10, or unset {VARIABLE}"))
     })
 }
 

@@ -7,13 +7,13 @@ use std::fmt;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UserError {
     /// What failed and why: `ECR refused the call: AccessDeniedException: ...`. One line.
-    pub what: String,
+    pub message: String,
     /// As whom we asked, in words (`profile dev`), where that is known.
     pub identity: Option<String>,
     /// Which API host was asked, where the network failed.
-    pub host: Option<String>,
+    pub endpoint: Option<String>,
     /// What a person must do: `run "aws sso login --profile dev"`.
-    pub remedy: Option<String>,
+    pub hint: Option<String>,
     /// What kind of failure this is, for those who act on it.
     pub kind: Kind,
 }
@@ -37,36 +37,36 @@ pub enum Kind {
 
 impl UserError {
     /// A failure that nothing more is known of.
-    pub fn new(kind: Kind, what: impl Into<String>) -> Self {
-        Self { what: what.into(), identity: None, host: None, remedy: None, kind }
+    pub fn new(kind: Kind, message: impl Into<String>) -> Self {
+        Self { message: message.into(), identity: None, endpoint: None, hint: None, kind }
     }
 
     /// Says as whom we asked.
     #[must_use]
-    pub fn by(mut self, identity: impl Into<String>) -> Self {
+    pub fn identity(mut self, identity: impl Into<String>) -> Self {
         self.identity = Some(identity.into());
         self
     }
 
     /// Says which host was asked.
     #[must_use]
-    pub fn at(mut self, host: impl Into<String>) -> Self {
-        self.host = Some(host.into());
+    pub fn endpoint(mut self, endpoint: impl Into<String>) -> Self {
+        self.endpoint = Some(endpoint.into());
         self
     }
 
     /// Says what to do.
     #[must_use]
-    pub fn remedy(mut self, remedy: impl Into<String>) -> Self {
-        self.remedy = Some(remedy.into());
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
         self
     }
 
     /// Says at its end what else went wrong: a whole sentence.
     #[must_use]
-    pub fn besides(mut self, line: &str) -> Self {
-        self.remedy = Some(match self.remedy {
-            Some(remedy) => format!("{remedy}; besides, {line}"),
+    pub fn also(mut self, line: &str) -> Self {
+        self.hint = Some(match self.hint {
+            Some(hint) => format!("{hint}; besides, {line}"),
             None => format!("besides, {line}"),
         });
         self
@@ -75,15 +75,15 @@ impl UserError {
 
 impl fmt::Display for UserError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.what)?;
-        if let Some(host) = &self.host {
-            write!(f, ", asking {host}")?;
+        f.write_str(&self.message)?;
+        if let Some(endpoint) = &self.endpoint {
+            write!(f, ", asking {endpoint}")?;
         }
         if let Some(identity) = &self.identity {
             write!(f, ", as {identity}")?;
         }
-        if let Some(remedy) = &self.remedy {
-            write!(f, "; {remedy}")?;
+        if let Some(hint) = &self.hint {
+            write!(f, "; {hint}")?;
         }
         Ok(())
     }

@@ -50,7 +50,7 @@ pub fn is_said(code: &str, message: Option<&str>) -> bool {
 pub fn has_moved(asked: &CallTarget<'_>) -> UserError {
     let what = format!("{} refused the signature: this machine's clock was not AWS's when it was made", asked.service);
     UserError::new(Kind::Credentials, what)
-        .remedy("try again; if it goes on, set the clock (timedatectl set-ntp true; for a VM or WSL: restart it)")
+        .hint("try again; if it goes on, set the clock (timedatectl set-ntp true; for a VM or WSL: restart it)")
 }
 
 /// What to say of it.
@@ -59,7 +59,7 @@ pub fn failure(asked: &CallTarget<'_>, skew: i64) -> UserError {
     let what =
         format!("{} refused the signature: this machine's clock is {} {direction} AWS's", asked.service, span(skew));
     UserError::new(Kind::Credentials, what)
-        .remedy("set the clock (timedatectl set-ntp true; for a VM or WSL: restart it)")
+        .hint("set the clock (timedatectl set-ntp true; for a VM or WSL: restart it)")
 }
 
 fn span(skew: i64) -> String {

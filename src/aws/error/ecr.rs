@@ -34,27 +34,25 @@ pub fn refused(registry: &Registry, call_error: CallError) -> UserError {
     }
     let message = message.unwrap_or_default();
     match code.as_deref().unwrap_or_default() {
-        "AccessDeniedException" | "AccessDenied" | "UnauthorizedOperation" => {
-            failure.remedy(denied(registry, &message))
-        }
+        "AccessDeniedException" | "AccessDenied" | "UnauthorizedOperation" => failure.hint(denied(registry, &message)),
         "UnrecognizedClientException" | "InvalidClientTokenId" | "InvalidAccessKeyId" | "AuthFailure" => {
-            failure.remedy(unknown_keys(registry))
+            failure.hint(unknown_keys(registry))
         }
         "ExpiredTokenException" | "ExpiredToken" | "TokenRefreshRequired" => {
-            failure.remedy("the credentials have expired: log in again, or renew the session keys where they come from")
+            failure.hint("the credentials have expired: log in again, or renew the session keys where they come from")
         }
         "InvalidSignatureException"
         | "SignatureDoesNotMatch"
         | "IncompleteSignature"
         | "IncompleteSignatureException" => {
-            failure.remedy("the secret access key does not fit the access key id: correct the keys")
+            failure.hint("the secret access key does not fit the access key id: correct the keys")
         }
-        "OptInRequired" | "RegionDisabledException" | "SubscriptionRequiredException" => failure.remedy(format!(
+        "OptInRequired" | "RegionDisabledException" | "SubscriptionRequiredException" => failure.hint(format!(
             "enable the region {} for the account (AWS console, Account, AWS Regions)",
             registry.region()
         )),
         "MissingAuthenticationTokenException" | "MissingAuthenticationToken" => {
-            failure.remedy("check the endpoint (AWS_ENDPOINT_URL) and the proxy: the signature got lost on the way")
+            failure.hint("check the endpoint (AWS_ENDPOINT_URL) and the proxy: the signature got lost on the way")
         }
         _ => failure,
     }

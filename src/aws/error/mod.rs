@@ -113,7 +113,7 @@ pub fn deadline(asked: &CallTarget<'_>, limit: Duration, progress: &Progress) ->
         Phase::Idle | Phase::Answer | Phase::Body if ours => "try again; a pull without a login is served too",
         Phase::Idle | Phase::Answer | Phase::Body => "try again, or raise ECR_LOGIN_TIMEOUT",
     };
-    CallError::new(Class::Deadline, UserError::new(Kind::Network, what).at(host).remedy(remedy))
+    CallError::new(Class::Deadline, UserError::new(Kind::Network, what).endpoint(host).hint(remedy))
 }
 
 /// The same, where it is not known who was asked.
@@ -151,7 +151,7 @@ where
         },
         SdkError::TimeoutError(_) => {
             let what = format!("{} did not answer in time", asked.service);
-            CallError::new(Class::Network, UserError::new(Kind::Network, what).at(asked.host))
+            CallError::new(Class::Network, UserError::new(Kind::Network, what).endpoint(asked.host))
         }
         _ => transport::setup(asked, error),
     }
@@ -186,15 +186,15 @@ fn said_no(asked: &CallTarget<'_>, code: &str, message: Option<&str>) -> UserErr
 
 fn throttled(asked: &CallTarget<'_>, code: &str) -> UserError {
     let what = format!("{} is asked too often by this account and region ({code})", asked.service);
-    UserError::new(Kind::Throttled, what).at(asked.host).remedy("try again in a minute")
+    UserError::new(Kind::Throttled, what).endpoint(asked.host).hint("try again in a minute")
 }
 
 fn server_failed(asked: &CallTarget<'_>, status: u16, code: Option<&str>, message: Option<&str>) -> UserError {
     let said: String = [code, message].into_iter().flatten().map(|text| format!(": {text}")).collect();
     let what = format!("{} failed with HTTP {status}{said}", asked.service);
     UserError::new(Kind::Network, what)
-        .at(asked.host)
-        .remedy("try again; if it goes on, see https://health.aws.amazon.com")
+        .endpoint(asked.host)
+        .hint("try again; if it goes on, see https://health.aws.amazon.com")
 }
 
 /// The codes that AWS's SDKs take for throttling (SDK reference guide, "Retry behavior").

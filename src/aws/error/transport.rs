@@ -20,18 +20,18 @@ pub fn connector(asked: &CallTarget<'_>, error: &ConnectorError) -> CallError {
     }
     if error.is_timeout() {
         let what = format!("{} did not answer in time", asked.service);
-        return CallError::new(Class::Network, UserError::new(Kind::Network, what).at(asked.host));
+        return CallError::new(Class::Network, UserError::new(Kind::Network, what).endpoint(asked.host));
     }
     if error.is_user() {
         return CallError::new(
             Class::Setup,
             UserError::new(Kind::Settings, format!("{} cannot be asked: {}", asked.service, root(chain)))
-                .at(asked.host),
+                .endpoint(asked.host),
         );
     }
     let (class, reason) = breach(chain);
     let what = format!("{} gave no answer: {reason}", asked.service);
-    CallError::new(class, UserError::new(Kind::Network, what).at(asked.host).remedy(remedy_between(class)))
+    CallError::new(class, UserError::new(Kind::Network, what).endpoint(asked.host).hint(remedy_between(class)))
 }
 
 /// How an exchange over HTTP went wrong before an answer was there.
@@ -68,57 +68,57 @@ fn remedy_between(class: Class) -> &'static str {
 }
 
 fn of_fault(asked: &CallTarget<'_>, fault: &ConnectError) -> CallError {
-    let failure = |what: String| UserError::new(Kind::Network, what).at(asked.host);
+    let failure = |what: String| UserError::new(Kind::Network, what).endpoint(asked.host);
     match fault {
         ConnectError::Name { host, source } => {
             let class = if source.is_transient() { Class::Network } else { Class::Setup };
             let remedy =
                 format!("check the name {host}, the network and /etc/resolv.conf; behind a proxy set HTTPS_PROXY");
-            CallError::new(class, failure(fault.to_string()).remedy(remedy))
+            CallError::new(class, failure(fault.to_string()).hint(remedy))
         }
         ConnectError::Connect { .. } | ConnectError::ConnectTimeout { .. } => {
             let remedy = "check the network, a firewall or a missing proxy setting (HTTPS_PROXY)";
-            CallError::new(Class::Network, failure(fault.to_string()).remedy(remedy))
+            CallError::new(Class::Network, failure(fault.to_string()).hint(remedy))
         }
         ConnectError::Tls { host, source } => of_tls(asked, host, source),
         ConnectError::ServerName(_) | ConnectError::Scheme(_) => {
             let what = format!("{} cannot be asked: {fault}", asked.service);
             let remedy = "correct the endpoint (AWS_ENDPOINT_URL, endpoint_url)";
-            CallError::new(Class::Setup, UserError::new(Kind::Settings, what).remedy(remedy))
+            CallError::new(Class::Setup, UserError::new(Kind::Settings, what).hint(remedy))
         }
         ConnectError::ProxyStatus { status: 407, .. } => {
             let remedy = "put user and password into the proxy's URL: HTTPS_PROXY=http://USER:PASSWORD@HOST:PORT";
-            CallError::new(Class::Setup, failure(format!("{fault}: it wants a user and a password")).remedy(remedy))
+            CallError::new(Class::Setup, failure(format!("{fault}: it wants a user and a password")).hint(remedy))
         }
         ConnectError::ProxyStatus { status, .. } => {
             let class = if *status >= 500 { Class::Network } else { Class::Setup };
             let remedy = "have the proxy let the host through, or add the host to NO_PROXY";
-            CallError::new(class, failure(fault.to_string()).remedy(remedy))
+            CallError::new(class, failure(fault.to_string()).hint(remedy))
         }
         ConnectError::ProxyBroken { proxy, source } => {
             let remedy = "check that HTTPS_PROXY names a proxy, with http:// before it";
             let (class, reason) = breach(source);
-            CallError::new(class, failure(format!("the proxy {proxy} did not open the way: {reason}")).remedy(remedy))
+            CallError::new(class, failure(format!("the proxy {proxy} did not open the way: {reason}")).hint(remedy))
         }
         ConnectError::ToProxy(inner) => {
             let mut call_error = of_fault(asked, inner);
-            call_error.failure.what = format!("cannot reach the proxy: {}", call_error.failure.what);
+            call_error.failure.message = format!("cannot reach the proxy: {}", call_error.failure.message);
             call_error.failure = match **inner {
-                ConnectError::Tls { ref source, .. } if is_no_tls(source) => call_error
-                    .failure
-                    .remedy("check the proxy's URL in HTTPS_PROXY: http:// was meant, or another port"),
+                ConnectError::Tls { ref source, .. } if is_no_tls(source) => {
+                    call_error.failure.hint("check the proxy's URL in HTTPS_PROXY: http:// was meant, or another port")
+                }
                 ConnectError::Tls { .. } | ConnectError::Trust(_) => call_error.failure,
-                _ => call_error.failure.remedy(super::PROXY),
+                _ => call_error.failure.hint(super::PROXY),
             };
             call_error
         }
         ConnectError::Socks { .. } => {
             let remedy = "check the proxy's URL, its user and password, and whether it may reach the host";
-            CallError::new(Class::Setup, failure(fault.to_string()).remedy(remedy))
+            CallError::new(Class::Setup, failure(fault.to_string()).hint(remedy))
         }
         ConnectError::Trust(trust) => {
             let remedy = "correct the path, or unset it to use the system's certificates";
-            CallError::new(Class::Setup, UserError::new(Kind::Settings, trust.to_string()).remedy(remedy))
+            CallError::new(Class::Setup, UserError::new(Kind::Settings, trust.to_string()).hint(remedy))
         }
     }
 }
@@ -148,7 +148,7 @@ fn of_tls(asked: &CallTarget<'_>, host: &str, source: &io::Error) -> CallError {
         None => (Class::Network, one_line(&source.to_string(), 200), "check the proxy or firewall on the way"),
     };
     let what = format!("TLS with {host} failed: {reason}");
-    CallError::new(class, UserError::new(Kind::Network, what).at(asked.host).remedy(remedy))
+    CallError::new(class, UserError::new(Kind::Network, what).endpoint(asked.host).hint(remedy))
 }
 
 /// Whether the other side spoke something else.
@@ -211,7 +211,7 @@ where
         (Class::Garbage, "the answer is not what the service answers")
     };
     let what = format!("{} answered HTTP {status}, but {reason}", asked.service);
-    CallError::new(class, UserError::new(Kind::Network, what).at(asked.host).remedy(remedy_between(class)))
+    CallError::new(class, UserError::new(Kind::Network, what).endpoint(asked.host).hint(remedy_between(class)))
 }
 
 /// An error status without an AWS error in it: something else answers in the service's place.
@@ -227,7 +227,7 @@ pub fn stranger(asked: &CallTarget<'_>, status: u16, raw: &HttpResponse) -> User
         }
         _ => format!("{} answered HTTP {status} without an AWS error", asked.service),
     };
-    UserError::new(Kind::Network, what).at(asked.host).remedy(remedy_between(Class::Garbage))
+    UserError::new(Kind::Network, what).endpoint(asked.host).hint(remedy_between(Class::Garbage))
 }
 
 /// The SDK refused to build the request.
@@ -237,7 +237,7 @@ where
 {
     let what = format!("{} cannot be asked: {}", asked.service, root(error));
     let remedy = "check the endpoint and the region";
-    CallError::new(Class::Setup, UserError::new(Kind::Settings, what).at(asked.host).remedy(remedy))
+    CallError::new(Class::Setup, UserError::new(Kind::Settings, what).endpoint(asked.host).hint(remedy))
 }
 
 /// The first error of this type on the chain. `io::Error` hides what it wraps from `source`, so it is opened.

@@ -73,16 +73,14 @@ fn refused(
                 Some(_) => " with this external_id",
                 None => "",
             };
-            UserError::new(Kind::Credentials, format!("{who} may not assume {role}: {code}")).remedy(format!(
-                "allow it sts:AssumeRole on the role, and let the role's trust policy name it{external}"
-            ))
+            UserError::new(Kind::Credentials, format!("{who} may not assume {role}: {code}"))
+                .hint(format!("allow it sts:AssumeRole on the role, and let the role's trust policy name it{external}"))
         }
         _ => match sts::refused(&code, region) {
             Some((reason, remedy)) => {
-                UserError::new(Kind::Credentials, format!("{who} cannot assume {role}: {reason} ({code})"))
-                    .remedy(remedy)
+                UserError::new(Kind::Credentials, format!("{who} cannot assume {role}: {reason} ({code})")).hint(remedy)
             }
-            None => UserError { what: format!("assuming {role} failed: {}", failure.what), ..failure },
+            None => UserError { message: format!("assuming {role} failed: {}", failure.message), ..failure },
         },
     }
 }

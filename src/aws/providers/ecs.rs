@@ -48,7 +48,7 @@ pub async fn credentials(
 ) -> Result<Credentials, UserError> {
     let (endpoint, path) = parts(uri).map_err(|error| {
         UserError::new(Kind::Settings, format!("AWS_CONTAINER_CREDENTIALS_FULL_URI {error}"))
-            .remedy("use https, localhost, a loopback address, 169.254.170.2, 169.254.170.23 or [fd00:ec2::23]")
+            .hint("use https, localhost, a loopback address, 169.254.170.2, 169.254.170.23 or [fd00:ec2::23]")
     })?;
     let asked = CallTarget { service: "the container credentials endpoint", host: &endpoint };
     let mut tries = 0;
@@ -78,8 +78,8 @@ pub async fn credentials(
         };
         let error = redact::printable(&error.to_string(), aws.environment);
         UserError::new(Kind::Credentials, format!("the container credentials endpoint gives no credentials: {error}"))
-            .at(&endpoint)
-            .remedy(remedy)
+            .endpoint(&endpoint)
+            .hint(remedy)
     })
 }
 
@@ -117,7 +117,7 @@ fn refused(asked: &CallTarget<'_>, answer: &Response, aws: &AwsContext<'_>) -> U
         _ => LOG,
     };
     let kind = if outcome(status) == Outcome::Throttled { Kind::Throttled } else { Kind::Credentials };
-    UserError::new(kind, format!("{} answers HTTP {status}{said}", asked.service)).at(asked.host).remedy(remedy)
+    UserError::new(kind, format!("{} answers HTTP {status}{said}", asked.service)).endpoint(asked.host).hint(remedy)
 }
 
 /// Scheme with host and port, and path with query; only of a URI that may be asked: the authorization token and

@@ -50,7 +50,7 @@ pub async fn credentials(endpoint: &str, aws: &AwsContext<'_>) -> Result<Credent
     };
     if role.is_empty() && (answer.status == 404 || answer.body.trim_ascii().is_empty()) {
         return Err(UserError::new(Kind::NoCredentials, "the instance has no IAM role")
-            .remedy("attach an instance profile with a role that may pull from ECR"));
+            .hint("attach an instance profile with a role that may pull from ECR"));
     }
     // A role's name, as IAM restricts it; it becomes part of a path.
     if role.is_empty() || !role.bytes().all(|b| b.is_ascii_alphanumeric() || b"+=,.@_-".contains(&b)) {
@@ -67,8 +67,8 @@ pub async fn credentials(endpoint: &str, aws: &AwsContext<'_>) -> Result<Credent
         };
         let error = redact::printable(&error.to_string(), aws.environment);
         UserError::new(Kind::Credentials, format!("{SERVICE} gives no credentials of role {role}: {error}"))
-            .at(endpoint)
-            .remedy(remedy)
+            .endpoint(endpoint)
+            .hint(remedy)
     })
 }
 
@@ -90,8 +90,8 @@ async fn token(endpoint: &str, aws: &AwsContext<'_>) -> Result<Secret, UserError
         }
         200 => Err(something_else(endpoint, "a session token (IMDSv2)")),
         403 => Err(UserError::new(Kind::Credentials, "the instance metadata service is switched off (HTTP 403)")
-            .at(endpoint)
-            .remedy("aws ec2 modify-instance-metadata-options --instance-id ID --http-endpoint enabled")),
+            .endpoint(endpoint)
+            .hint("aws ec2 modify-instance-metadata-options --instance-id ID --http-endpoint enabled")),
         status => Err(unexpected(endpoint, status, "a session token (IMDSv2)")),
     }
 }
@@ -134,24 +134,24 @@ fn no_token(endpoint: &str, aws: &AwsContext<'_>, silence: Silence) -> UserError
                  is too low"
             );
             UserError::new(Kind::Credentials, what)
-                .at(endpoint)
-                .remedy("aws ec2 modify-instance-metadata-options --instance-id ID --http-put-response-hop-limit 2")
+                .endpoint(endpoint)
+                .hint("aws ec2 modify-instance-metadata-options --instance-id ID --http-put-response-hop-limit 2")
         }
         (_, Phase::Tls | Phase::Answer | Phase::Body) => unanswered(endpoint, aws, silence),
         _ => {
-            let reason = unanswered(endpoint, aws, silence).what;
+            let reason = unanswered(endpoint, aws, silence).message;
             let what = format!("no instance metadata service answers, so this is no EC2 instance ({reason})");
-            UserError::new(Kind::NoCredentials, what).at(endpoint)
+            UserError::new(Kind::NoCredentials, what).endpoint(endpoint)
         }
     }
 }
 
 fn something_else(endpoint: &str, wanted: &str) -> UserError {
     let what = format!("{SERVICE} gives something else when asked for {wanted}");
-    UserError::new(Kind::Credentials, what).at(endpoint).remedy(ELSE)
+    UserError::new(Kind::Credentials, what).endpoint(endpoint).hint(ELSE)
 }
 
 fn unexpected(endpoint: &str, status: u16, wanted: &str) -> UserError {
     let what = format!("{SERVICE} answers HTTP {status} when asked for {wanted}");
-    UserError::new(Kind::Credentials, what).at(endpoint).remedy(ELSE)
+    UserError::new(Kind::Credentials, what).endpoint(endpoint).hint(ELSE)
 }

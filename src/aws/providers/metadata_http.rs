@@ -176,7 +176,7 @@ pub fn late(asked: &CallTarget<'_>, limit: Duration, own: Duration, aws: &AwsCon
     let said = if limit == own { own } else { aws.deadline.limit() };
     let mut call_error = error::deadline(asked, said, aws.progress());
     if limit == own || !matches!(aws.progress().now().0, Phase::Answer | Phase::Body) {
-        call_error.failure = call_error.failure.remedy(remedy);
+        call_error.failure = call_error.failure.hint(remedy);
     }
     call_error
 }
@@ -188,7 +188,7 @@ pub fn unanswered(call_error: CallError, remedy: &str) -> UserError {
         // A certificate, a CA bundle and the deadline have their own.
         Class::Tls | Class::Deadline => call_error.failure,
         _ if call_error.failure.kind == Kind::Settings => call_error.failure,
-        _ => call_error.failure.remedy(remedy),
+        _ => call_error.failure.hint(remedy),
     }
 }
 

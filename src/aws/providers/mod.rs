@@ -93,7 +93,7 @@ fn fit(credentials: Credentials) -> Result<Credentials, UserError> {
         return Ok(credentials);
     };
     let what = format!("the {part} holds a line end or another character that no request to AWS can carry");
-    Err(UserError::new(Kind::Credentials, what).remedy("copy it anew to where it is set"))
+    Err(UserError::new(Kind::Credentials, what).hint("copy it anew to where it is set"))
 }
 
 /// How much longer than its deadline a call may take, since a person in front of the terminal has to act.
@@ -122,12 +122,17 @@ pub fn nowhere(identity: &Identity, failure: UserError) -> UserError {
         return failure;
     }
     let mut tried = identity.skipped_sources.clone();
-    tried.push(failure.what);
+    tried.push(failure.message);
     let what = format!("no AWS credentials: {}", tried.join("; "));
-    let remedy = failure
-        .remedy
-        .unwrap_or_else(|| "run \"aws configure\" or \"aws configure sso\", or set AWS_PROFILE".to_owned());
-    UserError { what, identity: failure.identity, host: failure.host, remedy: Some(remedy), kind: failure.kind }
+    let remedy =
+        failure.hint.unwrap_or_else(|| "run \"aws configure\" or \"aws configure sso\", or set AWS_PROFILE".to_owned());
+    UserError {
+        message: what,
+        identity: failure.identity,
+        endpoint: failure.endpoint,
+        hint: Some(remedy),
+        kind: failure.kind,
+    }
 }
 
 /// `aws login` sessions are signed with a key of their own (DPoP, P-256); docs/sources.md says what that costs.
@@ -136,7 +141,7 @@ fn login(profile: &str) -> UserError {
         Kind::Credentials,
         format!("profile {profile} uses a session of `aws login`, which only the AWS CLI can read"),
     )
-    .remedy(format!(
+    .hint(format!(
         "name another profile with: credential_process = aws configure export-credentials --profile {profile}"
     ))
 }

@@ -102,7 +102,7 @@ pub fn run(
     try_run(command, environment, deadline, attended).map_err(|error| {
         let remedy = remedy(profile, command, &error);
         UserError::new(Kind::Credentials, format!("the credential_process of profile {profile} failed: {error}"))
-            .remedy(remedy)
+            .hint(remedy)
     })
 }
 

@@ -45,22 +45,22 @@ impl SsoParameters<'_> {
     }
 
     fn failure(&self, what: &str) -> UserError {
-        UserError::new(Kind::Credentials, format!("{} {what}", self.login())).remedy(self.remedy())
+        UserError::new(Kind::Credentials, format!("{} {what}", self.login())).hint(self.remedy())
     }
 
     fn file(&self, error: &LoginError) -> UserError {
         let failure = UserError::new(Kind::Credentials, format!("{} cannot be used: {error}", self.login()));
         match error {
-            LoginError::Absent(_) | LoginError::Malformed { .. } => failure.remedy(self.remedy()),
-            LoginError::Read { .. } => failure.remedy("make the file readable for this user"),
-            LoginError::Write { .. } => failure.remedy(format!("make the directory writable, or {}", self.remedy())),
+            LoginError::Absent(_) | LoginError::Malformed { .. } => failure.hint(self.remedy()),
+            LoginError::Read { .. } => failure.hint("make the file readable for this user"),
+            LoginError::Write { .. } => failure.hint(format!("make the directory writable, or {}", self.remedy())),
         }
     }
 
     /// The new login is ours, and cannot be kept for the next call.
     fn unkept(&self, error: &LoginError) -> UserError {
         UserError::new(Kind::Credentials, format!("{} was refreshed for this call alone: {error}", self.login()))
-            .remedy(format!("{}, since the old login may be used up", self.remedy()))
+            .hint(format!("{}, since the old login may be used up", self.remedy()))
     }
 }
 
@@ -95,8 +95,8 @@ pub async fn credentials(wanted: SsoParameters<'_>, aws: &AwsContext<'_>) -> Res
     });
     keys.ok_or_else(|| {
         UserError::new(Kind::Network, "the SSO portal answered without credentials")
-            .at(asked.host)
-            .remedy("check the endpoint (AWS_ENDPOINT_URL_SSO)")
+            .endpoint(asked.host)
+            .hint("check the endpoint (AWS_ENDPOINT_URL_SSO)")
     })
 }
 
@@ -114,7 +114,7 @@ fn refused(wanted: SsoParameters<'_>, call_error: CallError) -> UserError {
                 wanted.account,
                 code.as_deref().unwrap_or("refused"),
             );
-            UserError::new(Kind::Credentials, what).remedy(format!(
+            UserError::new(Kind::Credentials, what).hint(format!(
                 "check sso_account_id and sso_role_name of profile {}, or have the permission set assigned",
                 wanted.profile
             ))
@@ -199,8 +199,8 @@ async fn refreshed(
     let life = u64::try_from(answer.expires_in()).ok().filter(|seconds| *seconds > 0);
     let (Some(token), Some(life)) = (answer.access_token().filter(|token| !token.is_empty()), life) else {
         return Err(UserError::new(Kind::Network, "SSO OIDC answered without an access token")
-            .at(asked.host)
-            .remedy("check the endpoint (AWS_ENDPOINT_URL_SSO_OIDC)"));
+            .endpoint(asked.host)
+            .hint("check the endpoint (AWS_ENDPOINT_URL_SSO_OIDC)"));
     };
     let new = login.refreshed(token, asked_at + Duration::from_secs(life), answer.refresh_token());
     if let Err(error) = replacement.commit(&new) {

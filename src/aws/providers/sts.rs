@@ -24,8 +24,8 @@ pub fn credentials(
     });
     let keys = filled.ok_or_else(|| {
         UserError::new(Kind::Network, format!("{} answered without credentials", asked.service))
-            .at(asked.host)
-            .remedy("check the endpoint (AWS_ENDPOINT_URL_STS)")
+            .endpoint(asked.host)
+            .hint("check the endpoint (AWS_ENDPOINT_URL_STS)")
     })?;
     Ok(Credentials::new(
         keys.access_key_id,

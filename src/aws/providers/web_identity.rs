@@ -83,8 +83,8 @@ fn refused(wanted: WebIdentityParameters<'_>, region: &str, call_error: CallErro
         }
         _ => match sts::refused(&code, region) {
             Some((reason, remedy)) => (format!("{token} cannot assume {role}: {reason} ({code})"), remedy),
-            None => return UserError { what: format!("assuming {role} failed: {}", failure.what), ..failure },
+            None => return UserError { message: format!("assuming {role} failed: {}", failure.message), ..failure },
         },
     };
-    UserError::new(Kind::Credentials, what).remedy(remedy)
+    UserError::new(Kind::Credentials, what).hint(remedy)
 }

@@ -59,7 +59,7 @@ impl Step {
 
     /// A step that failed as a `get` would.
     pub fn failed(name: &'static str, mut failure: UserError) -> Self {
-        let remedy = failure.remedy.take();
+        let remedy = failure.hint.take();
         Self { name, state: State::Wrong, found: failure.to_string(), remedy }
     }
 }

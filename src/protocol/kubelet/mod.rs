@@ -109,7 +109,7 @@ pub fn answer(
     if let Some(failure) = wrong.limit {
         return Err(failure);
     }
-    let named = |failure: UserError| UserError { what: format!("{registry}: {}", failure.what), ..failure };
+    let named = |failure: UserError| UserError { message: format!("{registry}: {}", failure.message), ..failure };
     let service_account = service_account::of(&request, &environment)
         .map_err(|error| named(UserError::new(Kind::Credentials, error.to_string())))?;
     let public = target.registry.service() == Service::Public;

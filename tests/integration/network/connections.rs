@@ -16,7 +16,7 @@ fn a_closed_port_is_said_with_its_host() {
     let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let host = address.to_string();
     let failure = Call::to(&format!("http://{host}")).failure(&["cannot connect to", &host, "refused", "HTTPS_PROXY"]);
-    assert_eq!((failure.kind, failure.host.as_deref()), (Kind::Network, Some(host.as_str())));
+    assert_eq!((failure.kind, failure.endpoint.as_deref()), (Kind::Network, Some(host.as_str())));
 }
 
 #[test]
