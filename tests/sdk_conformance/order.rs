@@ -94,7 +94,8 @@ fn each_source_alone_and_each_pair_of_sources_is_used_as_by_the_aws_cli() {
     let by_name: BTreeMap<&str, &Setup> = setups.iter().map(|setup| (setup.name.as_str(), setup)).collect();
     let (mut different, mut spoke) = (Vec::new(), BTreeSet::new());
     for (names, cli) in &measured {
-        let setups: Vec<&Setup> = names.split(" + ").filter(|name| *name != "nothing").map(|name| by_name[name]).collect();
+        let setups: Vec<&Setup> =
+            names.split(" + ").filter(|name| *name != "nothing").map(|name| by_name[name]).collect();
         for profile in ["default", "chosen"] {
             let ours = used(&setups, profile, &CredentialSettings::default());
             if ours != *cli {
