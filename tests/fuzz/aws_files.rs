@@ -116,7 +116,7 @@ impl Input<'_> {
             self.variables.iter().map(|(name, value)| (*name, *value)).chain([("HOME", self.home.as_str())]);
         let registry = Registry::parse("123456789012.dkr.ecr.eu-west-1.amazonaws.com").unwrap();
         let wanted = CredentialSettings::default();
-        let found = Identity::find(&Environment::of(variables), CredentialSelector::Settings(&wanted), &registry);
+        let found = Identity::resolve(&Environment::of(variables), CredentialSelector::Settings(&wanted), &registry);
         if let Some(name) = self.named_profile()
             && ![config, credentials]
                 .iter()

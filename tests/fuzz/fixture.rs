@@ -32,15 +32,17 @@ pub struct Fixture {
 impl Fixture {
     /// Made once for each thread, and taken away with it.
     pub fn get() -> Rc<Self> {
-        thread_local!(static WORLD: Rc<Fixture> = Rc::new(Fixture::new()));
-        WORLD.with(Rc::clone)
+        thread_local!(static HOME: Rc<Fixture> = Rc::new(Fixture::new()));
+        HOME.with(Rc::clone)
     }
 
     fn new() -> Self {
         let home = tempfile::tempdir().unwrap();
         let write = |path: &str, text: &str| {
             let path = home.path().join(path);
-            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            let directory = path.parent().unwrap();
+            fs::create_dir_all(directory).unwrap();
+            fs::set_permissions(directory, fs::Permissions::from_mode(0o700)).unwrap();
             fs::write(&path, text).unwrap();
             fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
         };
@@ -61,7 +63,7 @@ impl Fixture {
         ]);
         let speaker = Settings::load(&environment).unwrap().target(REGISTRY).unwrap().credentials;
         let registry = Registry::parse(REGISTRY).unwrap();
-        let identity = Identity::find(&environment, CredentialSelector::Settings(&speaker), &registry).unwrap();
+        let identity = Identity::resolve(&environment, CredentialSelector::Settings(&speaker), &registry).unwrap();
         let cache_key = *identity.cache_key(now()).unwrap();
         Self { environment, cache_key, home }
     }

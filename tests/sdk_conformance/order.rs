@@ -64,7 +64,7 @@ fn used(setups: &[&Setup], profile: &str, selector: &CredentialSettings) -> Stri
         variables.extend(setup.variables.iter().map(|(name, value)| (name.clone(), value.replace("HOME", path))));
     }
     let registry = Registry::parse("123456789012.dkr.ecr.eu-west-1.amazonaws.com").unwrap();
-    match Identity::find(&Environment::of(variables), CredentialSelector::Settings(selector), &registry) {
+    match Identity::resolve(&Environment::of(variables), CredentialSelector::Settings(selector), &registry) {
         Ok(identity) => describe(&identity.source),
         Err(IdentityError::NoSource { .. }) => "nobody".to_owned(),
         Err(_) => "error".to_owned(),

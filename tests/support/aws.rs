@@ -6,7 +6,8 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use super::fault::{Fault, NowAndThen};
 use super::issued::{Keys, Token, authorization_token, http_date, now, subject};
-use super::server::{Request, Respond, Response, Server};
+use super::request::Request;
+use super::server::{Respond, Response, Server};
 use super::services::{ecr_token, keys_document, oidc_token, sso_role, sts_caller, sts_role};
 use super::sign_in::{SignIn, renewed};
 use super::signature::is_signed_with;

@@ -9,7 +9,8 @@ use ring::signature::{ECDSA_P256_SHA256_FIXED, ECDSA_P256_SHA256_FIXED_SIGNING, 
 use serde_json::{Value, json};
 
 use super::issued::{now, rfc3339};
-use super::server::{Request, Response};
+use super::request::Request;
+use super::server::Response;
 
 /// How old a proof may be, in seconds.
 const PROOF_LIFE: u64 = 300;

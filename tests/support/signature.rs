@@ -4,7 +4,7 @@
 use ring::digest::{SHA256, digest};
 use ring::hmac;
 
-use super::server::Request;
+use super::request::Request;
 
 /// Whether `request` carries the signature that `secret` gives it. Requests whose path or query wants encoding are not
 /// for this function.

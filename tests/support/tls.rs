@@ -59,6 +59,7 @@ impl Authority {
                 "*.us-east-1.amazonaws.com",
                 "*.us-west-2.amazonaws.com",
                 "api.ecr.eu-west-1.amazonaws.com",
+                "portal.sso.eu-west-1.amazonaws.com",
                 "123456789012.dkr.ecr.eu-west-1.amazonaws.com",
                 "public.ecr.aws",
             ],

@@ -49,7 +49,7 @@ fn docker(environment: &Environment, host: &str) -> Step {
             return Step::skipped("docker", "docker is not on PATH and has no file here");
         }
         Ok(None) => return Step::wrong("docker", format!("{} is not there", path.display()), remedy("docker", host)),
-        Err(wrong) => return Step::wrong("docker", wrong, "mend the file; docker cannot read it either"),
+        Err(wrong) => return Step::wrong("docker", wrong, "correct the file; docker cannot read it either"),
     };
     let file = path.display();
     match says(&document, host, true) {

@@ -85,7 +85,7 @@ fn examine(name: Option<&str>, environment: &Environment) -> Report {
         return Report::new(Some(asked), steps);
     }
     let identity =
-        match Identity::find(environment, CredentialSelector::Settings(&target.credentials), &target.registry) {
+        match Identity::resolve(environment, CredentialSelector::Settings(&target.credentials), &target.registry) {
             Ok(identity) => identity,
             Err(error) => {
                 steps.push(anonymous_or(&target, Step::failed("source", error.into())));

@@ -89,7 +89,7 @@ fn aws_default_profile_counts_when_aws_profile_is_unset() {
     let both =
         Environment::of([("HOME", home.path().to_str().unwrap()), ("AWS_PROFILE", "b"), ("AWS_DEFAULT_PROFILE", "a")]);
     let wanted = CredentialSettings::default();
-    let identity = Identity::find(&both, CredentialSelector::Settings(&wanted), &registry()).unwrap();
+    let identity = Identity::resolve(&both, CredentialSelector::Settings(&wanted), &registry()).unwrap();
     assert_eq!(identity.label, "profile b");
     let home = Home::new("", STATIC).with([("AWS_DEFAULT_PROFILE", "gone")]);
     assert!(home.error().starts_with("profile gone, named by AWS_DEFAULT_PROFILE, is neither in "));

@@ -17,7 +17,7 @@ use crate::PROGRAM;
 use crate::os::subprocess::{self, Bounds, ChildError, Finished, Stderr};
 use crate::token::RequestContext;
 
-/// In the environment of the delegate, so that we know ourselves again round a corner.
+/// Set in the delegate's environment, so that a loop back to this program is detected.
 const GUARD: &str = "ECR_LOGIN_DELEGATED";
 
 /// The most that a delegate may answer, in bytes.
@@ -29,13 +29,13 @@ pub enum DelegateError {
     /// The settings name us, or a link to us.
     #[error("the delegate {0} is this helper itself; name another in the settings file, or none")]
     Ourselves(String),
-    /// A delegate of ours has come back to us.
+    /// The delegate has called this program again.
     #[error("the delegate {0} has asked this helper again; name another in the settings file, or none")]
     RoundACorner(String),
     /// It is not on PATH.
     #[error("the delegate {0} is not on PATH; install it, or name another in the settings file")]
     Absent(String),
-    /// It did not end by itself, or did not start.
+    /// It did not start or did not end by itself.
     #[error("the delegate {name} {cause}")]
     Failed {
         /// Its file's name.
@@ -62,7 +62,7 @@ pub enum DelegateError {
     },
 }
 
-/// Hands the action on, and its answer back.
+/// Passes the action on, and the answer back.
 pub fn pass(action: Action, input: &[u8], call: &RequestContext) -> Response {
     let answered = run(action, input, call).and_then(|(name, finished)| match finished.status.code() {
         Some(code) => Ok(Response::passed_on(finished.stdout, u8::try_from(code).unwrap_or(1))),
@@ -128,7 +128,7 @@ fn is_executable(file: &Path) -> bool {
     file.is_file()
 }
 
-/// Whether it is this very file under another name.
+/// Whether it is this program's own file under another name.
 fn is_ourselves(program: &Path) -> bool {
     let Ok(ourselves) = std::env::current_exe() else { return false };
     #[cfg(unix)]
