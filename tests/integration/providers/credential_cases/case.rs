@@ -116,13 +116,18 @@ impl Case {
         &self.cli
     }
 
-    /// A home with the case's files, and its variables.
-    pub fn helper(&self, places: &Places<'_>) -> Helper {
+    /// A home with the case's files, and its variables; `imds` is where instance metadata is, if not where it always is.
+    pub fn helper(&self, places: &Places<'_>, imds: &str) -> Helper {
         let mut helper = Helper::new()
             .without("AWS_EC2_METADATA_DISABLED")
+            // Where the scripts of cases find sed and env.
+            .env("PATH", "/usr/bin:/bin")
             .env("AWS_ENDPOINT_URL", places.aws)
             .env("AWS_MAX_ATTEMPTS", "1")
             .env("AWS_ECR_DISABLE_CACHE", "1");
+        if !imds.is_empty() {
+            helper = helper.env("AWS_EC2_METADATA_SERVICE_ENDPOINT", imds);
+        }
         let home = helper.home().to_str().unwrap().to_owned();
         let fill = |text: &str| filled(text, &home, places);
         for (path, file) in &self.files {

@@ -14,7 +14,7 @@ use std::process::{Command, Stdio};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use crate::support::{Certificate, FakeAws, Outcome, REGISTRY, Running, Token};
+use crate::support::{Certificate, FakeAws, Helper, Outcome, REGISTRY, Running, Token, on_our_path};
 use case::{Case, FAILS, Places};
 
 /// Tells a run of this program in a namespace which cases are its.
@@ -172,12 +172,15 @@ fn run(cases: &[&Case], aws: &FakeAws, imds: &str) -> Vec<Used> {
     let other = aws.host_of_its_own(None);
     let (aws, other) = (aws.url(), other.url());
     let places = Places { aws: &aws, other: &other, ca: ca.to_str().unwrap() };
+    // All files are written before the first program starts: a child of ours would pass on a script that is being written,
+    // and it could not be run ("Text file busy").
+    let homes: Vec<(&Case, Helper)> = cases.iter().map(|case| (*case, case.helper(&places, imds))).collect();
     let (next, done) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
     std::thread::scope(|scope| {
         for _ in 0..AT_ONCE {
             scope.spawn(|| {
-                while let Some(case) = cases.get(next.fetch_add(1, Ordering::SeqCst)) {
-                    let outcome = outcome(case, &places, imds);
+                while let Some((case, helper)) = homes.get(next.fetch_add(1, Ordering::SeqCst)) {
+                    let outcome = outcome(case, helper);
                     let used = Used { name: case.name.clone(), used: label(&outcome), said: outcome.stderr };
                     done.lock().unwrap().push(used);
                 }
@@ -187,18 +190,14 @@ fn run(cases: &[&Case], aws: &FakeAws, imds: &str) -> Vec<Used> {
     done.into_inner().unwrap()
 }
 
-fn outcome(case: &Case, places: &Places<'_>, imds: &str) -> Outcome {
-    let mut helper = case.helper(places);
-    if !imds.is_empty() {
-        helper = helper.env("AWS_EC2_METADATA_SERVICE_ENDPOINT", imds);
-    }
+fn outcome(case: &Case, helper: &Helper) -> Outcome {
     if !case.home_unset {
         return helper.get(REGISTRY);
     }
     let passwd = helper.write("passwd", format!("root:x:0:0:root:{}:/bin/sh\n", helper.home().display()));
     let mut command = helper.command(["get"]);
     let program = command.get_program().to_owned();
-    let mut inner = Command::new("unshare");
+    let mut inner = Command::new(on_our_path("unshare"));
     inner
         .args(["-m", "sh", "-c", "mount --bind \"$1\" /etc/passwd && unset PWD && exec \"$0\" get"])
         .arg(program)
