@@ -165,7 +165,7 @@ pub fn parse(answer: &[u8], now: SystemTime) -> Result<Credentials, AnswerError>
     if answer.trim_ascii().is_empty() {
         return Err(AnswerError::Nothing);
     }
-    let not_json = |error: serde_json::Error| AnswerError::NotJson(error.line(), error.column());
+    let not_json = |error: serde_json::Error| AnswerError::NotJson(error.line(), error.column().max(1));
     let answer: Answer<'_> = serde_json::from_slice(answer).map_err(not_json)?;
     match value::<serde_json::Value>(&answer, "Version").map_err(not_json)? {
         None => return Err(AnswerError::Missing("Version")),
