@@ -23,10 +23,13 @@ const NAMES: [&str; 8] = ["default", "a", "b", "a b", "dev/x", "profile a", "x(y
 
 type Values = BTreeMap<String, String>;
 
+/// Keys of a section, each with the lines of its value.
+type Options = Vec<(String, Vec<String>)>;
+
 /// The profiles that the AWS CLI finds; `None` where it refuses the file.
 fn by_the_cli(text: &str, file: FileKind) -> Option<BTreeMap<String, Values>> {
-    let mut sections: Vec<(String, Vec<(String, Vec<String>)>)> = Vec::new();
-    let mut for_all: Vec<(String, Vec<String>)> = Vec::new();
+    let mut sections: Vec<(String, Options)> = Vec::new();
+    let mut for_all = Options::new();
     // Which of them is being read: `None` before the first, else its number, or `usize::MAX` for the one for all.
     let mut current: Option<usize> = None;
     let mut has_option = false;
