@@ -31,6 +31,7 @@ struct AssumeRoleStep {
     session_name: Option<String>,
     external_id: Option<String>,
     duration_seconds: Option<i32>,
+    mfa_serial: Option<String>,
 }
 
 /// Whether the profile assumes a role with other credentials. With a web identity token, `role_arn` is that token's.
@@ -95,13 +96,11 @@ pub(super) fn resolve_profile_chain(
         session_name: step.session_name,
         external_id: step.external_id,
         duration_seconds: step.duration_seconds,
+        mfa_serial: step.mfa_serial,
     }))
 }
 
 fn step(context: &ResolveContext<'_>, profile: &Profile<'_>) -> Result<AssumeRoleStep, IdentityError> {
-    if profile.get("mfa_serial").is_some() {
-        return Err(IdentityError::NeedsMfa { profile: plain(&profile.name) });
-    }
     let owned = |key| profile.get(key).map(str::to_owned);
     // The AWS CLI takes what is no number for unset, and STS refuses what is too long.
     let duration = profile.get("duration_seconds").and_then(|seconds| seconds.parse::<i64>().ok());
@@ -115,6 +114,7 @@ fn step(context: &ResolveContext<'_>, profile: &Profile<'_>) -> Result<AssumeRol
         duration_seconds: duration
             .filter(|seconds| *seconds <= LONGEST_ROLE)
             .and_then(|seconds| i32::try_from(seconds).ok()),
+        mfa_serial: owned("mfa_serial"),
     })
 }
 
@@ -229,6 +229,7 @@ fn sso_of(context: &ResolveContext<'_>, profile: &Profile<'_>) -> Result<Option<
     Ok(Some(CredentialSource::Sso {
         profile: profile.name.clone().into_owned(),
         session: name.map(str::to_owned),
+        scopes: session.get("sso_registration_scopes").map(str::to_owned),
         token_file: context.variables.home().map(|home| token_files::sso(home, name.unwrap_or(&start_url))),
         start_url,
         region: region?,

@@ -13,4 +13,5 @@ pub mod secret;
 pub mod stdin;
 pub mod stdio;
 pub mod subprocess;
+pub(crate) mod tty;
 pub mod user;

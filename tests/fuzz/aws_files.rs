@@ -201,7 +201,7 @@ fn open(source: &CredentialSource) -> String {
             format!("{:?}", (id.expose(), secret.expose(), token))
         }
         CredentialSource::CredentialProcess { command, .. } => format!("{:?}", command.expose()),
-        CredentialSource::AssumeRole { base, role_arn, session_name, external_id, duration_seconds } => {
+        CredentialSource::AssumeRole { base, role_arn, session_name, external_id, duration_seconds, .. } => {
             format!("{:?}", (open(base), role_arn, session_name, external_id, duration_seconds))
         }
         other => format!("{other:?}"),

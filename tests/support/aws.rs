@@ -1,15 +1,17 @@
 //! The fake AWS: every service on one port of loopback, each call counted and recorded, each able to fail.
 
+mod near;
+
 use std::collections::{HashMap, HashSet};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard};
 
+use super::aws_login::{LoginSessions, renewed};
 use super::fault::{Fault, NowAndThen};
 use super::issued::{Keys, Token, authorization_token, http_date, now, subject};
 use super::request::Request;
 use super::server::{Respond, Response, Server};
-use super::services::{ecr_token, keys_document, oidc_token, sso_role, sts_caller, sts_role};
-use super::sign_in::{SignIn, renewed};
+use super::services::{ecr_token, oidc_token, sso_role, sts_caller, sts_role};
 use super::signature::is_signed_with;
 use super::throttle::Bucket;
 use super::tls::{Authority, Certificate};
@@ -70,9 +72,10 @@ struct State {
     container_takes_any: bool,
     secrets: Option<Vec<String>>,
     old_imds: Option<u16>,
-    sign_in: SignIn,
+    login_sessions: LoginSessions,
     bucket: Option<Bucket>,
     clock: i64,
+    mfa_code: Option<String>,
 }
 
 impl FakeAws {
@@ -109,9 +112,10 @@ impl FakeAws {
             container_takes_any: false,
             secrets: None,
             old_imds: None,
-            sign_in: SignIn::default(),
+            login_sessions: LoginSessions::default(),
             bucket: None,
             clock: 0,
+            mfa_code: None,
         }));
         let server = Self::listen(address, certificate, &state, &authority);
         Self { server, state, authority }
@@ -249,12 +253,12 @@ impl FakeAws {
     pub fn login(&self, seconds: i64) -> serde_json::Value {
         let mut state = self.state();
         let serial = state.next();
-        state.sign_in.open(serial, seconds)
+        state.login_sessions.open(serial, seconds)
     }
 
     /// AWS Sign-In refuses each renewal with this code from now on.
     pub fn refuse_logins(&self, code: &'static str) {
-        self.state().sign_in.refusal = Some(code);
+        self.state().login_sessions.refusal = Some(code);
     }
 
     /// The passwords that ECR has handed out so far.
@@ -268,6 +272,11 @@ impl FakeAws {
         let keys = state.keys.values().flat_map(|keys| [keys.secret.clone(), keys.session_token.clone()]);
         let tokens = state.passwords.iter().flat_map(|password| [password.clone(), authorization_token(password)]);
         keys.chain(tokens).chain(state.imds_tokens.iter().cloned()).collect()
+    }
+
+    /// The code that every MFA device shows from now on; it is good once.
+    pub fn mfa_code(&self, code: &str) {
+        self.state().mfa_code = Some(code.to_owned());
     }
 
     /// AWS's clock is ahead of ours by so many seconds, and ours is to blame.
@@ -403,6 +412,14 @@ impl State {
         };
         match action.as_str() {
             "AssumeRole" => {
+                if let Some(serial) = request.form("SerialNumber") {
+                    let code = request.form("TokenCode");
+                    if code.is_none() || self.mfa_code != code || !serial.contains(":mfa/") {
+                        let message = "MultiFactorAuthentication failed with invalid MFA one time pass code. ";
+                        return Service::Sts.error(403, "AccessDenied", message);
+                    }
+                    self.mfa_code = None;
+                }
                 let keys = self.issue(format!("role-{role}-by-{signer}"));
                 sts_role(&action, &role_arn, &session, &keys)
             }
@@ -435,7 +452,7 @@ impl State {
 
     fn sign_in(&mut self, request: &Request) -> Response {
         let serial = self.next();
-        match self.sign_in.renew(request, serial) {
+        match self.login_sessions.renew(request, serial) {
             Ok(refresh) => {
                 let life = self.keys_life;
                 let keys = self.issue("login".to_owned());
@@ -443,43 +460,6 @@ impl State {
             }
             Err((status, code, message)) => Service::SignIn.error(status, code, message),
         }
-    }
-
-    fn imds(&mut self, request: &Request) -> Response {
-        const ROLES: &str = "/latest/meta-data/iam/security-credentials/";
-        if (request.method.as_str(), request.path.as_str()) == ("PUT", "/latest/api/token") {
-            if let Some(status) = self.old_imds {
-                return Service::Imds.error(status, "Refused", "no tokens here");
-            }
-            let Some(ttl) = request.header("x-aws-ec2-metadata-token-ttl-seconds") else {
-                return Service::Imds.error(400, "Bad Request", "no ttl");
-            };
-            let token = format!("fake-imds-session-token-of-the-instance-{:08}", self.next());
-            self.imds_tokens.insert(token.clone());
-            return Response::new(200, "text/plain", token).header("x-aws-ec2-metadata-token-ttl-seconds", ttl);
-        }
-        let token = request.header("x-aws-ec2-metadata-token");
-        let is_right = token.is_some_and(|token| self.imds_tokens.contains(token));
-        if !is_right && (self.old_imds.is_none() || token.is_some()) {
-            return Service::Imds.error(401, "Unauthorized", "no token");
-        }
-        match request.path.strip_prefix(ROLES) {
-            Some("") => Response::new(200, "text/plain", INSTANCE_ROLE),
-            Some(role) if role == INSTANCE_ROLE => {
-                let keys = self.issue(format!("instance-{role}"));
-                keys_document(&keys, true)
-            }
-            _ => Service::Imds.error(404, "Not Found", "no such page"),
-        }
-    }
-
-    fn container(&mut self, request: &Request) -> Response {
-        let is_wanted = self.container_authorization.as_deref() == request.header("authorization");
-        if !is_wanted && !self.container_takes_any {
-            return Service::Container.error(401, "Unauthorized", "wrong authorization token");
-        }
-        let keys = self.issue("container".to_owned());
-        keys_document(&keys, false)
     }
 
     fn registry(&self, request: &Request) -> Response {

@@ -2,7 +2,7 @@
 //!
 //! It runs the very code that a `get` runs, one step at a time, each within the limit of a `get`, and shows no secret.
 
-mod clients;
+pub(super) mod clients;
 mod report;
 
 use std::path::PathBuf;
