@@ -8,8 +8,8 @@
 # Each NAME=BINARY is another build of ours, whose rows stand beside those of this one. ECR_LOGIN_GO_HELPER names another Go
 # helper than Debian's.
 set -euo pipefail
-# shellcheck source=benches/world.sh
-. "$(dirname "$0")/world.sh"
+# shellcheck source=benches/fixture.sh
+. "$(dirname "$0")/fixture.sh"
 rounds=${1:-300}
 shift $(($# > 0 ? 1 : 0))
 

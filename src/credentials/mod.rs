@@ -21,7 +21,7 @@ mod tests;
 use std::path::PathBuf;
 
 pub use error::{IdentityError, NoSuchProfile};
-pub use profile_accounts::{ProfileAccount, profile_accounts};
+pub use profile_accounts::{ProfileAccount, configured_region, profile_accounts};
 
 use aws_env::AwsEnv;
 use profile_files::{FileContents, ProfileFiles};
