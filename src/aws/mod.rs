@@ -56,6 +56,8 @@ pub struct AuthorizationToken {
     pub password: Secret,
     /// When it ends, in seconds since the Unix epoch.
     pub expires_at: Option<i64>,
+    /// The registry of the caller's own account: the host of ECR's `proxyEndpoint`. ECR Public has none.
+    pub own_registry: Option<String>,
     /// What went wrong on the way to it, for the user: lines for stderr.
     pub warnings: Vec<String>,
 }

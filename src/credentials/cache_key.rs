@@ -2,6 +2,8 @@
 //! no two different answers are the same bytes. Every text goes in with its length before it, every choice with
 //! a tag, so that no value can pass for another.
 
+use std::path::Path;
+
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
@@ -42,9 +44,11 @@ pub(super) fn of(
     }
     encoder.source(source);
     encoder.option(network.sts_endpoint.as_deref().filter(|_| uses_sts(source)));
-    let with_sso = uses_sso(source);
+    let with_sso = matches!(base(source), CredentialSource::Sso { .. });
     encoder.option(network.sso_endpoint.as_deref().filter(|_| with_sso));
     encoder.option(network.sso_oidc_endpoint.as_deref().filter(|_| with_sso));
+    let with_login = matches!(base(source), CredentialSource::LoginSession { .. });
+    encoder.option(network.sign_in_endpoint.as_deref().filter(|_| with_login));
     if encoder.unclear {
         return (None, encoder.ends_at);
     }
@@ -55,10 +59,11 @@ fn uses_sts(source: &CredentialSource) -> bool {
     matches!(source, CredentialSource::AssumeRole { .. } | CredentialSource::WebIdentity { .. })
 }
 
-fn uses_sso(source: &CredentialSource) -> bool {
+/// What the chain of roles rests on.
+fn base(source: &CredentialSource) -> &CredentialSource {
     match source {
-        CredentialSource::AssumeRole { base, .. } => uses_sso(base),
-        source => matches!(source, CredentialSource::Sso { .. }),
+        CredentialSource::AssumeRole { base: below, .. } => base(below),
+        source => source,
     }
 }
 
@@ -98,6 +103,23 @@ impl Encoder<'_> {
 
     fn number(&mut self, number: impl Into<i128>) {
         self.hash.update(number.into().to_le_bytes());
+    }
+
+    fn path(&mut self, path: Option<&Path>) {
+        match path {
+            None => self.tag(0),
+            Some(path) => {
+                self.tag(1);
+                self.bytes(path.as_os_str().as_encoded_bytes());
+            }
+        }
+    }
+
+    /// The file of a login: another home directory may hold another person's. One that is another in each working
+    /// directory tells nobody apart.
+    fn login_file(&mut self, path: Option<&Path>) {
+        self.unclear |= path.is_some_and(|path| !path.is_absolute());
+        self.path(path);
     }
 
     /// The boot and the network namespace, as far as they are known.
@@ -140,20 +162,12 @@ impl Encoder<'_> {
                 for text in [start_url, region, account, role] {
                     self.text(text);
                 }
-                // Another home directory may hold another person's login.
-                match token_file {
-                    None => self.tag(0),
-                    Some(path) => {
-                        self.tag(1);
-                        self.bytes(path.as_os_str().as_encoded_bytes());
-                        // A home that is another one in each directory is none.
-                        self.unclear |= !path.is_absolute();
-                    }
-                }
+                self.login_file(token_file.as_deref());
             }
-            CredentialSource::LoginSession { profile: _, session } => {
+            CredentialSource::LoginSession { profile: _, session, region: _, session_file } => {
                 self.tag(4);
                 self.text(session);
+                self.login_file(session_file.as_deref());
             }
             CredentialSource::WebIdentity { role_arn, session_name, token_file: _, token } => {
                 self.tag(5);
@@ -220,13 +234,7 @@ impl Encoder<'_> {
         for file in &process.files {
             self.file(file.as_ref());
         }
-        match &process.working_directory {
-            None => self.tag(0),
-            Some(path) => {
-                self.tag(1);
-                self.bytes(path.as_os_str().as_encoded_bytes());
-            }
-        }
+        self.path(process.working_directory.as_deref());
         self.host();
     }
 

@@ -367,7 +367,7 @@ fn answer(entry: Option<Entry>, warnings: Vec<String>) -> Result<RegistryCredent
 
 /// The answer from ECR, even if its expiry makes no sense by this machine's clock.
 fn uncached(token: AuthorizationToken) -> RegistryCredentials {
-    let AuthorizationToken { username, password, expires_at, warnings } = token;
+    let AuthorizationToken { username, password, expires_at, warnings, .. } = token;
     RegistryCredentials { username, password, expires_at, warnings }
 }
 

@@ -23,7 +23,7 @@ use self::backend::AwsBackend;
 pub use self::background_refresh::ACTION as REFRESH_ACTION;
 pub use self::background_refresh::run as run_refresh;
 pub use self::jitter::jitter;
-pub use self::listed_registries::{keeps, listed_registries};
+pub use self::listed_registries::{add_own_registries, keeps, listed_registries};
 use self::manager::TokenManager;
 
 /// What a whole call works with; made once, at the edge.
@@ -81,7 +81,7 @@ pub struct RegistryCredentials {
     pub password: Secret,
     /// When it ends, in seconds since the Unix epoch; `None` where ECR did not say.
     pub expires_at: Option<i64>,
-    /// Lines for stderr: a cache not trusted, a token served in its last stretch, a login that could not be kept.
+    /// Lines for stderr: a cache not trusted, a token served in its last quarter, a login that could not be kept.
     pub warnings: Vec<String>,
 }
 

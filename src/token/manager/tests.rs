@@ -117,7 +117,13 @@ impl TokenBackend for &FakeBackend {
         let mut issued = self.issued.borrow_mut();
         issued.push((*who, expires_at));
         let password = Secret::new((issued.len() - 1).to_string());
-        Ok(AuthorizationToken { username: "AWS".into(), password, expires_at: Some(expires_at), warnings: Vec::new() })
+        Ok(AuthorizationToken {
+            username: "AWS".into(),
+            password,
+            expires_at: Some(expires_at),
+            own_registry: None,
+            warnings: Vec::new(),
+        })
     }
 
     fn start_refresh(&self) -> bool {
@@ -231,7 +237,7 @@ fn a_try_with_little_time_left_fails_nobody_who_has_more() {
 
 #[test]
 fn a_token_that_ends_while_a_fresh_one_is_waited_for_is_no_reason_to_fail() {
-    // In the last stretch, and in the second half where nothing refreshes behind our back.
+    // In the last quarter, and in the second half where nothing refreshes behind our back.
     for (background, age, takes) in [(true, LIFE * 1_000 - 20, 30), (false, LIFE * 700, LIFE * 400)] {
         let backend = FakeBackend::new();
         backend.get("a").unwrap();

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::credentials::aws_env::AwsEnv;
-use crate::credentials::profile_files::ProfileFiles;
+use crate::credentials::profile_files::FileContents;
 use crate::os::environment::Environment;
 
 #[test]
@@ -30,11 +30,17 @@ fn another_boot_is_another_machine_and_without_its_id_nothing_is_cached() {
     }
 }
 
+/// Files that are not there.
+fn no_files() -> FileContents {
+    FileContents::read(&AwsEnv::of(&Environment::of::<&str, &str>([])))
+}
+
 #[cfg(target_os = "linux")]
 #[test]
 fn the_host_is_looked_at_for_sources_that_depend_on_it_and_for_no_other() {
     let environment = Environment::of::<&str, &str>([]);
-    let (variables, mut files) = (AwsEnv::of(&environment), ProfileFiles::none());
+    let (variables, contents) = (AwsEnv::of(&environment), no_files());
+    let mut files = contents.sections();
     let instance = role(CredentialSource::Imds { endpoint: String::new() });
     assert_eq!(HostContext::of(&instance, &variables, &files).boot.unwrap().len(), 36);
     assert!(HostContext::of(&keys("a"), &variables, &files).boot.is_none());
@@ -50,7 +56,8 @@ fn a_command_that_is_told_by_other_variables_speaks_for_another() {
     let command = CredentialSource::CredentialProcess { profile: "p".into(), command: secret("/bin/sh $WHO") };
     let told = |source: &CredentialSource, name: &str, value: &str| {
         let environment = Environment::of([("HOME", "/home/a"), ("AWS_PROFILE", "dev"), (name, value)]);
-        let host_context = HostContext::of(source, &AwsEnv::of(&environment), &ProfileFiles::none());
+        let files = no_files();
+        let host_context = HostContext::of(source, &AwsEnv::of(&environment), &files.sections());
         print_of(REGISTRY, &EndpointConfig::default(), source, &host_context).unwrap()
     };
     for source in [command.clone(), role(command)] {
