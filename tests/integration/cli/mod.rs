@@ -4,6 +4,8 @@ mod doctor;
 mod doctor_clients;
 mod help;
 #[cfg(unix)]
+mod install;
+#[cfg(unix)]
 mod login_mfa;
 #[cfg(unix)]
 mod login_sso;
