@@ -20,6 +20,7 @@ use aws_types::sdk_ua_metadata::FrameworkMetadata;
 use super::error::{self, CallError, CallTarget};
 use super::http::Clients;
 use super::progress::Progress;
+use super::providers::mfa::MfaPrompt;
 use super::providers::shared::Sharing;
 use super::retry;
 use crate::aws::retry::RetryPolicy;
@@ -48,6 +49,8 @@ pub struct AwsContext<'a> {
     pub deadline: Deadline,
     /// How throttling is met.
     pub retry_policy: RetryPolicy,
+    /// Asks for MFA codes; `None` where no person can be asked.
+    pub(crate) mfa: Option<&'a MfaPrompt<'a>>,
     clients: Clients,
     progress: Progress,
     warnings: RefCell<Vec<String>>,
@@ -105,6 +108,7 @@ impl<'a> AwsContext<'a> {
             label,
             deadline,
             retry_policy,
+            mfa: None,
             clients,
             progress,
             warnings: RefCell::default(),
@@ -131,8 +135,8 @@ impl<'a> AwsContext<'a> {
         self.clients.nearby.clone()
     }
 
-    /// Begins the connection to ECR's host, for a source of credentials that is about to ask STS or the SSO portal: not
-    /// earlier, since nobody is connected to where there may be no credentials.
+    /// Begins the connection to ECR's host, for a source of credentials that is about to ask for them and is sure to be there:
+    /// not earlier, since nobody is connected to where there may be no credentials.
     pub fn preconnect(&self) {
         if let Some(sharing) = self.sharing.get() {
             sharing.asking();

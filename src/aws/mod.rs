@@ -24,6 +24,7 @@ mod progress;
 pub mod providers;
 mod proxy;
 pub mod retry;
+pub(crate) mod sign_in;
 mod tls;
 
 use std::time::{Duration, Instant};
@@ -39,6 +40,7 @@ use crate::os::secret::Secret;
 use crate::registry::{Registry, Service};
 use crate::text::user_error::{Kind, UserError};
 use client::AwsContext;
+use providers::mfa::MfaPrompt;
 pub use providers::shared::SharedCredentials;
 
 /// How long a question about ECR Public may take, all told. It serves without credentials too: whoever waits for ours is
@@ -54,6 +56,8 @@ pub struct AuthorizationToken {
     pub password: Secret,
     /// When it ends, in seconds since the Unix epoch.
     pub expires_at: Option<i64>,
+    /// The registry of the caller's own account: the host of ECR's `proxyEndpoint`. ECR Public has none.
+    pub own_registry: Option<String>,
     /// What went wrong on the way to it, for the user: lines for stderr.
     pub warnings: Vec<String>,
 }
@@ -84,12 +88,33 @@ pub fn fetch(
     retry_policy: RetryPolicy,
     shared: Option<&SharedCredentials>,
 ) -> Result<AuthorizationToken, UserError> {
+    fetch_with_mfa(environment, identity, registry, deadline, retry_policy, shared, None)
+}
+
+/// Fetches a token from ECR; `mfa` asks for the MFA codes of roles with `mfa_serial`, which are an error without it.
+///
+/// # Errors
+/// The first failure on the way, with a hint.
+pub(crate) fn fetch_with_mfa(
+    environment: &Environment,
+    identity: &Identity,
+    registry: &Registry,
+    deadline: Deadline,
+    retry_policy: RetryPolicy,
+    shared: Option<&SharedCredentials>,
+    mfa: Option<&MfaPrompt<'_>>,
+) -> Result<AuthorizationToken, UserError> {
     let (deadline, retry_policy) = match registry.service() {
         Service::Private => (deadline, retry_policy),
+        // A person needs time to type a code.
+        Service::Public if mfa.is_some() => (deadline, retry_policy),
         Service::Public => (deadline.at_most(PUBLIC_TIMEOUT), RetryPolicy::Interactive),
     };
     let runtime = runtime()?;
-    let aws = AwsContext::new(environment, identity, registry, deadline, retry_policy)?.with_preconnect();
+    let mut aws = AwsContext::new(environment, identity, registry, deadline, retry_policy)?;
+    aws.mfa = mfa;
+    // While a person types a code, a connection made beforehand would be closed again.
+    let aws = if mfa.is_none() { aws.with_preconnect() } else { aws };
     tracing::info!(registry = registry.host(), identity = %identity.label, "asking ECR for a token");
     let begun = Instant::now();
     let fetched = runtime.block_on(async {

@@ -7,10 +7,13 @@ pub mod environment;
 pub mod fs;
 pub mod hardening;
 pub mod logging;
+pub mod network_namespace;
+pub mod program;
 #[cfg(test)]
 pub mod proptest_config;
 pub mod secret;
 pub mod stdin;
 pub mod stdio;
 pub mod subprocess;
+pub(crate) mod tty;
 pub mod user;

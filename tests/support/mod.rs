@@ -11,6 +11,7 @@
 #![allow(dead_code, unused_imports)]
 
 mod aws;
+mod aws_login;
 pub mod cache;
 pub mod concurrency;
 pub mod ecr_call;
@@ -21,25 +22,33 @@ mod issued;
 pub mod kubelet;
 #[cfg(target_os = "linux")]
 pub mod name_server;
+#[cfg(unix)]
+pub mod pty;
 pub mod raw_server;
 mod request;
 mod server;
 mod services;
+mod sign_in;
+mod signature;
 mod sources;
 pub mod sso;
 #[cfg(target_os = "linux")]
 pub mod strace;
 #[cfg(unix)]
 pub mod terminal;
+mod throttle;
 mod tls;
+pub mod token_services;
 
 pub use aws::{Call, FakeAws, Service};
+pub use aws_login::session_file;
 pub use fault::{Fault, Part};
 pub use helper::{Answer, Helper, NOT_FOUND, Outcome, Running, binary, copy_binary, empty_home, on_our_path};
 pub use issued::{Token, now};
 pub use request::Request;
 pub use server::{Event, Opening, Respond, Response, Server};
-pub use sources::{Source, login_file, web_token};
+pub use sign_in::{SignIn, click_through, http_get};
+pub use sources::{Source, jwt, login_file, web_token};
 pub use tls::{Authority, Certificate};
 
 /// A registry for tests that need any one.

@@ -12,17 +12,16 @@
 //! | `aws login` | here | nobody: see docs/sources.md |
 
 mod assume_role;
-mod command_line;
 mod ecs;
 mod imds;
 pub mod metadata_http;
+pub(crate) mod mfa;
 pub mod process;
 mod redact;
 pub mod shared;
 mod sso;
 pub mod sso_token_file;
 mod sts;
-pub mod timestamp;
 mod web_identity;
 
 use std::future::Future;
@@ -73,19 +72,25 @@ async fn ask(source: &CredentialSource, aws: &AwsContext<'_>) -> Result<Credenti
         CredentialSource::Container { uri, authorization } => ecs::credentials(uri, authorization.as_ref(), aws).await,
         CredentialSource::Imds { endpoint } => imds::credentials(endpoint, aws).await,
         CredentialSource::LoginSession { profile, .. } => Err(login(profile)),
-        CredentialSource::AssumeRole { base, role_arn, session_name, external_id, duration_seconds } => {
+        CredentialSource::AssumeRole { base, role_arn, session_name, external_id, duration_seconds, mfa_serial } => {
+            if let (Some(serial), None) = (mfa_serial, aws.mfa) {
+                return Err(mfa::needed(role_arn, serial, aws.registry.host()));
+            }
             let credentials = of(base, aws).await.map_err(named)?;
             let (session_name, external_id) = (session_name.as_deref(), external_id.as_deref());
             let duration_seconds = *duration_seconds;
             let wanted = assume_role::AssumeRoleParameters { role_arn, session_name, external_id, duration_seconds };
-            assume_role::assume(base, credentials, wanted, aws).await
+            match (mfa_serial, aws.mfa) {
+                (Some(serial), Some(prompt)) => mfa::assume(base, credentials, wanted, serial, prompt, aws).await,
+                _ => assume_role::assume(base, credentials, wanted, aws).await,
+            }
         }
     }
 }
 
 /// The same credentials, if a request can carry them: the SDK's signer panics over a header that is not plain ASCII.
 fn fit(credentials: Credentials) -> Result<Credentials, UserError> {
-    let is_plain = |text: &str| text.bytes().all(|byte| matches!(byte, b' '..=b'~'));
+    let is_plain = |text: &str| text.bytes().all(|byte| matches!(byte, b' '..=b'~' | b'\t'));
     let part = if !is_plain(credentials.access_key_id()) {
         "access key id"
     } else if !credentials.session_token().is_none_or(is_plain) {
@@ -180,7 +185,7 @@ pub async fn caller(credentials: Credentials, aws: &AwsContext<'_>) -> Result<St
 }
 
 /// The host of an AWS service, for messages. Names follow the general reference's tables of service endpoints.
-fn host(aws: &AwsContext<'_>, service: &str, region: &str, endpoint: Option<&str>) -> String {
+pub(crate) fn host(aws: &AwsContext<'_>, service: &str, region: &str, endpoint: Option<&str>) -> String {
     if let Some(endpoint) = endpoint {
         return endpoint.to_owned();
     }

@@ -1,7 +1,14 @@
 //! The commands that people type, and what the program logs.
 
 mod doctor;
+mod doctor_clients;
 mod help;
+#[cfg(unix)]
+mod install;
+#[cfg(unix)]
+mod login_mfa;
+#[cfg(unix)]
+mod login_sso;
 mod logs;
 mod status;
 mod warm;

@@ -29,11 +29,17 @@ fn some_source() -> impl Strategy<Value = CredentialSource> {
                     region,
                     account,
                     role,
+                    scopes: None,
                     token_file: None,
                 }
             }
         ),
-        text().prop_map(|session| CredentialSource::LoginSession { profile: String::new(), session }),
+        (text(), text()).prop_map(|(session, file)| CredentialSource::LoginSession {
+            profile: String::new(),
+            session,
+            region: None,
+            session_file: Some(format!("/{file}").into()),
+        }),
         (text(), prop::option::of(text()), text()).prop_map(|(role_arn, session_name, token)| {
             CredentialSource::WebIdentity { role_arn, session_name, token_file: None, token: secret(&token) }
         }),
@@ -47,13 +53,14 @@ fn some_source() -> impl Strategy<Value = CredentialSource> {
         text().prop_map(|endpoint| CredentialSource::Imds { endpoint }),
     ];
     leaf.prop_recursive(3, 8, 1, |base| {
-        (base, text(), prop::option::of(text()), prop::option::of(text())).prop_map(
-            |(base, role_arn, session_name, external_id)| CredentialSource::AssumeRole {
+        (base, text(), prop::option::of(text()), prop::option::of(text()), prop::option::of(text())).prop_map(
+            |(base, role_arn, session_name, external_id, mfa_serial)| CredentialSource::AssumeRole {
                 base: Box::new(base),
                 role_arn,
                 session_name,
                 external_id,
                 duration_seconds: None,
+                mfa_serial,
             },
         )
     })
