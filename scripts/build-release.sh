@@ -13,8 +13,7 @@
 set -eu
 cd "$(dirname "$0")/.."
 
-# build OPTION...: names are kept by an option of the last step alone and not by the profile, whose every setting is part
-# of the functions' names: packaging/warm-path.order must have them as they are in what is released.
+# build OPTION...: names are kept by an option of the last step alone, so that everything else is as it is released.
 case ${1-} in
 --symbols)
     shift
@@ -38,14 +37,13 @@ static:*-linux-gnu)
     # sha2 in portable code: the other kind asks the processor first what it can do (src/text/scan.rs).
     flags="'-Ctarget-feature=+crt-static', '-Crelocation-model=static', '--cfg=sha2_256_backend=\"soft\"'"
     # Where rustc links with lld, functions with the same code are kept once, and those that a cached get runs lie
-    # side by side, so that few pages are touched (scripts/warm-path-order.sh). The unwind tables and their index are
+    # side by side, so that few pages are touched (packaging/warm-path.ld). The unwind tables and their index are
     # left out: a panic aborts, and nothing else unwinds.
     case $host in
     x86_64-unknown-linux-gnu)
         flags="$flags, '-Clink-arg=-Wl,--icf=all', '-Clink-arg=-Wl,--no-eh-frame-hdr'"
         flags="$flags, '-Clink-arg=-Wl,-T,$PWD/packaging/no-unwind-tables.ld'"
-        flags="$flags, '-Clink-arg=-Wl,--no-warn-symbol-ordering'"
-        flags="$flags, '-Clink-arg=-Wl,--symbol-ordering-file=$PWD/packaging/warm-path.order'"
+        flags="$flags, '-Clink-arg=-Wl,-T,$PWD/packaging/warm-path.ld'"
         ;;
     esac
     build --target "$host" --config "target.$host.rustflags=[$flags]" "$@"
