@@ -7,6 +7,7 @@ pub mod environment;
 pub mod fs;
 pub mod hardening;
 pub mod logging;
+pub mod private_directory;
 #[cfg(test)]
 pub mod proptest_config;
 pub mod secret;

@@ -20,6 +20,7 @@ use crate::credentials::{CredentialSelector, Identity};
 use crate::os::clock;
 use crate::os::deadline::Deadline;
 use crate::os::environment::Environment;
+use crate::os::fs::canonical;
 use crate::os::secret;
 use crate::os::subprocess::{self, Bounds, Stderr};
 use crate::registry::Service;
@@ -107,10 +108,10 @@ fn examine(name: Option<&str>, environment: &Environment) -> Report {
 /// The file of this program. Without `/proc` the system does not say, and the name that we were started by has to do.
 fn ourselves(environment: &Environment) -> Option<PathBuf> {
     let by_name = || {
-        let name = PathBuf::from(std::env::args_os().next()?);
+        let name = PathBuf::from(environment.program());
         if name.components().count() > 1 { Some(name) } else { client_paths::on_path(environment, name.to_str()?) }
     };
-    std::env::current_exe().ok().or_else(by_name)?.canonicalize().ok()
+    canonical(&std::env::current_exe().ok().or_else(by_name)?).ok()
 }
 
 /// Whether the program that docker would run is this one.
@@ -126,7 +127,7 @@ fn helper(environment: &Environment) -> Step {
             format!("add {} to PATH, or link it from a directory that is there", directory.display()),
         );
     };
-    let real = found.canonicalize().ok();
+    let real = canonical(&found).ok();
     if real.is_some() && real == ours {
         return Step::ok(NAME, format!("{} is this program, version {version}", found.display()));
     }

@@ -1,0 +1,24 @@
+#!/bin/bash
+# Runs a Windows program under Wine. cargo calls it in the place of the programs that it has built (scripts/cross.sh).
+#
+#   scripts/cross/wine.sh PROGRAM [ARGUMENT]...      as root: Wine's own root needs mounts, in a namespace of its own
+#
+# The Unix file system is the drive Z:, and the working directory is kept. What Wine keeps (drive C:, registry,
+# certificates) is in target/ci/cross/wine-prefix and is made anew when that is missing.
+set -euo pipefail
+top=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+cross=$top/target/ci/cross
+export WINEPREFIX=$cross/wine-prefix WINEDEBUG=${WINEDEBUG--all}
+# No window, no mono, no gecko: nobody looks.
+export WINEDLLOVERRIDES="mscoree,mshtml=;winemenubuilder.exe=" DISPLAY=
+
+# shellcheck disable=SC2016 # The inner shells expand these.
+exec unshare --mount --propagation private -- bash -euo pipefail -c '
+    root=$1 top=$2 directory=$3
+    shift 3
+    for place in /proc /sys /dev /tmp "$top" "$directory"; do
+        mkdir -p "$root$place"
+        mount --rbind "$place" "$root$place"
+    done
+    exec chroot "$root" /bin/sh -euc "cd \"\$1\"; shift; exec /usr/lib/wine/wine64 \"\$@\"" - "$directory" "$@"
+' - "$cross/wine" "$top" "$PWD" "$@"
