@@ -3,6 +3,7 @@
  *
  *   interleave ROUNDS LABEL STDIN COMMAND [LABEL STDIN COMMAND]...
  *   interleave --at-once COUNT ROUNDS LABEL STDIN COMMAND [LABEL STDIN COMMAND]...
+ *   interleave --round-trip MILLISECONDS ROUNDS LABEL STDIN COMMAND [LABEL STDIN COMMAND]...
  *
  * STDIN is a file. COMMAND is split at blanks; leading NAME=VALUE words are its whole environment. Output goes to
  * /dev/null. Prints for each: median wall time, median of the ratio to the first, median CPU time, peak memory, and what
@@ -20,7 +21,8 @@
  * median CPU time of it is printed too.
  *
  * With --at-once each command is started COUNT times together; a '%' in STDIN stands for 1 to COUNT. Wall time is then
- * until the last of them has ended, and CPU time that of all.
+ * until the last of them has ended, and CPU time that of all. With --round-trip the median wall time is printed in round
+ * trips too.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -36,7 +38,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { MAX_COMMANDS = 16, MAX_WORDS = 64, MAX_ROUNDS = 100000, MAX_AT_ONCE = 1000, MAX_FILE = 1 << 16, MAX_PATH = 4096 };
+enum { MAX_COMMANDS = 32, MAX_WORDS = 64, MAX_ROUNDS = 100000, MAX_AT_ONCE = 1000, MAX_FILE = 1 << 16, MAX_PATH = 4096 };
 
 struct command {
     const char *label, *asked, *input;
@@ -182,16 +184,23 @@ static double run(struct command *c, int count, double *cpu, double *left) {
 int main(int argc, char **argv) {
     static struct command commands[MAX_COMMANDS];
     int at_once = 1, warm_up = 3;
+    double round_trip = 0;
     if (argc > 2 && !strcmp(argv[1], "--at-once")) {
         at_once = atoi(argv[2]);
         warm_up = 0;
         argv += 2;
         argc -= 2;
     }
+    if (argc > 2 && !strcmp(argv[1], "--round-trip")) {
+        round_trip = atof(argv[2]);
+        warm_up = 1;
+        argv += 2;
+        argc -= 2;
+    }
     int rounds = argc > 1 ? atoi(argv[1]) : 0, count = (argc - 2) / 3;
     if (rounds < 1 || rounds > MAX_ROUNDS || count < 1 || count > MAX_COMMANDS || (argc - 2) % 3 || at_once < 1 ||
         at_once > MAX_AT_ONCE) {
-        fprintf(stderr, "usage: interleave [--at-once COUNT] ROUNDS LABEL STDIN COMMAND [LABEL STDIN COMMAND]...\n");
+        fprintf(stderr, "usage: interleave [--at-once COUNT | --round-trip MILLISECONDS] ROUNDS LABEL STDIN COMMAND [LABEL STDIN COMMAND]...\n");
         return 2;
     }
     /* What a command leaves behind becomes our child. */
@@ -226,12 +235,16 @@ int main(int argc, char **argv) {
             c->ratio[round] = wall / commands[0].wall[round];
         }
     int failed = 0;
-    printf("%-34s %11s %7s %11s %10s  %s\n", "", "wall", "ratio", "CPU", "memory", "asked for");
+    printf("%-34s %11s%s %7s %11s %10s  %s\n", "", "wall", round_trip > 0 ? "  round trips" : "", "ratio", "CPU",
+           "memory", "asked for");
     for (int i = 0; i < count; i++) {
         struct command *c = &commands[i];
         double ratio = median(c->ratio, rounds);
-        printf("%-34s %8.3f ms %7.2f %8.3f ms %6.2f MiB  %s", c->label, median(c->wall, rounds) / 1e3, ratio,
-               median(c->cpu, rounds) / 1e3, (double)c->memory_kib / 1024, c->asked);
+        double wall = median(c->wall, rounds) / 1e3;
+        printf("%-34s %8.3f ms", c->label, wall);
+        if (round_trip > 0) printf(" %12.2f", wall / round_trip);
+        printf(" %7.2f %8.3f ms %6.2f MiB  %s", ratio, median(c->cpu, rounds) / 1e3, (double)c->memory_kib / 1024,
+               c->asked);
         if (c->leavings)
             printf("  (left behind: %ld processes, %.3f ms CPU a round)", c->leavings, median(c->left, rounds) / 1e3);
         if (c->failures) printf("  %ld FAILED", c->failures);

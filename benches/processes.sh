@@ -3,54 +3,91 @@
 # amazon-ecr-credential-helper (if installed) and curl; beside each figure the one that is asked for. Quote the ratios;
 # the times are this machine's.
 #
-#   benches/processes.sh [ROUNDS]      as root; needs gcc, python3, curl
+#   benches/processes.sh [ROUNDS] [NAME=BINARY]...      as root; needs gcc, python3, curl
+#
+# Each NAME=BINARY is another build of ours, whose rows stand beside those of this one. ECR_LOGIN_GO_HELPER names another Go
+# helper than Debian's.
 set -euo pipefail
 # shellcheck source=benches/world.sh
 . "$(dirname "$0")/world.sh"
 rounds=${1:-300}
+shift $(($# > 0 ? 1 : 0))
 
 gcc -O2 -o "$world/interleave" benches/interleave.c
+# Copied as ours is: a file as the linker wrote it lies in the page cache in small pieces, and starts a fifth slower.
 echo 'int main(void) { return 0; }' | gcc -O2 -static -x c -o "$world/noop" -
-go=/usr/bin/docker-credential-ecr-login
+cp "$world/noop" "$programs/noop"
+noop=$programs/noop
+go=${ECR_LOGIN_GO_HELPER-/usr/bin/docker-credential-ecr-login}
 mkdir "$world/go"
-
-aws plain
-warm_url=$url
-home warm
-warm="HOME=$home AWS_ENDPOINT_URL=$warm_url AWS_EC2_METADATA_DISABLED=true $ours"
-for n in $(seq 9); do
-    # shellcheck disable=SC2086 # a command line of assignments and words
-    printf '3%011d.dkr.ecr.%s.amazonaws.com' "$n" "$region" | env -i $warm get >/dev/null
+labels=(ours) builds=("$ours")
+for build in "$@"; do
+    labels+=("${build%%=*}")
+    cp "${build#*=}" "$programs/${#labels[@]}"
+    builds+=("$programs/${#labels[@]}")
 done
-# shellcheck disable=SC2086
-env -i $warm get <"$world/registry" >/dev/null
 
-echo "## Warm: $rounds rounds"
-# In a home of its own: what starts a refresh changes the cache. Its own background process is no part of its time.
-home second-half
-second="HOME=$home AWS_ENDPOINT_URL=$warm_url AWS_EC2_METADATA_DISABLED=true $ours"
-# shellcheck disable=SC2086
-env -i $second get <"$world/registry" >/dev/null
-middle_aged "$home/.cache/ecr-login"
-entry=$(echo "$home"/.cache/ecr-login/*-"$registry")
-cp "$entry" "$world/old-entry"
-rows=(no-op /dev/null "$world/noop"
-    'get, cached|1.5, goal 1.3; 2.6 MB' "$world/registry" "$warm get"
-    'kubelet, cached|as get' "$world/kubelet" "$warm kubelet"
-    'get of a foreign name|1.5' "$world/foreign" "@exit:1 $warm get"
-    'list of 10 entries|1.5' /dev/null "$warm list"
-    'store|1.5' "$world/store" "$warm store"
-    'erase with nothing cached|1.5' "$world/registry" "HOME=$world/empty $ours erase"
-    'erase of an entry|1.5' "$world/registry" "@copy:$world/old-entry:$entry $second erase"
-    'get that starts a refresh|2.2' "$world/registry" "@copy:$world/old-entry:$entry $second get")
+# A home for each build: another one's entries may be of another format.
+aws plain
+homes=()
+for n in "${!builds[@]}"; do
+    home "warm-$n"
+    homes+=("HOME=$home AWS_ENDPOINT_URL=$url AWS_EC2_METADATA_DISABLED=true")
+    for other in $(seq 9); do
+        # shellcheck disable=SC2086 # a command line of assignments and words
+        printf '3%011d.dkr.ecr.%s.amazonaws.com' "$other" "$region" | env -i ${homes[n]} "${builds[n]}" get >/dev/null
+    done
+    # shellcheck disable=SC2086
+    env -i ${homes[n]} "${builds[n]}" get <"$world/registry" >/dev/null
+done
 mkdir "$world/empty"
+warm="${homes[0]} $ours"
+
+# Each row follows the same row of another build, which has left the processor's caches alike.
+echo "## Warm: $rounds rounds"
+rows=(no-op /dev/null "$noop")
+for n in "${!builds[@]}"; do
+    of=${labels[n]} helper="${homes[n]} ${builds[n]}"
+    rows+=("get, cached: $of|1.15" "$world/registry" "$helper get"
+        "kubelet, cached: $of|as get" "$world/kubelet" "$helper kubelet"
+        "get of a foreign name: $of|1.05" "$world/foreign" "@exit:1 $helper get")
+done
+"$world/interleave" "$rounds" "${rows[@]}"
+
+echo
+echo "## The other actions: $rounds rounds"
+rows=(no-op /dev/null "$noop")
+for n in "${!builds[@]}"; do
+    of=${labels[n]} helper="${homes[n]} ${builds[n]}"
+    rows+=("list of 10 entries: $of|1.5" /dev/null "$helper list"
+        "store: $of|1.5" "$world/store" "$helper store"
+        "erase with nothing cached: $of|1.5" "$world/registry" "HOME=$world/empty ${builds[n]} erase")
+done
+"$world/interleave" "$rounds" "${rows[@]}"
+
+# In tables and homes of their own: these change the cache, and what is left behind leaves other caches cold.
+for n in "${!builds[@]}"; do
+    of=${labels[n]}
+    home "second-half-$n"
+    second="HOME=$home AWS_ENDPOINT_URL=$url AWS_EC2_METADATA_DISABLED=true ${builds[n]}"
+    # shellcheck disable=SC2086
+    env -i $second get <"$world/registry" >/dev/null
+    middle_aged "$home/.cache/ecr-login"
+    entry=$(echo "$home"/.cache/ecr-login/*-"$registry")
+    cp "$entry" "$world/old-entry-$n"
+    echo
+    "$world/interleave" "$rounds" no-op /dev/null "$noop" \
+        "erase of an entry: $of|1.5" "$world/registry" "@copy:$world/old-entry-$n:$entry $second erase"
+    echo
+    "$world/interleave" "$rounds" no-op /dev/null "$noop" \
+        "get that starts a refresh: $of|2.2" "$world/registry" "@copy:$world/old-entry-$n:$entry $second get"
+done
+
 aws secure --tls --port 443 --ca "$world/ca.pem" --plain
 nearby=$(sed -n 2p "$world/secure.out")
 keys="AWS_ACCESS_KEY_ID=AKIABENCHMARK AWS_SECRET_ACCESS_KEY=benchmark AWS_EC2_METADATA_DISABLED=true"
 keys="$keys SSL_CERT_FILE=$world/ca.pem SSL_CERT_DIR=/nonexistent"
-"$world/interleave" "$rounds" "${rows[@]}"
 if [ -x "$go" ]; then
-    # In a table of its own: what runs after it finds the processor's caches empty.
     mkdir "$world/go-warm"
     # shellcheck disable=SC2086
     env -i HOME="$world/go-warm" $keys "$go" get <"$world/registry" >/dev/null
@@ -72,16 +109,18 @@ header = "Authorization: AWS4-HMAC-SHA256 Credential=AKIABENCHMARK/20260101/$reg
 data = "{}"
 url = "https://$api/"
 END
-# Both begin without a token and keep the one that they get.
-mkdir "$world/cold"
-cold="@empty:$world/cold/.cache/ecr-login HOME=$world/cold"
+# All begin without a token and keep the one that they get.
+for n in "${!builds[@]}"; do mkdir "$world/cold-$n"; done
 cat /etc/ssl/certs/ca-certificates.crt "$world/ca.pem" >"$world/bundle.pem"
 rows=()
 if [ -x "$go" ]; then
     rows=('Go helper: get, cold' "$world/registry" "@empty:$world/go/.ecr HOME=$world/go $keys $go get")
 fi
-rows+=('ours: get, cold|0.6, goal 0.4; CPU 0.5; 7 MB' "$world/registry" "$cold $keys $ours get"
-    'curl, the same POST' /dev/null "HOME=$world/cold $(command -v curl) -q -K $world/curl")
+for n in "${!builds[@]}"; do
+    cold="@empty:$world/cold-$n/.cache/ecr-login HOME=$world/cold-$n"
+    rows+=("get, cold: ${labels[n]}|0.6, goal 0.4; CPU 0.5; 4.2 MiB" "$world/registry" "$cold $keys ${builds[n]} get")
+done
+rows+=('curl, the same POST' /dev/null "HOME=$world/cold-0 $(command -v curl) -q -K $world/curl")
 "$world/interleave" $((rounds / 3)) "${rows[@]}"
 sed 's/ca\.pem/bundle.pem/' "$world/curl" >"$world/curl-bundle"
 rows=("${rows[@]//ca.pem/bundle.pem}")
@@ -116,13 +155,21 @@ web="AWS_ROLE_ARN=arn:aws:iam::123456789012:role/web AWS_WEB_IDENTITY_TOKEN_FILE
 imds="AWS_EC2_METADATA_SERVICE_ENDPOINT=$nearby"
 container="AWS_CONTAINER_CREDENTIALS_FULL_URI=$nearby/v1/credentials"
 keys_alone="AWS_ACCESS_KEY_ID=AKIABENCHMARK AWS_SECRET_ACCESS_KEY=benchmark"
-"$world/interleave" $((rounds / 3)) \
-    'keys in the environment' "$world/registry" "$base $off $keys_alone $ours get" \
-    'role by a profile' "$world/registry" "$base $off AWS_PROFILE=one $ours get" \
-    'role by a role' "$world/registry" "$base $off AWS_PROFILE=two $ours get" \
-    'web identity' "$world/registry" "$base $off $web $ours get" \
-    'IMDSv2' "$world/registry" "$base $imds $ours get" \
-    'container' "$world/registry" "$base $off $container $ours get"
+rows=()
+# sources NAME VARIABLES: its row for each build.
+sources() {
+    local n
+    for n in "${!builds[@]}"; do
+        rows+=("$1: ${labels[n]}" "$world/registry" "$base $2 ${builds[n]} get")
+    done
+}
+sources 'keys in the environment' "$off $keys_alone"
+sources 'role by a profile' "$off AWS_PROFILE=one"
+sources 'role by a role' "$off AWS_PROFILE=two"
+sources 'web identity' "$off $web"
+sources 'IMDSv2' "$imds"
+sources 'container' "$off $container"
+"$world/interleave" $((rounds / 3)) "${rows[@]}"
 
 echo
 echo "## 50 at once, cold, ECR answering after 200 ms: 5 rounds"
@@ -139,7 +186,7 @@ at_once() {
     printf '%-34s %s calls in 5 rounds\n' '' "$calls"
 }
 at_once 'ours, one alone' 1 "$world/registry" "$ours_at_once"
-"$world/interleave" --at-once 50 5 'no-op, 50 times' /dev/null "$world/noop" | sed 1d
+"$world/interleave" --at-once 50 5 'no-op, 50 times' /dev/null "$noop" | sed 1d
 echo '(asked of ours: a call a round, the wall time of these two together, half of the CPU of the Go helper)'
 at_once 'ours, 50 registries' 50 "$world/names/%" "$ours_at_once"
 at_once 'ours, 50 times one registry' 50 "$world/registry" "$ours_at_once"

@@ -1,14 +1,14 @@
 //! The tests' fake AWS as a process of its own, for benchmarks and for trying things by hand.
 //!
 //! ```text
-//! cargo run --example loopback_aws -- [--tls] [--port PORT] [--late MILLISECONDS] [--life SECONDS] [--ca FILE]
+//! cargo run --example loopback_aws -- [--tls] [--address IP] [--port PORT] [--late MILLISECONDS] [--life SECONDS] [--ca FILE]
 //!     [--plain] [--names NAME,NAME...]
 //! ```
 //!
 //! Prints its URL, then answers until stdin ends, then prints how many calls of each service and how many
 //! connections there were. With `--tls` the certificate of its authority is written to the file of `--ca`; with `--plain`
 //! beside it the same AWS answers without TLS too, at the URL of the second line: instance metadata never has TLS. With
-//! `--names` it is a DNS server too, on port 53: these names are at 127.0.0.1, and there is no other; those that were asked
+//! `--names` it is a DNS server too, on port 53: these names are at its address (127.0.0.1 without `--address`), and there is no other; those that were asked
 //! for are printed at the end.
 
 /// The test support's modules, without the one that runs the binary under test.
@@ -19,6 +19,7 @@ mod support {
     pub mod fault;
     mod issued;
     pub mod name_server;
+    mod request;
     mod server;
     mod services;
     pub mod tls;
@@ -26,7 +27,7 @@ mod support {
 
 use std::error::Error;
 use std::io::{Read, Write};
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
 
 use support::aws::{FakeAws, Service};
 use support::fault::Fault;
@@ -35,6 +36,7 @@ use support::tls::Certificate;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let (mut tls, mut plain) = (false, false);
+    let mut address = IpAddr::V4(Ipv4Addr::LOCALHOST);
     let (mut port, mut late, mut life, mut ca, mut names) = (0, None, None, None, None);
     let mut arguments = std::env::args().skip(1);
     while let Some(argument) = arguments.next() {
@@ -42,6 +44,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         match argument.as_str() {
             "--tls" => tls = true,
             "--plain" => plain = true,
+            "--address" => address = value()?.parse()?,
             "--port" => port = value()?.parse()?,
             "--late" => late = Some(value()?.parse()?),
             "--life" => life = Some(value()?.parse()?),
@@ -50,7 +53,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             _ => return Err(format!("{argument} is not known").into()),
         }
     }
-    let aws = FakeAws::at((Ipv4Addr::LOCALHOST, port).into(), tls.then_some(Certificate::Good));
+    let aws = FakeAws::at((address, port).into(), tls.then_some(Certificate::Good));
     if let Some(milliseconds) = late {
         aws.fail(Service::Ecr, Fault::late(milliseconds));
     }
@@ -63,8 +66,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     let name_server = names
         .map(|names: String| {
             let names: Vec<String> = names.split(',').map(str::to_owned).collect();
-            let here = vec![Ipv4Addr::LOCALHOST.into()];
-            NameServer::start((Ipv4Addr::LOCALHOST, 53).into(), move |name| {
+            let here = vec![address];
+            NameServer::start((address, 53).into(), move |name| {
                 names.iter().any(|known| known == name).then(|| here.clone())
             })
         })

@@ -85,7 +85,7 @@ fn cached_answer(criterion: &mut Criterion) {
     let environment = Environment::of(variables);
     let target = Settings::parse("config.toml", &settings_text()).ok().and_then(|settings| settings.target(REGISTRY));
     let target = target.expect("a registry");
-    let who = || Identity::find(&environment, CredentialSelector::Settings(&target.credentials), &target.registry);
+    let who = || Identity::resolve(&environment, CredentialSelector::Settings(&target.credentials), &target.registry);
     let cache_key = *who().expect("an identity").cache_key(NOW).expect("a cache_key");
     criterion.bench_function("cache_key/a role among 50 profiles", |bench| bench.iter(|| black_box(who())));
 

@@ -231,7 +231,7 @@ impl Simulation {
         let node = &self.nodes[pull.node];
         let limit = match self.fleet.warm {
             Some(limit) if node.got_at.is_none() && pull.failures == 0 => limit,
-            _ => Millis::try_from(kubelet::LIMIT.as_millis()).unwrap_or(Millis::MAX),
+            _ => Millis::try_from(kubelet::DEFAULT_TIMEOUT.as_millis()).unwrap_or(Millis::MAX),
         };
         let pauses_refresh =
             |times: TokenLifetime| node.failed_at.is_some_and(|failed_at| times.pauses_refresh(clock, failed_at));

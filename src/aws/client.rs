@@ -1,4 +1,4 @@
-//! What every call to AWS needs: clients, deadline, patience, the SDK's configuration and one way to ask.
+//! What every call to AWS needs: clients, deadline, retry_policy, the SDK's configuration and one way to ask.
 
 use std::cell::RefCell;
 use std::future::Future;
@@ -45,11 +45,13 @@ pub struct AwsContext<'a> {
     /// When everything must have answered.
     pub deadline: Deadline,
     /// How throttling is met.
-    pub patience: RetryPolicy,
+    pub retry_policy: RetryPolicy,
     clients: Clients,
     progress: Progress,
     warnings: RefCell<Vec<String>>,
     clock: Steady,
+    /// Whether ECR is to be asked with the credentials.
+    preconnects: bool,
 }
 
 /// The machine's clock as it was when the fetch began, and what has passed since: the SDK measures by how much a clock is
@@ -82,7 +84,7 @@ impl<'a> AwsContext<'a> {
         identity: &'a Identity,
         registry: &'a Registry,
         deadline: Deadline,
-        patience: RetryPolicy,
+        retry_policy: RetryPolicy,
     ) -> Result<Self, UserError> {
         if environment.var_os(TABLE_OF_PARTITIONS).is_some() {
             let what = format!("{TABLE_OF_PARTITIONS} is set, which is for tests of the AWS SDK alone");
@@ -98,12 +100,19 @@ impl<'a> AwsContext<'a> {
             registry,
             label,
             deadline,
-            patience,
+            retry_policy,
             clients,
             progress,
             warnings: RefCell::default(),
             clock: Steady::from_now(),
+            preconnects: false,
         })
+    }
+
+    /// The same for a call that asks ECR as soon as it has credentials.
+    #[must_use]
+    pub fn with_preconnect(self) -> Self {
+        Self { preconnects: true, ..self }
     }
 
     /// The HTTP client for AWS's services: proxies, certificates, 3 s to connect.
@@ -115,6 +124,14 @@ impl<'a> AwsContext<'a> {
     /// timeout is honoured.
     pub fn http_nearby(&self) -> SharedHttpClient {
         self.clients.nearby.clone()
+    }
+
+    /// Begins the connection to ECR's host, for a source of credentials that is about to ask STS or the SSO portal: not
+    /// earlier, since nobody is connected to where there may be no credentials.
+    pub fn preconnect(&self) {
+        if self.preconnects {
+            self.clients.preconnect(&super::ecr::endpoint(self));
+        }
     }
 
     /// Makes a request that is no call of a service, once.
@@ -177,7 +194,7 @@ impl<'a> AwsContext<'a> {
             };
             tracing::debug!(host = asked.host, attempt = tries, reason = %call_error.failure, "a call failed");
             let left = self.deadline.left();
-            match retry::pause(self.patience, tries, call_error.outcome(), left, retry::chance()) {
+            match retry::pause(self.retry_policy, tries, call_error.outcome(), left, retry::chance()) {
                 Some(pause) => tokio::time::sleep(pause).await,
                 None => return Err(call_error),
             }

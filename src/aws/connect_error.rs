@@ -57,15 +57,15 @@ pub enum ConnectError {
     #[error("cannot reach the proxy: {0}")]
     ToProxy(Box<ConnectError>),
     /// The proxy did not speak HTTP or hung up.
-    #[error("the proxy {proxy} did not open the way: {source}")]
+    #[error("the proxy {proxy} did not establish a tunnel: {source}")]
     ProxyBroken {
         /// Host and port of the proxy.
         proxy: String,
         /// hyper's reason.
         source: hyper::Error,
     },
-    /// The SOCKS proxy did not open the way.
-    #[error("the proxy {proxy} did not open the way: {reason}")]
+    /// The SOCKS proxy did not establish a tunnel.
+    #[error("the proxy {proxy} did not establish a tunnel: {reason}")]
     Socks {
         /// Host and port of the proxy.
         proxy: String,

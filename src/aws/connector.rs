@@ -3,6 +3,7 @@
 //! hyper-util's connector below does RFC 8305's "happy eyeballs": the family of the first address is tried, and
 //! after 300 ms the other beside it, so that a host with a broken IPv6 still connects.
 
+use std::fmt;
 use std::future::Future;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -24,6 +25,7 @@ use tower_service::Service;
 
 use super::connect_error::ConnectError;
 use super::dns::{self, Resolver};
+use super::preconnect::Preconnect;
 use super::progress::{Phase, Progress};
 use super::proxy::{Proxies, is_socks5};
 use super::tls;
@@ -38,6 +40,7 @@ struct Inner {
     tls: Arc<tls::Lazy>,
     limit: Duration,
     progress: Progress,
+    preconnect: Preconnect,
 }
 
 impl Connector {
@@ -47,7 +50,17 @@ impl Connector {
         tcp.set_nodelay(true);
         tcp.enforce_http(false);
         tcp.set_connect_timeout(Some(limit));
-        Self(Arc::new(Inner { tcp, proxies, tls, limit, progress }))
+        Self(Arc::new(Inner { tcp, proxies, tls, limit, progress, preconnect: Preconnect::default() }))
+    }
+
+    /// Begins the connection to the host of `uri`, once; the first request to it will use it.
+    pub(super) fn preconnect(&self, uri: Uri) {
+        let Inner { proxies, tls, limit, preconnect, .. } = &*self.0;
+        // Its steps are not what the call waits for now.
+        let progress = Progress::default();
+        let apart = Self::new(proxies.clone(), tls.clone(), *limit, progress.clone());
+        let to = uri.clone();
+        preconnect.begin(uri, progress, async move { apart.0.way_to(&to).await });
     }
 
     /// The `Proxy-Authorization` that a plain HTTP request through a proxy must carry itself.
@@ -59,9 +72,18 @@ impl Connector {
     }
 }
 
+impl fmt::Debug for Connector {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Connector")
+    }
+}
+
 impl Inner {
     async fn connect(&self, uri: Uri) -> Result<Conn, ConnectError> {
-        let connection = self.way_to(&uri).await?;
+        let connection = match self.preconnect.take(&uri, &self.progress).await {
+            Some(connection) => connection?,
+            None => self.way_to(&uri).await?,
+        };
         self.progress.at(Phase::Answer, &host_of(&uri));
         Ok(connection)
     }
@@ -251,6 +273,16 @@ impl<T: AsyncRead + AsyncWrite + Send + Unpin> Wire for T {}
 pub struct Conn {
     io: TokioIo<Stream>,
     proxied: bool,
+}
+
+impl Conn {
+    /// Whether the server has not closed it. Nothing else can have come from there before it was asked something: what has,
+    /// would be taken for an answer, and such a connection is none to use.
+    pub(super) fn poll_open(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
+        let mut byte = [0];
+        let mut buffer = tokio::io::ReadBuf::new(&mut byte);
+        Poll::Ready(Pin::new(self.io.inner_mut()).poll_read(cx, &mut buffer).is_pending())
+    }
 }
 
 impl Connection for Conn {

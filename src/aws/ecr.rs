@@ -73,7 +73,7 @@ pub async fn get(aws: &AwsContext<'_>, credentials: Credentials) -> Result<Autho
         None => Err(Malformed::NoData),
     };
     token.map_err(|malformed| {
-        UserError::new(Kind::Network, format!("{} gave an answer that is none: {malformed}", service.service))
+        UserError::new(Kind::Network, format!("{} gave an unusable answer: {malformed}", service.service))
             .endpoint(service.host)
             .hint("check the endpoint (AWS_ENDPOINT_URL) and the proxy: something else answers there")
     })

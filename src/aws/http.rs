@@ -40,7 +40,7 @@ pub const LARGEST_BODY: usize = 1 << 20;
 /// The largest status line with headers.
 pub const LARGEST_HEAD: usize = 64 << 10;
 
-/// The two clients of a call. They share certificates and differ in proxies and patience.
+/// The two clients of a call. They share certificates and differ in proxies and retry_policy.
 #[derive(Clone, Debug)]
 pub struct Clients {
     /// For AWS's services.
@@ -49,6 +49,7 @@ pub struct Clients {
     pub nearby: SharedHttpClient,
     /// The same way as `aws`, for requests that are no call of a service.
     pub plain: SharedHttpConnector,
+    connector: Connector,
 }
 
 impl Clients {
@@ -59,14 +60,24 @@ impl Clients {
     pub fn new(environment: &Environment, network: &EndpointConfig, progress: &Progress) -> Result<Self, UserError> {
         let tls = tls::Lazy::shared(tls::Roots::choose(environment, network));
         let proxies = Proxies::read(environment)?;
-        let client =
-            |proxies, limit| Client::new(Connector::new(proxies, tls.clone(), limit, progress.clone()), progress);
-        let (aws, nearby) = (client(Some(proxies), CONNECT), client(None, CONNECT_NEARBY));
+        let connector = |proxies, limit| Connector::new(proxies, tls.clone(), limit, progress.clone());
+        let to_aws = connector(Some(proxies), CONNECT);
+        let aws = Client::new(to_aws.clone(), progress);
+        let nearby = Client::new(connector(None, CONNECT_NEARBY), progress);
         Ok(Self {
+            connector: to_aws,
             plain: SharedHttpConnector::new(aws.clone()),
             aws: SharedHttpClient::new(aws),
             nearby: SharedHttpClient::new(nearby),
         })
+    }
+
+    /// Begins a connection to the host of an https or http URL, by the way of `aws`; the first request to it will use it.
+    pub fn preconnect(&self, url: &str) {
+        // What is no URL is said by the call that needs it.
+        if let Ok(uri) = url.parse() {
+            self.connector.preconnect(uri);
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 //!
 //! | file | knows |
 //! |---|---|
-//! | `aws` | what every call shares: clients, deadline, patience, the SDK's configuration |
+//! | `aws` | what every call shares: clients, deadline, retry_policy, the SDK's configuration |
 //! | `token` | `GetAuthorizationToken` of both services, and what an answer must look like |
 //! | `credentials` | a source of credentials to keys |
 //! | `http`, `connect`, `proxy`, `tls`, `bundle`, `dns` | the way to a server |
@@ -19,6 +19,7 @@ pub mod dns;
 mod ecr;
 pub mod error;
 mod http;
+mod preconnect;
 mod progress;
 pub mod providers;
 mod proxy;
@@ -41,7 +42,7 @@ use client::AwsContext;
 
 /// How long a question about ECR Public may take, all told. It serves without credentials too: whoever waits for ours is
 /// better served by an anonymous pull.
-pub const PUBLIC_LIMIT: Duration = Duration::from_secs(3);
+pub const PUBLIC_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// What ECR handed out.
 #[derive(Clone, Debug)]
@@ -79,14 +80,14 @@ pub fn fetch(
     identity: &Identity,
     registry: &Registry,
     deadline: Deadline,
-    patience: RetryPolicy,
+    retry_policy: RetryPolicy,
 ) -> Result<AuthorizationToken, UserError> {
-    let (deadline, patience) = match registry.service() {
-        Service::Private => (deadline, patience),
-        Service::Public => (deadline.at_most(PUBLIC_LIMIT), RetryPolicy::Interactive),
+    let (deadline, retry_policy) = match registry.service() {
+        Service::Private => (deadline, retry_policy),
+        Service::Public => (deadline.at_most(PUBLIC_TIMEOUT), RetryPolicy::Interactive),
     };
     let runtime = runtime()?;
-    let aws = AwsContext::new(environment, identity, registry, deadline, patience)?;
+    let aws = AwsContext::new(environment, identity, registry, deadline, retry_policy)?.with_preconnect();
     tracing::info!(registry = registry.host(), identity = %identity.label, "asking ECR for a token");
     let begun = Instant::now();
     let fetched = runtime.block_on(async {

@@ -29,7 +29,7 @@ impl fmt::Display for Phase {
             Self::Idle => "nothing was asked yet",
             Self::Name => "the DNS servers did not answer",
             Self::Connect => "no connection came about",
-            Self::Proxy => "the proxy did not open the way",
+            Self::Proxy => "the proxy did not establish a tunnel",
             Self::Tls => "connected, but the TLS handshake did not finish",
             Self::Answer => "connected, but no answer came",
             Self::Body => "the answer began, but did not finish",
@@ -46,6 +46,8 @@ struct State {
     phase: Phase,
     host: Option<String>,
     to_proxy: bool,
+    /// Who is told of every step too.
+    reports_to: Option<Progress>,
 }
 
 impl Progress {
@@ -56,11 +58,25 @@ impl Progress {
         if state.host.as_deref() != Some(host) {
             state.host = Some(host.to_owned());
         }
+        if let Some(other) = &state.reports_to {
+            other.at(phase, host);
+        }
     }
 
     /// The steps from here on lead to a proxy, or no more.
     pub fn to_proxy(&self, to_proxy: bool) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).to_proxy = to_proxy;
+        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        state.to_proxy = to_proxy;
+        if let Some(other) = &state.reports_to {
+            other.to_proxy(to_proxy);
+        }
+    }
+
+    /// From now on `other` says what is noted here: the call waits for this connection now.
+    pub(super) fn report_to(&self, other: &Self) {
+        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        *other.0.lock().unwrap_or_else(PoisonError::into_inner) = State { reports_to: None, ..state.clone() };
+        state.reports_to = Some(other.clone());
     }
 
     /// Nothing is waited for any more.

@@ -27,19 +27,19 @@ pub enum Outcome {
 }
 
 /// How many tries there are where somebody waits; the SDK's standard number.
-const TRIES: u32 = 3;
+const MAX_ATTEMPTS: u32 = 3;
 
 /// How long to wait before the next try; `None` to give up.
 ///
 /// `tries` have been made, `left` is left of the deadline, and `chance` is uniform in 0..1. Whoever cannot be
 /// back before the deadline does not try.
-pub fn pause(patience: RetryPolicy, tries: u32, outcome: Outcome, left: Duration, chance: f64) -> Option<Duration> {
-    let pause = match (outcome, patience) {
+pub fn pause(retry_policy: RetryPolicy, tries: u32, outcome: Outcome, left: Duration, chance: f64) -> Option<Duration> {
+    let pause = match (outcome, retry_policy) {
         (Outcome::Final, _) => return None,
         (Outcome::Clock, _) if tries > 1 => return None,
         (Outcome::Clock, _) => Duration::ZERO,
         (Outcome::Throttled, RetryPolicy::NodeBoot) => Duration::from_secs_f64(1.0 + 2.0 * chance),
-        _ if tries >= TRIES => return None,
+        _ if tries >= MAX_ATTEMPTS => return None,
         // Full jitter over a doubling range, with the SDK's bases: 1 s for throttling, 50 ms otherwise.
         (Outcome::Throttled, RetryPolicy::Interactive) => Duration::from_secs_f64(chance * doubled(1.0, tries)),
         (Outcome::Transient, _) => Duration::from_secs_f64(chance * doubled(0.05, tries)),

@@ -11,11 +11,11 @@ use super::file_names::TEMPORARY;
 use super::secure_dir::SecureDir;
 use crate::os::clock;
 
-/// How often, at most, another writer of the same file is waited for.
-const TRIES: u32 = 20;
+/// How often, at most, a writer waits for another writer of the same file.
+const MAX_LOCK_TRIES: u32 = 20;
 
-/// Where locks are missing, a temporary file older than this, in seconds, is nobody's any more.
-pub const ABANDONED: i64 = 60;
+/// Where the file system has no locks, a temporary file older than this, in seconds, counts as abandoned.
+pub const ABANDONED_AFTER_SECONDS: i64 = 60;
 
 /// Replaces the file `name`; its time of modification becomes `modified`.
 ///
@@ -24,7 +24,7 @@ pub const ABANDONED: i64 = 60;
 pub fn replace(directory: &SecureDir, name: &str, bytes: &[u8], modified: Option<SystemTime>) -> io::Result<()> {
     let (mut file, temporary) = claim(directory, name)?;
     let written = file.write_all(bytes).and_then(|()| match modified {
-        // Only a hint to sweeping and to people.
+        // Only a hint for eviction and for people.
         Some(modified) => file.set_modified(modified).or(Ok(())),
         None => Ok(()),
     });
@@ -35,14 +35,14 @@ pub fn replace(directory: &SecureDir, name: &str, bytes: &[u8], modified: Option
     done
 }
 
-/// A temporary file that is ours alone. Who holds the lock on the file of that name owns the name.
+/// A temporary file of this process alone: the holder of the lock on the file of that name owns the name.
 fn claim(directory: &SecureDir, name: &str) -> io::Result<(File, String)> {
     let temporary = format!("{name}{TEMPORARY}");
-    for _ in 0..TRIES {
+    for _ in 0..MAX_LOCK_TRIES {
         match directory.create_new(&temporary) {
             Ok(file) => match file.try_lock() {
                 Ok(()) if directory.is(&file, &temporary) => return Ok((file, temporary)),
-                // Somebody took it for a left-over before we had locked it.
+                // Another process took it for abandoned before it was locked.
                 Ok(()) | Err(TryLockError::WouldBlock) => {}
                 Err(TryLockError::Error(_)) => return Ok((file, temporary)),
             },
@@ -57,14 +57,14 @@ fn claim(directory: &SecureDir, name: &str) -> io::Result<(File, String)> {
     Err(io::ErrorKind::WouldBlock.into())
 }
 
-/// What became of a temporary file that was there.
+/// The outcome of removing a temporary file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Removed {
-    /// It was left over, and is gone; or it went by itself.
+    /// It was abandoned and is removed, or it was gone already.
     Yes,
-    /// Somebody is writing it.
+    /// Another process is writing it.
     InUse,
-    /// Without locks nobody can tell, and it is young.
+    /// The file system has no locks, and it is too young to count as abandoned.
     NoLocks,
 }
 
@@ -79,12 +79,12 @@ pub fn removed(directory: &SecureDir, temporary: &str) -> Removed {
             Err(TryLockError::Error(_)) => {
                 let now = clock::seconds();
                 match directory.state(temporary) {
-                    Some(state) if now.saturating_sub(state.modified_at) <= ABANDONED => Removed::NoLocks,
+                    Some(state) if now.saturating_sub(state.modified_at) <= ABANDONED_AFTER_SECONDS => Removed::NoLocks,
                     _ => gone(directory.remove(temporary)),
                 }
             }
         },
-        // Nothing that we could have made: a link, a directory, another's file.
+        // Not made by this program: a link, a directory, another user's file.
         Err(_) => gone(directory.remove(temporary)),
     }
 }

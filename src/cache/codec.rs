@@ -1,5 +1,5 @@
-//! The bytes of a file: one JSON object with a version and a checksum over what it means. Fields that are not
-//! known are passed over, so that a newer version may add some; `docs/cache.md` has the layout.
+//! The bytes of a cache file: one JSON object with a version and a checksum over its meaning. Unknown fields are
+//! ignored, so that a newer version may add some; `docs/cache.md` has the layout.
 
 use std::borrow::Cow;
 
@@ -17,10 +17,9 @@ use crate::text::user_error::{Kind, UserError};
 const VERSION: u32 = 1;
 
 /// The largest file that is read, in bytes; an entry with ECR's tokens takes 3 to 4 KiB.
-pub const LIMIT: usize = 64 * 1024;
+pub const MAX_FILE_BYTES: usize = 64 * 1024;
 
-/// An entry as it stands in the bytes that were read, or is about to: its texts are not copied unless something in
-/// them is escaped.
+/// An entry as read or to be written. Its texts borrow from the bytes unless something in them is escaped.
 #[derive(Serialize, Deserialize)]
 struct EntryFile<'a> {
     version: u32,
@@ -40,7 +39,7 @@ struct EntryFile<'a> {
     crc32: u32,
 }
 
-/// The password within bytes that are wiped, or, unescaped, in a secret of its own.
+/// The password, borrowed from bytes that are wiped, or unescaped in a secret of its own.
 enum Password<'a> {
     Within(&'a str),
     Unescaped(Secret),
@@ -127,10 +126,10 @@ pub fn write_entry(entry: &Entry) -> Option<Wiped> {
     let mut bytes = Wiped::with_capacity(room);
     serde_json::to_writer(&mut *bytes, &file).ok()?;
     bytes.push(b'\n');
-    (bytes.len() <= LIMIT).then_some(bytes)
+    (bytes.len() <= MAX_FILE_BYTES).then_some(bytes)
 }
 
-/// The entry in `bytes`, if they are whole and of this version.
+/// The entry in `bytes`, if they are complete and of this version.
 pub fn read_entry(bytes: &[u8]) -> Option<Entry> {
     let file = EntryFile::read(bytes)?;
     Some(Entry {
@@ -143,7 +142,7 @@ pub fn read_entry(bytes: &[u8]) -> Option<Entry> {
     })
 }
 
-/// The times of the entry in `bytes`, if they are whole, of this version, and of this cache key and registry.
+/// The times of the entry in `bytes`, if they are complete, of this version, and of this cache key and registry.
 pub fn read_times(bytes: &[u8], cache_key: &CacheKey, registry: &str) -> Option<TokenLifetime> {
     let file = EntryFile::read(bytes)?;
     (file.registry == registry && from_hex(&file.cache_key)? == *cache_key).then(|| file.times())
@@ -173,7 +172,7 @@ impl<'a> EntryFile<'a> {
     }
 }
 
-/// The bytes of a note's file; `None` where they would be too many.
+/// The bytes of a failure's file; `None` where they would be too many.
 pub fn write_note(note: &CachedFailure) -> Option<Vec<u8>> {
     let failure = &note.failure;
     let mut file = CachedFailureFile {
@@ -190,10 +189,10 @@ pub fn write_note(note: &CachedFailure) -> Option<Vec<u8>> {
     file.crc32 = file.checksum();
     let mut bytes = serde_json::to_vec(&file).ok()?;
     bytes.push(b'\n');
-    (bytes.len() <= LIMIT).then_some(bytes)
+    (bytes.len() <= MAX_FILE_BYTES).then_some(bytes)
 }
 
-/// The note in `bytes`, if they are whole and of this version.
+/// The failure in `bytes`, if they are complete and of this version.
 pub fn read_note(bytes: &[u8]) -> Option<CachedFailure> {
     let file: CachedFailureFile = serde_json::from_slice(bytes).ok()?;
     if file.version != VERSION || file.crc32 != file.checksum() {
@@ -220,7 +219,7 @@ impl CachedFailureFile {
     }
 }
 
-/// The kinds of failure by their number in a note. New ones go to the end.
+/// The kinds of failure by their number in the file. New ones are added at the end.
 const KINDS: [Kind; 6] =
     [Kind::NoCredentials, Kind::Credentials, Kind::Throttled, Kind::Network, Kind::Settings, Kind::Other];
 
@@ -312,7 +311,7 @@ mod tests {
 
     #[test]
     fn an_entry_too_large_to_be_read_is_not_written() {
-        assert!(write_entry(&Entry { password: Secret::new("x".repeat(LIMIT)), ..entry() }).is_none());
+        assert!(write_entry(&Entry { password: Secret::new("x".repeat(MAX_FILE_BYTES)), ..entry() }).is_none());
     }
 
     #[test]

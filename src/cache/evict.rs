@@ -1,16 +1,16 @@
-//! Removes what nobody needs any more, whenever something is written.
+//! Eviction: removes what is no longer needed whenever an entry is written.
 
 use super::secure_dir::SecureDir;
 use super::{atomic_write, codec, file_names};
 
 /// The most entries that are kept.
-pub const MOST: usize = 1_000;
+pub const MAX_ENTRIES: usize = 1_000;
 
-/// Notes and marks older than this, in seconds, say nothing any more.
-const FORGOTTEN: i64 = 10 * 60;
+/// Failures and refresh marks older than this, in seconds, have no effect any more.
+const MAX_FAILURE_AGE_SECONDS: i64 = 10 * 60;
 
-/// Removes expired entries, temporary files that nobody is writing, and old notes; then, as one more entry is
-/// about to come, those that end first, down to one less than [`MOST`].
+/// Removes expired entries, abandoned temporary files and old failures; then the entries that expire first, down to
+/// one less than [`MAX_ENTRIES`], as one more is about to be written.
 pub fn sweep(directory: &SecureDir, now: i64) {
     let mut live: Vec<(i64, String)> = Vec::new();
     for name in directory.names().unwrap_or_default() {
@@ -27,30 +27,32 @@ pub fn sweep(directory: &SecureDir, now: i64) {
             forget(directory, &name, now);
         }
     }
-    if live.len() >= MOST {
+    if live.len() >= MAX_ENTRIES {
         live.sort_unstable();
-        for (_, name) in live.iter().take(live.len() + 1 - MOST) {
+        for (_, name) in live.iter().take(live.len() + 1 - MAX_ENTRIES) {
             directory.remove(name);
         }
     }
 }
 
-/// Removes old notes alone: where nothing succeeds, identities that come and go must not fill the disk.
+/// Removes old failures alone: identities that come and go must not fill the disk where every call fails.
 pub fn old_notes(directory: &SecureDir, now: i64) {
     for name in directory.names().unwrap_or_default() {
         forget(directory, &name, now);
     }
 }
 
-/// Removes a note or mark that says nothing any more.
+/// Removes a failure or refresh mark that has no effect any more.
 fn forget(directory: &SecureDir, name: &str, now: i64) {
     let passing = name.ends_with(file_names::NOTE) || name.ends_with(file_names::REFRESHING);
-    if passing && directory.state(name).is_some_and(|state| now.saturating_sub(state.modified_at) > FORGOTTEN) {
+    if passing
+        && directory.state(name).is_some_and(|state| now.saturating_sub(state.modified_at) > MAX_FAILURE_AGE_SECONDS)
+    {
         directory.remove(name);
     }
 }
 
-/// Removes every note of a failure, and what writers that were killed left over: it holds tokens too.
+/// Removes every failure, and what killed writers left behind: that holds tokens too.
 pub fn notes_and_remains(directory: &SecureDir) {
     for name in directory.names().unwrap_or_default() {
         if name.ends_with(file_names::NOTE) {
@@ -61,8 +63,8 @@ pub fn notes_and_remains(directory: &SecureDir) {
     }
 }
 
-/// The file's time says so already; its content has the last word, as a copied file bears another time.
+/// The modification time says so already; the content decides, since a copied file has another time.
 fn has_ended(directory: &SecureDir, name: &str, now: i64) -> bool {
-    let entry = directory.read(name, codec::LIMIT).ok().and_then(|bytes| codec::read_entry(&bytes));
+    let entry = directory.read(name, codec::MAX_FILE_BYTES).ok().and_then(|bytes| codec::read_entry(&bytes));
     entry.is_none_or(|entry| entry.times.expires_at <= now)
 }

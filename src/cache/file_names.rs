@@ -4,16 +4,16 @@
 use super::codec::hex;
 use crate::credentials::CacheKey;
 
-/// Grows with every erasure.
+/// A file that grows with every erasure.
 pub const ERASED: &str = "erased";
 
-/// The end of the name of a file that is being written.
+/// The suffix of a file that is being written.
 pub const TEMPORARY: &str = ".tmp";
 
-/// The end of a note's name.
+/// The suffix of a failure's file.
 pub const NOTE: &str = ".failed";
 
-/// The end of the name of the mark that a detached refresh is on its way.
+/// The suffix of the mark that a background refresh is running.
 pub const REFRESHING: &str = ".refreshing";
 
 /// The name of an entry; `None` for a host that is not one, which must never become a path.
@@ -28,17 +28,17 @@ pub fn parse(name: &str) -> Option<(&str, &str)> {
     (cache_key.len() == 64 && digits && is_host(host)).then_some((cache_key, host))
 }
 
-/// The name of a cache key's note.
+/// The name of a cache key's failure file.
 pub fn note(cache_key: &CacheKey) -> String {
     hex(cache_key) + NOTE
 }
 
-/// The name of a cache key's mark that a detached refresh is on its way.
+/// The name of a cache key's refresh mark.
 pub fn refreshing(cache_key: &CacheKey) -> String {
     hex(cache_key) + REFRESHING
 }
 
-/// Letters in lower case, digits, hyphens and dots: no path, and none of our own endings.
+/// Lower-case letters, digits, hyphens and dots: no path, and none of our own suffixes.
 fn is_host(host: &str) -> bool {
     let plain = |byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.');
     !host.is_empty() && host.bytes().all(plain) && !host.starts_with('.') && !host.ends_with(TEMPORARY)

@@ -1,4 +1,4 @@
-//! Tokens that shall not be served any more.
+//! Invalidation: tokens that must not be served any more.
 
 use std::path::PathBuf;
 
@@ -7,10 +7,10 @@ use super::secure_dir::Unopened;
 use super::{Cache, codec, evict, file_names};
 use crate::credentials::CacheKey;
 
-/// Why something may still be in the cache that was to be forgotten.
+/// Why an entry that was to be removed may still be in the cache.
 #[derive(Debug, thiserror::Error)]
 pub enum InvalidateError {
-    /// Nobody knows what is in the directory.
+    /// The directory cannot be listed.
     #[error("the cache directory {} cannot be read, so tokens may be left in it: {source}", .path.display())]
     Unread {
         /// The directory.
@@ -18,7 +18,7 @@ pub enum InvalidateError {
         /// The system's reason.
         source: std::io::Error,
     },
-    /// Files stay.
+    /// Some files could not be removed.
     #[error("not every token in {} could be removed; see who owns it, and whether it can be written", .path.display())]
     Left {
         /// The directory.
@@ -27,13 +27,14 @@ pub enum InvalidateError {
 }
 
 impl Cache {
-    /// Forgets the tokens that open `registry`: of every identity that has an entry for it all entries, since
-    /// they hold the same token and would be taken for it; and every failure. True if there was any entry.
+    /// Removes the tokens that open `registry`: all entries of every identity that has one for it, since they hold
+    /// the same token and would be copied; and every failure. True if there was any entry.
     ///
     /// # Errors
-    /// Not everything is known to be gone.
+    ///
+    /// Not everything is known to be removed.
     pub fn erase(&self, registry: &str) -> Result<bool, InvalidateError> {
-        // Kept from round to round: the registry's own entry may be gone while others with its token are not.
+        // Kept from round to round: the registry's own entry may be gone while copies of its token are not.
         let mut whose: Vec<String> = Vec::new();
         self.forget(|entries| {
             whose.extend(entries.iter().filter(|(_, host)| *host == registry).map(|(of, _)| (*of).to_owned()));
@@ -41,23 +42,25 @@ impl Cache {
         })
     }
 
-    /// Forgets everything. True if there was any entry.
+    /// Removes every entry. True if there was any.
     ///
     /// # Errors
-    /// Not everything is known to be gone.
+    ///
+    /// Not everything is known to be removed.
     pub fn clear(&self) -> Result<bool, InvalidateError> {
         self.forget(|entries| vec![true; entries.len()])
     }
 
-    /// Forgets every entry of this cache key, but for the one of the registry `but`. True if there was any.
+    /// Removes every entry of this cache key but the one of the registry `but`. True if there was any.
     ///
     /// # Errors
-    /// Not everything is known to be gone.
+    ///
+    /// Not everything is known to be removed.
     pub fn forget_all_of(&self, cache_key: &CacheKey, but: Option<&str>) -> Result<bool, InvalidateError> {
         let ours = codec::hex(cache_key);
         let goes = |name: &String| file_names::parse(name).is_some_and(|(of, host)| of == ours && Some(host) != but);
         let names = || self.directory().and_then(|directory| directory.names().ok()).unwrap_or_default();
-        // What is said to be erased keeps others from keeping what they are about to: not without need.
+        // An erasure keeps other processes from storing what they are fetching, so it is not announced without need.
         if but.is_some() && !names().iter().any(goes) {
             return Ok(false);
         }
@@ -71,13 +74,13 @@ impl Cache {
     ///
     /// `doomed` is given cache key and host of every entry, and says of each whether it goes.
     fn forget(&self, mut doomed: impl FnMut(&[(&str, &str)]) -> Vec<bool>) -> Result<bool, InvalidateError> {
-        const ROUNDS: usize = 16;
+        const MAX_ROUNDS: usize = 16;
         let mut failed = None;
         let mut directories: Vec<(PathBuf, SecureDir)> = Vec::new();
         for place in &self.places {
             match SecureDir::open(place) {
                 Ok(Some(directory)) => directories.push((place.clone(), directory)),
-                // What is not trusted is not served either.
+                // An untrusted directory is not served from either.
                 Ok(None) | Err(Unopened::Untrusted(_)) => {}
                 Err(Unopened::Failed(source)) => {
                     failed.get_or_insert(InvalidateError::Unread { path: place.clone(), source });
@@ -86,7 +89,7 @@ impl Cache {
         }
         let (mut any, mut left) = (false, None);
         directories.iter().for_each(|(_, directory)| say_erased(directory));
-        for _ in 0..ROUNDS {
+        for _ in 0..MAX_ROUNDS {
             left = None;
             directories.retain(|(path, directory)| {
                 evict::notes_and_remains(directory);
@@ -120,13 +123,13 @@ impl Cache {
     }
 }
 
-/// Each erasure makes the file longer by a byte; nobody reads it.
+/// Each erasure makes the file longer by a byte; only its size is looked at.
 fn say_erased(directory: &SecureDir) {
     use std::io::Write;
-    const LONGEST: u64 = 1 << 20;
-    if directory.state(file_names::ERASED).is_some_and(|state| state.size >= LONGEST) {
+    const MAX_FILE_BYTES: u64 = 1 << 20;
+    if directory.state(file_names::ERASED).is_some_and(|state| state.size >= MAX_FILE_BYTES) {
         directory.remove(file_names::ERASED);
     }
-    // On a disk without room for it the entry is gone all the same.
+    // On a full disk the entry is removed all the same.
     let _ = directory.open_or_create(file_names::ERASED).and_then(|mut file| file.write_all(b"."));
 }

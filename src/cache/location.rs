@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use crate::os::environment::Environment;
 use crate::os::user;
 
-/// Our own directory, inside whichever directory is chosen.
+/// The program's own directory inside the chosen directory.
 const OURS: &str = "ecr-login";
 
 /// The directories that may hold the cache, best first; none where none is wanted or usable. Of these the first
@@ -22,7 +22,7 @@ pub fn candidates(environment: &Environment) -> Vec<PathBuf> {
     above.iter().map(|above| above.join(OURS)).collect()
 }
 
-/// `~` at the beginning, which no shell has replaced in a unit file; the Go helper replaces it too.
+/// A leading `~`, which no shell expands in a unit file; the Go helper expands it too.
 fn home_for_tilde(wanted: &Path, environment: &Environment) -> Option<PathBuf> {
     match wanted.strip_prefix("~") {
         Ok(rest) => environment.home().or_else(user::passwd_home).map(|home| home.join(rest)),
@@ -53,7 +53,7 @@ fn below_home(environment: &Environment) -> Option<PathBuf> {
     dirs::cache_dir()
 }
 
-/// Where there is no usable home, or none that can be written: gone with the session or the boot.
+/// A place for a process without a usable or writable home; it lasts for the session or the boot.
 #[cfg(unix)]
 fn runtime(environment: &Environment) -> Option<PathBuf> {
     if user::effective() == 0 {

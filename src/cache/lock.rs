@@ -10,35 +10,35 @@ use super::secure_dir::SecureDir;
 use crate::credentials::CacheKey;
 
 /// How many lock files there are. Two cache keys that share one wait for each other without need.
-const SLOTS: u8 = 64;
+const LOCK_FILES: u8 = 64;
 
-/// The first and the longest pause between two looks at a lock.
-const PAUSE: (Duration, Duration) = (Duration::from_millis(1), Duration::from_millis(5));
+/// The first and the longest pause between two tries of a lock.
+const RETRY_PAUSE: (Duration, Duration) = (Duration::from_millis(1), Duration::from_millis(5));
 
-/// The lock of everybody who would ask ECR the same.
+/// The lock of all processes that would send the same request to ECR.
 #[derive(Debug)]
 pub struct FetchLock {
     file: Option<File>,
 }
 
-/// What came of trying to be the one who asks.
+/// The outcome of [`FetchLock::claim`].
 #[derive(Debug)]
 pub enum TryLock<'a> {
-    /// We are, until this is dropped.
+    /// This process holds the lock until the guard is dropped.
     Held(LockGuard<'a>),
-    /// Somebody else is.
+    /// Another process holds it.
     Busy,
     /// The file system has no locks.
     Unsupported,
 }
 
-/// The right to ask; given back when dropped.
+/// The held lock; released when dropped.
 #[derive(Debug)]
 pub struct LockGuard<'a>(&'a File);
 
 impl Drop for LockGuard<'_> {
     fn drop(&mut self) {
-        // Should this fail, the system does it when the process ends.
+        // If this fails, the system releases it when the process ends.
         let _ = self.0.unlock();
     }
 }
@@ -46,7 +46,7 @@ impl Drop for LockGuard<'_> {
 impl FetchLock {
     /// The name of the lock file for `cache_key`.
     pub fn name(cache_key: &CacheKey) -> String {
-        format!("lock-{:02x}", cache_key.0.first().unwrap_or(&0) % SLOTS)
+        format!("lock-{:02x}", cache_key.0.first().unwrap_or(&0) % LOCK_FILES)
     }
 
     pub(super) fn open(directory: Option<&SecureDir>, cache_key: &CacheKey) -> Self {
@@ -54,7 +54,7 @@ impl FetchLock {
         Self { file: directory.and_then(|directory| directory.open_or_create(&name).ok()) }
     }
 
-    /// Tries to become the one who asks, without waiting.
+    /// Tries to take the lock, without waiting.
     pub fn claim(&self) -> TryLock<'_> {
         let Some(file) = &self.file else { return TryLock::Unsupported };
         match file.try_lock() {
@@ -64,14 +64,14 @@ impl FetchLock {
         }
     }
 
-    /// Waits until nobody asks, or until `end`; true if nobody does. All who wait go on at the same time.
+    /// Waits until the lock is free, or until `end`; true if it is free. All waiters go on at the same time.
     pub fn wait(&self, end: Instant) -> bool {
         let Some(file) = &self.file else { return true };
-        let (mut pause, longest) = PAUSE;
+        let (mut pause, longest) = RETRY_PAUSE;
         loop {
             match file.try_lock_shared() {
                 Ok(()) => {
-                    // Given back at once: it was only a look.
+                    // Released at once: this only tests whether the lock is free.
                     let _ = file.unlock();
                     return true;
                 }
@@ -87,7 +87,7 @@ impl FetchLock {
         }
     }
 
-    /// Whether somebody is asking right now.
+    /// Whether another process holds the lock right now.
     pub fn is_busy(&self) -> bool {
         matches!(self.claim(), TryLock::Busy)
     }

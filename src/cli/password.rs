@@ -49,7 +49,7 @@ fn ask(name: &str, environment: Environment) -> Result<(RegistryCredentials, Dea
     if target.credentials.anonymous {
         return Err(UserError::new(Kind::Settings, "the settings say anonymous = true here, so there is no password"));
     }
-    let wish = FetchMode::of(&environment);
-    let request = TokenRequest { target: &target, service_account: None, wish, patience: RetryPolicy::Interactive };
+    let mode = FetchMode::of(&environment);
+    let request = TokenRequest { target: &target, service_account: None, mode, retry: RetryPolicy::Interactive };
     Ok((token::token(&RequestContext { environment, settings, deadline }, &request)?, deadline))
 }

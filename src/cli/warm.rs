@@ -85,8 +85,8 @@ fn ask(call: &RequestContext, name: &str) -> Result<Option<RegistryCredentials>,
     let request = TokenRequest {
         target: &target,
         service_account: None,
-        wish: FetchMode::Prefetch,
-        patience: RetryPolicy::NodeBoot,
+        mode: FetchMode::Prefetch,
+        retry: RetryPolicy::NodeBoot,
     };
     let answer = token::token(call, &request)?;
     let not_kept = (is_believable(&answer) && !token::keeps(call, &target)).then(|| not_kept(call));

@@ -107,15 +107,15 @@ pub struct NoSuchProfile {
 
 impl NoSuchProfile {
     fn remedy(&self) -> String {
-        const SHOWN: usize = 10;
+        const MAX_NAMES: usize = 10;
         let Self { profile, misspelled, known, .. } = self;
         if let Some((path, spelling)) = misspelled {
             format!("in {} the section must be written {spelling}", path.display())
         } else if known.is_empty() {
             format!("run: aws configure --profile {profile}, there is no profile at all")
         } else {
-            let more = if known.len() > SHOWN { ", ..." } else { "" };
-            format!("name one of the profiles that exist: {}{more}", known[..known.len().min(SHOWN)].join(", "))
+            let more = if known.len() > MAX_NAMES { ", ..." } else { "" };
+            format!("name one of the profiles that exist: {}{more}", known[..known.len().min(MAX_NAMES)].join(", "))
         }
     }
 }
@@ -127,10 +127,10 @@ impl IdentityError {
             Self::Unreadable { path, .. } => {
                 format!("make {} a file that you can read, or move it away", path.display())
             }
-            Self::Malformed { path, line, .. } => format!("mend line {line} of {}", path.display()),
+            Self::Malformed { path, line, .. } => format!("correct line {line} of {}", path.display()),
             Self::NoSuchProfile(missing) => missing.remedy(),
             Self::Loop(profiles) => format!("change source_profile of one of these profiles: {}", profiles.join(", ")),
-            Self::InvalidProfile { path, profile, .. } => format!("mend profile {profile} in {}", path.display()),
+            Self::InvalidProfile { path, profile, .. } => format!("correct profile {profile} in {}", path.display()),
             Self::NoCredentialsInProfile { profile, .. } => {
                 format!("run: aws configure --profile {profile}, or name another profile in the settings")
             }

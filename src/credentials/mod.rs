@@ -183,7 +183,7 @@ impl Identity {
     /// # Errors
     /// A profile that is named and does not exist, a file that cannot be read or parsed, a chain that
     /// loops, a token file that cannot be read.
-    pub fn find(
+    pub fn resolve(
         environment: &Environment,
         wanted: CredentialSelector<'_>,
         registry: &Registry,
@@ -192,7 +192,7 @@ impl Identity {
     }
 
     /// Finds who speaks for each of several registries, from one reading of the environment and the files.
-    pub fn find_each<'a>(
+    pub fn resolve_each<'a>(
         environment: &Environment,
         questions: impl IntoIterator<Item = (CredentialSelector<'a>, &'a Registry)>,
     ) -> Vec<Result<Self, IdentityError>> {

@@ -56,7 +56,7 @@ impl Home {
     }
 
     fn find_as(&self, speaker: &CredentialSettings) -> Result<Identity, IdentityError> {
-        Identity::find(&self.environment(), CredentialSelector::Settings(speaker), &registry())
+        Identity::resolve(&self.environment(), CredentialSelector::Settings(speaker), &registry())
     }
 
     fn key(&self) -> String {
@@ -175,8 +175,9 @@ fn files_are_found_by_their_variables_and_a_tilde_is_the_home() {
 #[test]
 fn without_home_there_are_no_default_files_and_a_tilde_in_the_directory_is_not_read() {
     let environment = Environment::of([("AWS_EC2_METADATA_DISABLED", "TRUE")]);
-    let error = Identity::find(&environment, CredentialSelector::Settings(&CredentialSettings::default()), &registry())
-        .unwrap_err();
+    let error =
+        Identity::resolve(&environment, CredentialSelector::Settings(&CredentialSettings::default()), &registry())
+            .unwrap_err();
     assert_eq!(
         error.to_string(),
         "no AWS credentials found; tried in this order: keys in the environment: AWS_ACCESS_KEY_ID is not set; profile default: neither in \
@@ -193,7 +194,7 @@ fn a_broken_file_is_an_error_with_its_line_unless_keys_in_the_environment_speak(
     let error = home.find().unwrap_err();
     let path = home.path().join(".aws/config");
     assert_eq!(error.to_string(), format!("{}, line 3: a property without '='", path.display()));
-    assert_eq!(error.remedy().unwrap(), format!("mend line 3 of {}", path.display()));
+    assert_eq!(error.remedy().unwrap(), format!("correct line 3 of {}", path.display()));
     let home = home.with(KEYS);
     assert_eq!(home.key(), "AKIAENVIRONMENT");
     assert!(home.find_as(&profile("default")).is_err());
@@ -418,7 +419,7 @@ fn a_service_account_speaks_for_itself_whatever_else_is_configured() {
         ServiceAccount { token: Secret::new("jwt".to_owned()), role_arn: "arn:aws:iam::1:role/pod".to_owned() };
     let home = Home::new("broken", STATIC).with(KEYS).with([("AWS_PROFILE", "gone")]);
     let identity =
-        Identity::find(&home.environment(), CredentialSelector::ServiceAccount(&account), &registry()).unwrap();
+        Identity::resolve(&home.environment(), CredentialSelector::ServiceAccount(&account), &registry()).unwrap();
     assert_eq!(identity.label, "role pod by service account token");
     assert!(
         matches!(identity.source, CredentialSource::WebIdentity { token, token_file: None, .. } if token.expose() == "jwt")
@@ -432,7 +433,8 @@ fn a_variable_that_is_not_utf8_is_an_error_not_an_unset_one() {
     use std::os::unix::ffi::OsStringExt;
     let bad = OsString::from_vec(vec![0xff]);
     let environment = Environment::of([(OsString::from("AWS_ACCESS_KEY_ID"), bad)]);
-    let error = Identity::find(&environment, CredentialSelector::Settings(&CredentialSettings::default()), &registry())
-        .unwrap_err();
+    let error =
+        Identity::resolve(&environment, CredentialSelector::Settings(&CredentialSettings::default()), &registry())
+            .unwrap_err();
     assert_eq!(error.to_string(), "AWS_ACCESS_KEY_ID is not UTF-8");
 }

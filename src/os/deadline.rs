@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 /// The longest limit: a day. What is added to it always is a moment that the clock can tell.
-const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
+const MAX_TIMEOUT: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// The moment at which the whole call must have answered.
 #[derive(Clone, Copy, Debug)]
@@ -16,7 +16,7 @@ impl Deadline {
     /// A deadline `limit` from now, or a day from now if that is earlier.
     pub fn within(limit: Duration) -> Self {
         let start = Instant::now();
-        Self { start, end: start + limit.min(LONGEST) }
+        Self { start, end: start + limit.min(MAX_TIMEOUT) }
     }
 
     /// What is left; zero once the deadline has passed.
@@ -36,11 +36,11 @@ impl Deadline {
 
     /// The same deadline, or one `limit` from now if that is earlier.
     pub fn at_most(&self, limit: Duration) -> Self {
-        Self { start: self.start, end: self.end.min(Instant::now() + limit.min(LONGEST)) }
+        Self { start: self.start, end: self.end.min(Instant::now() + limit.min(MAX_TIMEOUT)) }
     }
 
     /// The same deadline, `by` later, a day at most.
     pub fn extended(&self, by: Duration) -> Self {
-        Self { start: self.start, end: self.end + by.min(LONGEST) }
+        Self { start: self.start, end: self.end + by.min(MAX_TIMEOUT) }
     }
 }

@@ -33,7 +33,11 @@ impl Environment {
 
     /// The variable's value, if it is set and not empty.
     pub fn var_os(&self, name: &str) -> Option<&OsStr> {
-        self.variables.iter().find(|(key, _)| is_name(key, name)).map(|(_, value)| value.as_os_str()).filter(|v| !v.is_empty())
+        self.variables
+            .iter()
+            .find(|(key, _)| is_name(key, name))
+            .map(|(_, value)| value.as_os_str())
+            .filter(|v| !v.is_empty())
     }
 
     /// The directory that the variable names, if it is an absolute path.

@@ -4,9 +4,11 @@ pub mod boot_id;
 pub mod clock;
 pub mod deadline;
 pub mod environment;
+pub mod executable;
 pub mod fs;
 pub mod hardening;
 pub mod logging;
+#[cfg(windows)]
 pub mod private_directory;
 #[cfg(test)]
 pub mod proptest_config;

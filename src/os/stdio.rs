@@ -59,16 +59,33 @@ fn write(stream: std::os::fd::BorrowedFd<'_>, bytes: &[u8], deadline: Deadline) 
     Ok(())
 }
 
-/// Writes an answer to stdout, all of it.
+/// Writes an answer to stdout, all of it, within the deadline; see the unix form. A writer that is late is left behind
+/// in its thread, which ends with the process.
 ///
 /// # Errors
-/// stdout is closed or full.
-#[cfg(not(unix))]
-pub fn write_stdout(bytes: &[u8], _deadline: Deadline) -> io::Result<()> {
-    use io::Write as _;
-    let mut stdout = io::stdout().lock();
-    stdout.write_all(bytes)?;
-    stdout.flush()
+/// stdout is closed or full, or nobody reads it.
+#[cfg(windows)]
+pub fn write_stdout(bytes: &[u8], deadline: Deadline) -> io::Result<()> {
+    use std::io::{IsTerminal as _, Write as _};
+    use std::os::windows::io::{AsHandle as _, AsRawHandle as _};
+
+    let stdout = io::stdout();
+    if stdout.as_raw_handle().is_null() {
+        return Err(io::ErrorKind::BrokenPipe.into());
+    }
+    // A console takes UTF-16, which the standard library's own writer knows.
+    let mut to: Box<dyn io::Write + Send> = if stdout.is_terminal() {
+        Box::new(stdout)
+    } else {
+        Box::new(std::fs::File::from(stdout.as_handle().try_clone_to_owned()?))
+    };
+    let bytes = zeroize::Zeroizing::new(bytes.to_vec());
+    let (sender, receiver) = std::sync::mpsc::channel();
+    let write = move || {
+        let _ = sender.send(to.write_all(&bytes).and_then(|()| to.flush()));
+    };
+    std::thread::Builder::new().spawn(write)?;
+    receiver.recv_timeout(deadline.left()).unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
 }
 
 /// One line on stderr, in one write if it has no more than 4 KiB. Where nobody listens there is nobody to tell.

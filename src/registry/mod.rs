@@ -10,7 +10,7 @@ mod tests;
 use hosts::{PUBLIC, PUBLIC_REGION, Partition, SUFFIXES};
 
 /// The longest text that is looked at; a host has at most 253 characters (RFC 1035), a repository's path 256.
-const LONGEST: usize = 4096;
+const MAX_NAME_BYTES: usize = 4096;
 
 /// Which of the two ECR services a registry belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -37,7 +37,7 @@ pub struct Registry {
 /// what cannot be a host, among it anything with control characters, user info or a trailing dot.
 pub fn host_of(text: &str) -> Option<String> {
     let text = text.trim();
-    if text.is_empty() || text.len() > LONGEST || has_control(text) {
+    if text.is_empty() || text.len() > MAX_NAME_BYTES || has_control(text) {
         return None;
     }
     let rest = ["https://", "http://"]

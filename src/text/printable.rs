@@ -1,8 +1,8 @@
-//! Words of somebody else's, a server, a file, an argument, on their way to a terminal or a log.
+//! Text from a server, a file or an argument before it reaches a terminal or a log.
 
-/// Whether a character could end a line, drive a terminal, hide itself or turn the order of the text around: the
-/// control characters, the separators of lines and paragraphs, the bidirectional marks (Unicode, UAX #9), what has no
-/// width, and the tags.
+/// Whether a character could end a line, control a terminal, be invisible or reverse the order of the text: control
+/// characters, line and paragraph separators, bidirectional marks (Unicode, UAX #9), characters of no width, and
+/// tags.
 pub fn misleads(character: char) -> bool {
     character.is_control()
         || matches!(
@@ -17,7 +17,7 @@ pub fn misleads(character: char) -> bool {
         )
 }
 
-/// The same text on one line, with a blank for each character that misleads.
+/// The text on one line, with a blank for each character that [`misleads`].
 pub fn one_line(text: &str) -> String {
     text.trim_end().chars().map(|c| if misleads(c) { ' ' } else { c }).collect()
 }

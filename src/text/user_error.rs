@@ -1,24 +1,24 @@
-//! A failure on its way to the user: what failed, for whom, why, and what to do.
+//! The error that a user sees: what failed, for which identity and endpoint, why, and what to do.
 
 use std::fmt;
 
-/// Everything that the one line on stderr says. Rooms have their own `thiserror` enums with the cause kept;
-/// each converts itself into this at the edge of the room. Never holds a secret.
+/// Everything that the one line on stderr says. Modules have their own `thiserror` enums with the cause kept; each
+/// converts itself into this at its edge. Never holds a secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UserError {
     /// What failed and why: `ECR refused the call: AccessDeniedException: ...`. One line.
     pub message: String,
-    /// As whom we asked, in words (`profile dev`), where that is known.
+    /// The identity that asked, in words (`profile dev`), where it is known.
     pub identity: Option<String>,
-    /// Which API host was asked, where the network failed.
+    /// The API endpoint that was asked, where the network failed.
     pub endpoint: Option<String>,
     /// What a person must do: `run "aws sso login --profile dev"`.
     pub hint: Option<String>,
-    /// What kind of failure this is, for those who act on it.
+    /// What kind of failure this is, for callers that act on it.
     pub kind: Kind,
 }
 
-/// What the callers of the broker need to know of a failure.
+/// What callers need to know of a failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// No source of credentials is configured at all.
@@ -36,33 +36,33 @@ pub enum Kind {
 }
 
 impl UserError {
-    /// A failure that nothing more is known of.
+    /// An error with nothing but a message.
     pub fn new(kind: Kind, message: impl Into<String>) -> Self {
         Self { message: message.into(), identity: None, endpoint: None, hint: None, kind }
     }
 
-    /// Says as whom we asked.
+    /// Adds the identity that asked.
     #[must_use]
     pub fn identity(mut self, identity: impl Into<String>) -> Self {
         self.identity = Some(identity.into());
         self
     }
 
-    /// Says which host was asked.
+    /// Adds the endpoint that was asked.
     #[must_use]
     pub fn endpoint(mut self, endpoint: impl Into<String>) -> Self {
         self.endpoint = Some(endpoint.into());
         self
     }
 
-    /// Says what to do.
+    /// Adds what to do.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
         self
     }
 
-    /// Says at its end what else went wrong: a whole sentence.
+    /// Adds at the end what else went wrong, as a sentence.
     #[must_use]
     pub fn also(mut self, line: &str) -> Self {
         self.hint = Some(match self.hint {

@@ -1,4 +1,4 @@
-//! What the manager needs of the backend, so that a test can play it: the clock, who we are, and ECR.
+//! What the manager needs of the outside, so that a test can replace it: the clock, the identity, and ECR.
 
 use std::time::Duration;
 
@@ -11,64 +11,64 @@ use crate::os::clock;
 use crate::os::deadline::Deadline;
 use crate::text::user_error::UserError;
 
-/// The backend outside of one question.
+/// What the manager needs of the outside.
 pub trait TokenBackend {
-    /// Who would ask.
-    type Who;
+    /// The identity that would ask.
+    type Identity;
 
     /// The time.
     fn now(&self) -> Millis;
 
-    /// Finds who would ask, as environment and files are at this moment.
+    /// Resolves the identity from the environment and files as they are at this moment.
     ///
     /// # Errors
-    /// Nobody can be named.
-    fn find(&self) -> Result<Self::Who, UserError>;
+    /// No credential source is usable.
+    fn resolve(&self) -> Result<Self::Identity, UserError>;
 
-    /// Whose token it would be; `None` where it must not be kept.
-    fn cache_key(&self, who: &Self::Who) -> Option<CacheKey>;
+    /// The cache key of its token; `None` where the token must not be cached.
+    fn cache_key(&self, who: &Self::Identity) -> Option<CacheKey>;
 
-    /// Who it is, in words.
-    fn label(&self, who: &Self::Who) -> String;
+    /// The identity in words.
+    fn label(&self, who: &Self::Identity) -> String;
 
-    /// What a call for them has beyond its deadline: a key that wants a touch gives its owner a minute.
-    fn grace(&self, who: &Self::Who) -> Duration;
+    /// The time that a call has beyond its deadline: a security key that has to be touched gives its owner a minute.
+    fn grace(&self, who: &Self::Identity) -> Duration;
 
-    /// Asks ECR.
+    /// Fetches a token from ECR.
     ///
     /// # Errors
-    /// Whatever failed on the way.
-    fn fetch(&self, who: &Self::Who, deadline: Deadline) -> Result<AuthorizationToken, UserError>;
+    /// The first failure on the way.
+    fn fetch(&self, who: &Self::Identity, deadline: Deadline) -> Result<AuthorizationToken, UserError>;
 
-    /// Starts a process of its own that refreshes the token; false if that cannot be.
+    /// Starts a background process that refreshes the token; false if it could not be started.
     fn start_refresh(&self) -> bool;
 
     /// A number that differs between machines, boots and entries.
     fn jitter(&self, cache_key: &CacheKey) -> u32;
 }
 
-/// The real one.
+/// The backend of the program: the system clock, the resolved identity and ECR.
 pub struct AwsBackend<'a> {
     /// The call.
     pub call: &'a RequestContext,
-    /// The question.
-    pub question: &'a TokenRequest<'a>,
+    /// The request.
+    pub request: &'a TokenRequest<'a>,
 }
 
 impl TokenBackend for AwsBackend<'_> {
-    type Who = Identity;
+    type Identity = Identity;
 
     fn now(&self) -> Millis {
         clock::millis()
     }
 
-    fn find(&self) -> Result<Identity, UserError> {
-        let target = self.question.target;
+    fn resolve(&self) -> Result<Identity, UserError> {
+        let target = self.request.target;
         let wanted = self
-            .question
+            .request
             .service_account
             .map_or(CredentialSelector::Settings(&target.credentials), CredentialSelector::ServiceAccount);
-        Ok(Identity::find(&self.call.environment, wanted, &target.registry)?)
+        Ok(Identity::resolve(&self.call.environment, wanted, &target.registry)?)
     }
 
     fn cache_key(&self, who: &Identity) -> Option<CacheKey> {
@@ -84,14 +84,14 @@ impl TokenBackend for AwsBackend<'_> {
     }
 
     fn fetch(&self, who: &Identity, deadline: Deadline) -> Result<AuthorizationToken, UserError> {
-        aws::fetch(&self.call.environment, who, &self.question.target.registry, deadline, self.question.patience)
+        aws::fetch(&self.call.environment, who, &self.request.target.registry, deadline, self.request.retry)
     }
 
     fn start_refresh(&self) -> bool {
-        background_refresh::start(self.question.target.registry.host())
+        background_refresh::start(self.request.target.registry.host())
     }
 
     fn jitter(&self, cache_key: &CacheKey) -> u32 {
-        jitter(&[&cache_key.0, self.question.target.registry.host().as_bytes()])
+        jitter(&[&cache_key.0, self.request.target.registry.host().as_bytes()])
     }
 }

@@ -1,11 +1,10 @@
-//! Where between nothing and everything this machine's times stand, so that machines that started together do not
-//! come back together.
+//! A number by which machines that started together refresh at different times.
 
 use crate::os::boot_id;
 use crate::text::crc32::Crc32;
 
-/// A hash of this boot and and of the bytes given: another number on each machine, the same one until it boots again.
-/// Without a boot id (not Linux) `what` alone has to do.
+/// A hash of the boot id and of `what`: different on each machine, the same until it boots again. Without a boot id
+/// (not Linux) it is a hash of `what` alone.
 pub fn jitter(what: &[&[u8]]) -> u32 {
     let mut hash = Crc32::new();
     hash.update(boot_id::id().unwrap_or_default().as_bytes());

@@ -1,4 +1,5 @@
-//! What `list` names: the registries that a `get` would serve from the cache now, to whom we are now.
+//! The registries that `list` names: those that a `get` would serve from the cache now, with the credentials in use
+//! now.
 
 use super::RequestContext;
 use crate::cache::Cache;
@@ -7,18 +8,18 @@ use crate::os::clock;
 use crate::settings::ResolvedRegistry;
 use crate::text::user_error::{Kind, UserError};
 
-/// Whether the cache has a token of `target`, for who we are now: what a `get` would be served.
+/// Whether a `get` for `target` would be served from the cache now.
 pub fn keeps(call: &RequestContext, target: &ResolvedRegistry) -> bool {
     let Some(cache) = Cache::open(&call.environment) else { return false };
     let now = clock::millis();
     let who =
-        Identity::find(&call.environment, CredentialSelector::Settings(&target.credentials), &target.registry).ok();
+        Identity::resolve(&call.environment, CredentialSelector::Settings(&target.credentials), &target.registry).ok();
     who.and_then(|who| cache.read(who.cache_key(now.div_euclid(1_000))?, target.registry.host()))
         .is_some_and(|entry| entry.times.is_valid(now))
 }
 
-/// The hosts, in order, and what could not be read or was not trusted on the way to them. Neither the network nor a child
-/// process is asked.
+/// The hosts in order, and warnings about what could not be read or was not trusted. Uses neither the network nor a
+/// child process.
 pub fn listed_registries(call: &RequestContext) -> (Vec<String>, Vec<String>) {
     let Some(cache) = Cache::open(&call.environment) else { return (Vec::new(), Vec::new()) };
     let now = clock::millis();
@@ -39,7 +40,7 @@ pub fn listed_registries(call: &RequestContext) -> (Vec<String>, Vec<String>) {
             })
         })
         .collect();
-    let identities = Identity::find_each(
+    let identities = Identity::resolve_each(
         &call.environment,
         asked.iter().map(|t| (CredentialSelector::Settings(&t.credentials), &t.registry)),
     );
@@ -49,7 +50,7 @@ pub fn listed_registries(call: &RequestContext) -> (Vec<String>, Vec<String>) {
         times.is_valid(now).then(|| target.registry.host().to_owned())
     });
     let hosts = hosts.collect();
-    // Of whom nobody can say who it is now, a `get` would say why; that there are no credentials at all is no trouble.
+    // Where no identity can be resolved, a `get` says why; having no credentials at all is not worth a warning here.
     let mut lines = [cache.warnings(), cache.unread()].concat();
     for error in identities.into_iter().filter_map(Result::err) {
         let failure = UserError::from(error);

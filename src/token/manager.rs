@@ -1,4 +1,5 @@
-//! From a question to an answer: the cache's where it is good, else one fetch for all who would ask the same.
+//! The way of a request for a token, top to bottom: the cached token where it is valid, else one fetch for everybody who
+//! would send the same request.
 
 use std::time::{Duration, Instant};
 
@@ -6,19 +7,17 @@ use super::backend::TokenBackend;
 use super::freshness::{Freshness, failure_is_current};
 use super::{FetchMode, RegistryCredentials};
 use crate::aws::AuthorizationToken;
-use crate::cache::{Cache, CachedFailure, Entry, FetchLock, TryLock};
-use crate::cache::{Millis, TokenLifetime};
-use crate::credentials::CacheKey;
+use crate::cache::{Cache, CacheSlot, CachedFailure, Entry, FetchLock, Millis, TokenLifetime, TryLock};
 use crate::os::deadline::Deadline;
 use crate::text::user_error::{Kind, UserError};
 
-/// How often, at most, the question starts over because the source of credentials changed meanwhile.
-const CHANGES: usize = 3;
+/// How often, at most, a request starts over because the credential source changed meanwhile.
+const MAX_IDENTITY_CHANGES: usize = 3;
 
-/// A mark of a detached refresh outlives the deadline by this, for a process that starts slowly.
-const SLOW_START: Duration = Duration::from_secs(5);
+/// The mark of a background refresh outlives the deadline by this, for a process that starts slowly.
+const PROCESS_START: Duration = Duration::from_secs(5);
 
-/// One question on its way.
+/// One request on its way.
 pub struct TokenManager<'a, W> {
     /// Clock, identity, ECR.
     pub backend: W,
@@ -28,41 +27,40 @@ pub struct TokenManager<'a, W> {
     pub host: &'a str,
     /// When the call must have answered.
     pub deadline: Deadline,
-    /// Whether a process of its own may refresh.
+    /// Whether a background process may refresh the token.
     pub background: bool,
-    /// For how long, where none may, a caller tries it itself before it takes the old token.
+    /// How long, where none may, a caller refreshes it itself before it takes the stale token.
     pub foreground_timeout: Duration,
 }
 
-/// Who asks, and what of the cache is theirs.
-struct FetchContext<'a, Who> {
-    who: &'a Who,
-    cache_key: CacheKey,
-    cache: &'a Cache,
-    wish: FetchMode,
+/// The identity that asks, and its slot of the cache.
+struct FetchContext<'a, Identity> {
+    who: &'a Identity,
+    slot: CacheSlot<'a>,
+    mode: FetchMode,
 }
 
 /// Where a step led.
-enum Step<Who> {
+enum Step<Identity> {
     Done(RegistryCredentials),
-    /// Environment or files name somebody else by now: once more, as them.
-    Changed(Who),
+    /// Environment or files name another identity by now: once more, as that one.
+    Changed(Identity),
 }
 
 impl<W: TokenBackend> TokenManager<'_, W> {
-    /// Answers the question.
+    /// Gets a token for the registry.
     ///
     /// # Errors
-    /// The one failure that the user is told of.
-    pub fn answer(&self, wish: FetchMode) -> Result<RegistryCredentials, UserError> {
-        let mut who = self.backend.find()?;
-        for _ in 0..CHANGES {
+    /// The failure that the user is told of.
+    pub fn get(&self, mode: FetchMode) -> Result<RegistryCredentials, UserError> {
+        let mut who = self.backend.resolve()?;
+        for _ in 0..MAX_IDENTITY_CHANGES {
             let (Some(cache), Some(cache_key)) = (self.cache, self.backend.cache_key(&who)) else { break };
-            let context = FetchContext { who: &who, cache_key, cache, wish };
-            let step = match wish {
-                FetchMode::UseCache | FetchMode::Prefetch => self.cached(&context),
+            let context = FetchContext { who: &who, slot: cache.slot(cache_key, self.host), mode };
+            let step = match mode {
+                FetchMode::UseCache | FetchMode::Prefetch => self.serve_cached(&context),
                 FetchMode::ForceRefresh => self.force_refresh(&context).map(Step::Done),
-                FetchMode::BackgroundRefresh => self.refreshed(&context).map(Step::Done),
+                FetchMode::BackgroundRefresh => self.refresh_in_background(&context).map(Step::Done),
             };
             match step? {
                 Step::Done(answer) => return Ok(answer),
@@ -72,8 +70,8 @@ impl<W: TokenBackend> TokenManager<'_, W> {
         self.backend.fetch(&who, self.with_grace(&who, self.deadline)).map(uncached)
     }
 
-    fn cached(&self, context: &FetchContext<'_, W::Who>) -> Result<Step<W::Who>, UserError> {
-        let own = context.cache.read(&context.cache_key, self.host);
+    fn serve_cached(&self, context: &FetchContext<'_, W::Identity>) -> Result<Step<W::Identity>, UserError> {
+        let own = context.slot.lookup();
         let now = self.backend.now();
         let verdict = own.as_ref().map_or(Freshness::Invalid, |own| own.times.freshness(now));
         tracing::info!(
@@ -86,25 +84,25 @@ impl<W: TokenBackend> TokenManager<'_, W> {
         match verdict {
             Freshness::Fresh => Ok(Step::Done(answer(own, Vec::new())?)),
             Freshness::Invalid => self.fetch_single_flight(context, None, self.deadline),
-            // Whatever that takes.
-            _ if context.wish == FetchMode::Prefetch => self.fetch_single_flight(context, own, self.deadline),
+            // `warm` wants a token of the first half of its life, so it waits for a new one.
+            _ if context.mode == FetchMode::Prefetch => self.fetch_single_flight(context, own, self.deadline),
             Freshness::Stale | Freshness::Expiring(_) => self.serve_stale(context, own, now),
         }
     }
 
-    /// The own entry is good, and not for much longer.
+    /// The registry's own token is valid, but stale or expiring: serves it, a newer one, or waits for a fresh one.
     fn serve_stale(
         &self,
-        context: &FetchContext<'_, W::Who>,
+        context: &FetchContext<'_, W::Identity>,
         own: Option<Entry>,
         now: Millis,
-    ) -> Result<Step<W::Who>, UserError> {
+    ) -> Result<Step<W::Identity>, UserError> {
         let Some(own) = own else { return self.fetch_single_flight(context, None, self.deadline) };
-        let note = context.cache.note(&context.cache_key).filter(|note| own.times.pauses_refresh(now, note.failed_at));
-        let entry = match note {
-            Some(note) => match self.old(own, &note.failure) {
+        let failed = context.slot.failure().filter(|failed| own.times.pauses_refresh(now, failed.failed_at));
+        let entry = match failed {
+            Some(failed) => match self.stale_fallback(own, &failed.failure) {
                 Ok(answer) => return Ok(Step::Done(answer)),
-                // It has ended since it was read.
+                // The token has expired since it was read.
                 Err(_) => return self.fetch_single_flight(context, None, self.deadline),
             },
             None => self.newest(context, Some(&own), false).unwrap_or(own),
@@ -116,35 +114,35 @@ impl<W: TokenBackend> TokenManager<'_, W> {
                 return self.fetch_single_flight(context, Some(entry), deadline);
             }
             Freshness::Stale if self.background => self.start_refresh(context),
-            Freshness::Stale => return self.in_the_foreground(context, entry),
+            Freshness::Stale => return self.refresh_in_foreground(context, entry),
         }
         Ok(Step::Done(answer(Some(entry), Vec::new())?))
     }
 
-    /// One asks, the others wait for what it brings. `old` is what there is, for want of a better: a token in its
-    /// last stretch, and for a `warm` one in its second half.
+    /// One process asks ECR, the others wait for the token that it stores. `old` is the token that is served if the
+    /// fetch fails: one that expires soon, or for `warm` a stale one.
     fn fetch_single_flight(
         &self,
-        context: &FetchContext<'_, W::Who>,
+        context: &FetchContext<'_, W::Identity>,
         mut old: Option<Entry>,
         mut deadline: Deadline,
-    ) -> Result<Step<W::Who>, UserError> {
+    ) -> Result<Step<W::Identity>, UserError> {
         let half = |deadline| Instant::now() + self.with_grace(context.who, deadline).left() / 2;
-        let mut patience = half(deadline);
-        let slot = context.cache.slot(&context.cache_key);
+        let mut lock_timeout = half(deadline);
+        let lock = context.slot.lock();
         let mut waited = false;
         let mut brought = false;
         loop {
-            // Who was waited for has brought something, as a rule. A lock taken by each who waited to look for it
-            // would make the others wait once more.
-            let claim = (!brought).then(|| slot.claim());
-            if let Some(found) = self.found(context, old.as_ref(), waited) {
+            // The holder of the lock has stored a token, as a rule. If each waiter took the lock to look for it, the
+            // others would wait once more.
+            let claim = (!brought).then(|| lock.claim());
+            if let Some(found) = self.best_cached(context, old.as_ref(), waited) {
                 if waited && let Some(step) = self.changed(context)? {
                     return Ok(step);
                 }
                 match found.times.freshness(self.backend.now()) {
                     Freshness::Fresh => return Ok(Step::Done(answer(Some(found), Vec::new())?)),
-                    Freshness::Stale if context.wish != FetchMode::Prefetch => {
+                    Freshness::Stale if context.mode != FetchMode::Prefetch => {
                         drop(claim);
                         if self.background {
                             self.start_refresh(context);
@@ -155,11 +153,10 @@ impl<W: TokenBackend> TokenManager<'_, W> {
                     Freshness::Invalid => {}
                 }
             }
-            let note = context.cache.note(&context.cache_key);
-            let answers =
-                |note: &CachedFailure| !note.short_deadline && failure_is_current(self.backend.now(), note.failed_at);
-            if let Some(note) = note.filter(answers) {
-                return self.or_old(context, old, note.failure).map(Step::Done);
+            let is_current =
+                |it: &CachedFailure| !it.short_deadline && failure_is_current(self.backend.now(), it.failed_at);
+            if let Some(failed) = context.slot.failure().filter(is_current) {
+                return self.or_stale(context, old, failed.failure).map(Step::Done);
             }
             let asks = match claim {
                 None => {
@@ -168,17 +165,20 @@ impl<W: TokenBackend> TokenManager<'_, W> {
                 }
                 Some(TryLock::Held(_) | TryLock::Unsupported) => true,
                 Some(TryLock::Busy) => {
-                    brought = slot.wait(patience);
-                    // The one that asks hangs, or was stopped: then without it.
+                    brought = lock.wait(lock_timeout);
+                    // The holder hangs or was stopped: this process asks without the lock.
                     !brought
                 }
             };
             if asks {
-                match self.fetched(context, deadline).or_else(|failure| self.or_old(context, old.take(), failure)) {
-                    Err(_) if self.is_hasty(deadline) => {
-                        // The old one has ended meanwhile, and with it the reason to be quick.
+                match self
+                    .fetch_and_store(context, deadline)
+                    .or_else(|failure| self.or_stale(context, old.take(), failure))
+                {
+                    Err(_) if self.is_short(deadline) => {
+                        // The old token has expired meanwhile, and with it the reason for a short deadline.
                         deadline = self.deadline;
-                        patience = half(deadline);
+                        lock_timeout = half(deadline);
                     }
                     done => return done.map(Step::Done),
                 }
@@ -187,11 +187,15 @@ impl<W: TokenBackend> TokenManager<'_, W> {
         }
     }
 
-    /// The second half where no process may be started: one waits for the fresh token, though not for long, and the
-    /// others are served.
-    fn in_the_foreground(&self, context: &FetchContext<'_, W::Who>, entry: Entry) -> Result<Step<W::Who>, UserError> {
-        let slot = context.cache.slot(&context.cache_key);
-        let claim = slot.claim();
+    /// A stale token where no background process may be started: one caller waits for a fresh one, for a short time,
+    /// and the others are served the stale one.
+    fn refresh_in_foreground(
+        &self,
+        context: &FetchContext<'_, W::Identity>,
+        entry: Entry,
+    ) -> Result<Step<W::Identity>, UserError> {
+        let lock = context.slot.lock();
+        let claim = lock.claim();
         if matches!(claim, TryLock::Busy) {
             return answer(Some(entry), Vec::new()).map(Step::Done);
         }
@@ -201,7 +205,7 @@ impl<W: TokenBackend> TokenManager<'_, W> {
         let left = entry.times.expires_at.saturating_mul(1_000).saturating_sub(self.backend.now());
         let half = Duration::from_millis(u64::try_from(left / 2).unwrap_or(0));
         let deadline = self.deadline.at_most(half.min(self.foreground_timeout));
-        match self.fetched(context, deadline).or_else(|failure| self.old(entry, &failure)) {
+        match self.fetch_and_store(context, deadline).or_else(|failure| self.stale_fallback(entry, &failure)) {
             Ok(answer) => Ok(Step::Done(answer)),
             Err(_) => {
                 drop(claim);
@@ -210,146 +214,134 @@ impl<W: TokenBackend> TokenManager<'_, W> {
         }
     }
 
-    /// With the time for a touch, where the call has all of its own: an old token does not wait for one.
-    fn with_grace(&self, who: &W::Who, deadline: Deadline) -> Deadline {
-        if self.is_hasty(deadline) { deadline } else { deadline.extended(self.backend.grace(who)) }
+    /// Extends a full deadline by the time that a person needs to touch a security key; a short one is not extended,
+    /// since there is a valid token to serve.
+    fn with_grace(&self, who: &W::Identity, deadline: Deadline) -> Deadline {
+        if self.is_short(deadline) { deadline } else { deadline.extended(self.backend.grace(who)) }
     }
 
-    /// Less time than the call has, for the sake of an old token.
-    fn is_hasty(&self, deadline: Deadline) -> bool {
+    /// Whether the deadline is shorter than the call's own, because there is a valid token to serve.
+    fn is_short(&self, deadline: Deadline) -> bool {
         deadline.limit() < self.deadline.limit()
     }
 
-    /// This process is the detached one.
-    fn refreshed(&self, context: &FetchContext<'_, W::Who>) -> Result<RegistryCredentials, UserError> {
-        let slot = context.cache.slot(&context.cache_key);
-        let done = self.refreshed_in(context, &slot);
-        context.cache.end_refresh(&context.cache_key);
+    /// What the background process does.
+    fn refresh_in_background(&self, context: &FetchContext<'_, W::Identity>) -> Result<RegistryCredentials, UserError> {
+        let lock = context.slot.lock();
+        let done = self.refresh_locked(context, &lock);
+        context.slot.end_refresh();
         done
     }
 
-    fn refreshed_in(
+    fn refresh_locked(
         &self,
-        context: &FetchContext<'_, W::Who>,
-        slot: &FetchLock,
+        context: &FetchContext<'_, W::Identity>,
+        lock: &FetchLock,
     ) -> Result<RegistryCredentials, UserError> {
-        let claim = slot.claim();
+        let claim = lock.claim();
         let now = self.backend.now();
-        let own = self.found(context, None, false);
+        let own = self.best_cached(context, None, false);
         let fresh = own.as_ref().is_some_and(|own| own.times.freshness(now) == Freshness::Fresh);
         if fresh || matches!(claim, TryLock::Busy) {
             return answer(own, Vec::new());
         }
-        if let (Some(own), Some(note)) = (&own, context.cache.note(&context.cache_key))
-            && own.times.pauses_refresh(now, note.failed_at)
+        if let (Some(own), Some(failed)) = (&own, context.slot.failure())
+            && own.times.pauses_refresh(now, failed.failed_at)
         {
-            return Err(note.failure);
+            return Err(failed.failure);
         }
-        self.fetched(context, self.deadline)
+        self.fetch_and_store(context, self.deadline)
     }
 
-    /// A new token in the place of the cache's. Who waits for the same takes it too. Whoever asks for it has something
-    /// against the old one: it goes, and with it its copies for other registries, also where the new one cannot be kept.
-    fn force_refresh(&self, context: &FetchContext<'_, W::Who>) -> Result<RegistryCredentials, UserError> {
-        let slot = context.cache.slot(&context.cache_key);
-        let _claim = slot.claim();
-        let mut answer = self.fetched(context, self.deadline)?;
-        let kept = context.cache.read(&context.cache_key, self.host);
-        let but = kept.is_some_and(|kept| kept.password == answer.password).then_some(self.host);
-        if let Err(error) = context.cache.forget_all_of(&context.cache_key, but) {
+    /// Replaces the cached token. Waiters take the new one too. The old one and its copies for other registries are
+    /// removed, also where the new one cannot be stored: the caller does not want it served again.
+    fn force_refresh(&self, context: &FetchContext<'_, W::Identity>) -> Result<RegistryCredentials, UserError> {
+        let lock = context.slot.lock();
+        let _claim = lock.claim();
+        let mut answer = self.fetch_and_store(context, self.deadline)?;
+        if let Err(error) = context.slot.invalidate_all_but(&answer.password) {
             answer.warnings.push(format!("{}: the next call may be served the old token: {error}", self.host));
         }
         Ok(answer)
     }
 
-    /// The newest token that the cache has for the context and that is better than `old`. `waited` says that
-    /// somebody has been waited for, who has written if there is one.
-    fn found(&self, context: &FetchContext<'_, W::Who>, old: Option<&Entry>, waited: bool) -> Option<Entry> {
-        let own = context.cache.read(&context.cache_key, self.host);
+    /// The cached token that expires last, if that is after `old`. `waited` says that another process was waited for,
+    /// which has stored a token if it got one.
+    fn best_cached(&self, context: &FetchContext<'_, W::Identity>, old: Option<&Entry>, waited: bool) -> Option<Entry> {
+        let own = context.slot.lookup();
         let own = own.filter(|own| own.times.freshness(self.backend.now()) == Freshness::Fresh);
         let own = own.filter(|own| old.is_none_or(|old| own.times.expires_at > old.times.expires_at));
         own.or_else(|| self.newest(context, old, waited))
     }
 
-    /// The token that ends last, if that is after `old`: for whoever has just read the registry's own entry.
-    fn newest(&self, context: &FetchContext<'_, W::Who>, old: Option<&Entry>, waited: bool) -> Option<Entry> {
-        let after = old.map(|old| old.times.expires_at);
-        context.cache.copy_newest_sibling(&context.cache_key, self.host, self.backend.now(), after, waited)
+    /// As [`Self::best_cached`], for a caller that has just read the registry's own entry.
+    fn newest(&self, context: &FetchContext<'_, W::Identity>, old: Option<&Entry>, waited: bool) -> Option<Entry> {
+        context.slot.newest(self.backend.now(), old.map(|old| &old.times), waited)
     }
 
-    /// Asks ECR and keeps what comes: for whom it was asked, if they still are who they were.
-    fn fetched(
+    /// Fetches a token from ECR and stores the outcome: under the cache key of the identity that asked, if the
+    /// environment and the files still name that identity.
+    fn fetch_and_store(
         &self,
-        context: &FetchContext<'_, W::Who>,
+        context: &FetchContext<'_, W::Identity>,
         deadline: Deadline,
     ) -> Result<RegistryCredentials, UserError> {
-        let before = context.cache.invalidation_epoch();
-        let token = match self.backend.fetch(context.who, self.with_grace(context.who, deadline)) {
-            Ok(token) => token,
-            Err(failure) => {
-                // What more time might have brought says nothing to those who have it.
-                let short_deadline = self.is_hasty(deadline);
-                let note = CachedFailure { failed_at: self.backend.now(), short_deadline, failure: failure.clone() };
-                context.cache.write_note(&context.cache_key, &note);
-                return Err(failure);
-            }
-        };
-        context.cache.remove_note(&context.cache_key);
-        let jitter = self.backend.jitter(&context.cache_key);
-        let times = token.expires_at.and_then(|end| TokenLifetime::of_new(self.backend.now(), end, jitter));
-        if let Some(times) = times
-            && self.is_still(context)
-        {
-            let entry = Entry {
+        let fetched = context.slot.store(|| {
+            let token = self.backend.fetch(context.who, self.with_grace(context.who, deadline)).map_err(|failure| {
+                // A failure of a short deadline says nothing to callers who have more time.
+                CachedFailure { failed_at: self.backend.now(), short_deadline: self.is_short(deadline), failure }
+            })?;
+            let jitter = self.backend.jitter(context.slot.cache_key());
+            let times = token.expires_at.and_then(|end| TokenLifetime::of_new(self.backend.now(), end, jitter));
+            let entry = times.filter(|_| self.is_unchanged(context)).map(|times| Entry {
                 registry: self.host.to_owned(),
-                cache_key: context.cache_key,
+                cache_key: *context.slot.cache_key(),
                 label: self.backend.label(context.who),
                 times,
                 username: token.username.clone(),
                 password: token.password.clone(),
-            };
-            context.cache.write(&entry, before);
-        }
-        Ok(uncached(token))
+            });
+            Ok((token, entry))
+        });
+        fetched.map(uncached)
     }
 
-    fn is_still(&self, context: &FetchContext<'_, W::Who>) -> bool {
-        let now = self.backend.find().ok();
-        now.and_then(|now| self.backend.cache_key(&now)).is_some_and(|now| now == context.cache_key)
+    fn is_unchanged(&self, context: &FetchContext<'_, W::Identity>) -> bool {
+        let now = self.backend.resolve().ok();
+        now.and_then(|now| self.backend.cache_key(&now)).is_some_and(|now| now == *context.slot.cache_key())
     }
 
-    fn changed(&self, context: &FetchContext<'_, W::Who>) -> Result<Option<Step<W::Who>>, UserError> {
-        let now = self.backend.find()?;
-        let same = self.backend.cache_key(&now).is_some_and(|now| now == context.cache_key);
+    fn changed(&self, context: &FetchContext<'_, W::Identity>) -> Result<Option<Step<W::Identity>>, UserError> {
+        let now = self.backend.resolve()?;
+        let same = self.backend.cache_key(&now).is_some_and(|now| now == *context.slot.cache_key());
         Ok((!same).then_some(Step::Changed(now)))
     }
 
-    /// Starts the detached process, unless one is on its way or somebody is asking already.
-    fn start_refresh(&self, context: &FetchContext<'_, W::Who>) {
-        let recent = self.deadline.limit() + SLOW_START;
-        if context.cache.slot(&context.cache_key).is_busy() || !context.cache.begin_refresh(&context.cache_key, recent)
-        {
+    /// Starts the background refresh, unless one was started or another process is asking ECR already.
+    fn start_refresh(&self, context: &FetchContext<'_, W::Identity>) {
+        let recent = self.deadline.limit() + PROCESS_START;
+        if context.slot.lock().is_busy() || !context.slot.begin_refresh(recent) {
             return;
         }
         if !self.backend.start_refresh() {
-            context.cache.end_refresh(&context.cache_key);
+            context.slot.end_refresh();
         }
     }
 
-    fn or_old(
+    fn or_stale(
         &self,
-        context: &FetchContext<'_, W::Who>,
+        context: &FetchContext<'_, W::Identity>,
         old: Option<Entry>,
         failure: UserError,
     ) -> Result<RegistryCredentials, UserError> {
         match old {
-            Some(old) if context.wish != FetchMode::Prefetch => self.old(old, &failure),
+            Some(old) if context.mode != FetchMode::Prefetch => self.stale_fallback(old, &failure),
             _ => Err(failure),
         }
     }
 
-    /// What was there, though no better one could be had; worth a line only where it ends soon.
-    fn old(&self, old: Entry, failure: &UserError) -> Result<RegistryCredentials, UserError> {
+    /// The valid token that is there, because no newer one could be fetched; with a warning if it expires soon.
+    fn stale_fallback(&self, old: Entry, failure: &UserError) -> Result<RegistryCredentials, UserError> {
         let now = self.backend.now();
         let warnings = match old.times.freshness(now) {
             Freshness::Invalid => return Err(failure.clone()),
@@ -364,7 +356,7 @@ impl<W: TokenBackend> TokenManager<'_, W> {
     }
 }
 
-/// What the cache had.
+/// The answer from a cached entry.
 fn answer(entry: Option<Entry>, warnings: Vec<String>) -> Result<RegistryCredentials, UserError> {
     let Some(Entry { username, password, times, .. }) = entry else {
         return Err(UserError::new(Kind::Other, "the cache has no token"));
@@ -372,7 +364,7 @@ fn answer(entry: Option<Entry>, warnings: Vec<String>) -> Result<RegistryCredent
     Ok(RegistryCredentials { username, password, expires_at: Some(times.expires_at), warnings })
 }
 
-/// What ECR said, whatever our clock makes of it.
+/// The answer from ECR, even if its expiry makes no sense by this machine's clock.
 fn uncached(token: AuthorizationToken) -> RegistryCredentials {
     let AuthorizationToken { username, password, expires_at, warnings } = token;
     RegistryCredentials { username, password, expires_at, warnings }

@@ -7,7 +7,7 @@ mod jitter;
 mod listed_registries;
 mod manager;
 
-use crate::aws::PUBLIC_LIMIT;
+use crate::aws::PUBLIC_TIMEOUT;
 use crate::aws::retry::RetryPolicy;
 use crate::cache::Cache;
 use crate::credentials::ServiceAccount;
@@ -56,7 +56,7 @@ impl FetchMode {
     }
 }
 
-/// One question to the broker.
+/// One request to the broker.
 #[derive(Clone, Copy, Debug)]
 pub struct TokenRequest<'a> {
     /// The registry, and who speaks for it by the settings.
@@ -64,9 +64,9 @@ pub struct TokenRequest<'a> {
     /// A pod's service account, which then speaks instead.
     pub service_account: Option<&'a ServiceAccount>,
     /// Which answer will do.
-    pub wish: FetchMode,
+    pub mode: FetchMode,
     /// How throttling is met.
-    pub patience: RetryPolicy,
+    pub retry: RetryPolicy,
 }
 
 /// A token that may be handed over.
@@ -82,28 +82,28 @@ pub struct RegistryCredentials {
     pub warnings: Vec<String>,
 }
 
-/// Answers one question.
+/// Answers one request.
 ///
 /// # Errors
 /// The one failure that the user is told of.
-pub fn token(call: &RequestContext, question: &TokenRequest<'_>) -> Result<RegistryCredentials, UserError> {
-    let cache = if question.target.credentials.cache { Cache::open(&call.environment) } else { None };
-    let public = question.target.registry.service() == Service::Public;
+pub fn token(call: &RequestContext, request: &TokenRequest<'_>) -> Result<RegistryCredentials, UserError> {
+    let cache = if request.target.credentials.cache { Cache::open(&call.environment) } else { None };
+    let public = request.target.registry.service() == Service::Public;
     // The refresh of a service account's token happens here: nobody else holds what it rests on.
     // Nor is what `warm` wants left to a process that outlives it: a unit of systemd that ends takes it along.
-    let background = question.service_account.is_none()
-        && question.wish != FetchMode::Prefetch
+    let background = request.service_account.is_none()
+        && request.mode != FetchMode::Prefetch
         && call.environment.switch("ECR_LOGIN_BACKGROUND") != Some(false);
-    let deadline = if public { call.deadline.at_most(PUBLIC_LIMIT) } else { call.deadline };
+    let deadline = if public { call.deadline.at_most(PUBLIC_TIMEOUT) } else { call.deadline };
     let manager = TokenManager {
-        backend: AwsBackend { call, question },
+        backend: AwsBackend { call, request },
         cache: cache.as_ref(),
-        host: question.target.registry.host(),
+        host: request.target.registry.host(),
         deadline,
         background,
         foreground_timeout: freshness::foreground_refresh_timeout(deadline.limit()),
     };
-    let mut answer = manager.answer(question.wish)?;
+    let mut answer = manager.get(request.mode)?;
     let mut warnings = cache.as_ref().map(Cache::warnings).unwrap_or_default();
     warnings.append(&mut answer.warnings);
     Ok(RegistryCredentials { warnings, ..answer })

@@ -50,7 +50,7 @@ fn limited<S: AsRef<std::ffi::OsStr>>(
     arguments: impl IntoIterator<Item = S>,
     stdin: &str,
 ) -> Outcome {
-    let mut command = Command::new("prlimit");
+    let mut command = Command::new(crate::support::on_our_path("prlimit"));
     let ours = helper.command(Vec::<String>::new());
     command.arg(limit).arg("--").arg(binary()).args(arguments).env_clear();
     command.envs(ours.get_envs().filter_map(|(key, value)| Some((key, value?)))).current_dir(helper.home());
@@ -193,4 +193,33 @@ fn however_few_files_may_be_open_there_is_an_answer_or_a_reason() {
             home.do_it_again(&aws, deed, &what);
         }
     }
+}
+
+#[test]
+fn warm_needs_no_second_thread() {
+    const OTHER: &str = "123456789012.dkr.ecr.us-east-1.amazonaws.com";
+    let aws = FakeAws::start();
+    let helper = Helper::new().aws(&aws).keys("AKIANODE");
+    let get = helper.command(["warm", REGISTRY, OTHER]);
+    // The limit holds for users other than root; they must be able to reach the binary.
+    let limited = |arguments: &[&std::ffi::OsStr]| {
+        let mut command = Command::new(crate::support::on_our_path("setpriv"));
+        command.args(["--reuid", "12345", "--clear-groups"]).arg(crate::support::on_our_path("prlimit"));
+        command.arg("--nproc=1").args(arguments);
+        command.env_clear().envs(get.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        command.env("AWS_ECR_DISABLE_CACHE", "1").env_remove("AWS_CA_BUNDLE");
+        command
+    };
+    let program = get.get_program();
+    if !limited(&[crate::support::on_our_path("test").as_os_str(), "-x".as_ref(), program])
+        .status()
+        .is_ok_and(|status| status.success())
+    {
+        println!("skipped: cannot run the binary as another user");
+        return;
+    }
+    let outcome = limited(&[program, "warm".as_ref(), REGISTRY.as_ref(), OTHER.as_ref()]).output().unwrap();
+    let stderr = String::from_utf8(outcome.stderr).unwrap();
+    assert_eq!(outcome.status.code(), Some(1), "{stderr}");
+    assert_eq!((stderr.lines().count(), stderr.matches("not kept").count()), (2, 2), "{stderr}");
 }

@@ -12,13 +12,16 @@ mod support;
 
 mod assertions;
 mod cache;
+mod cache_location;
 mod clock;
 mod home;
 mod kill_points;
+mod kubelet_home;
 mod limits;
 mod network;
 mod scenario;
 mod signals;
+mod sso;
 mod streams;
 mod syscall_errors;
 mod system_calls;

@@ -52,7 +52,6 @@ fn a_delegate_goes_with_the_helper() {
         helper.script("bin/docker-credential-slow", "echo $$ > \"$0.list\"\nexec sleep 60");
         let bin = helper.home().join("bin");
         let list = bin.join("docker-credential-slow.list");
-        let helper = helper.env("PATH", format!("{}:/usr/bin:/bin", bin.display()));
         let running = helper.start(["get"], "registry.example.com");
         eventually("the delegate runs", || processes_in(&list).len() == 1);
         kill_process(Pid::from_raw(running.id().cast_signed()).unwrap(), signal).unwrap();
@@ -103,8 +102,6 @@ fn a_credential_process_starts_with_no_signal_held_back_and_no_broken_pipe_ignor
 fn a_delegate_starts_with_no_signal_held_back_and_no_broken_pipe_ignored() {
     let helper = Helper::new().settings("delegate = \"other\"\n");
     let script = helper.script("bin/docker-credential-other", STATE);
-    let bin = helper.home().join("bin");
-    let helper = helper.env("PATH", format!("{}:/usr/bin:/bin", bin.display()));
     assert_eq!(helper.get("registry.example.com").code, Some(1));
     has_its_signals(&script);
 }

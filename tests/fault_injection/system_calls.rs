@@ -1,16 +1,19 @@
-//! A warm `get` starts nothing: no socket, no thread, no child, and it lists no directory.
+//! A warm `get` starts nothing: no socket, no thread, no child, and it lists no directory. A cold one loads the
+//! certificates once.
 
 use std::collections::BTreeMap;
 
+use crate::support::hosts::{Hosts, NEEDED};
+use crate::support::strace;
 use crate::support::{FakeAws, Helper, REGISTRY, Running, Service};
 
 /// Runs a `get` under strace; `None` where there is no strace. Each line is one system call.
 fn traced(helper: &Helper) -> Option<Vec<String>> {
-    if !crate::support::strace::has_strace() {
+    if !strace::has_strace() {
         return None;
     }
     let log = helper.home().join("strace.log");
-    let command = crate::support::strace::command(helper, &["-f", "-o", log.to_str().unwrap()], ["get"]);
+    let command = strace::command(helper, &["-f", "-o", log.to_str().unwrap()], ["get"]);
     Running::start(command, REGISTRY.as_bytes()).wait().token();
     let text = std::fs::read_to_string(log).unwrap();
     // `PID call(...) = result`
@@ -51,4 +54,25 @@ fn a_warm_get_makes_the_same_calls_with_a_thousand_entries() {
     }
     let with_all = traced(&helper).unwrap();
     assert_eq!(with_one.len(), with_all.len());
+}
+
+#[test]
+fn certificates_are_read_once_whoever_is_asked_and_no_name_is_resolved_that_needs_none() {
+    if !strace::has_strace() {
+        return;
+    }
+    for (source, needed) in NEEDED {
+        let hosts = Hosts::new();
+        let helper = hosts.helper(source);
+        let log = helper.home().join("strace");
+        let options = ["-f", "-s", "200", "-e", "trace=openat,connect", "-o", log.to_str().unwrap()];
+        Running::start(strace::command(&helper, &options, ["get"]), REGISTRY.as_bytes()).wait().token();
+        let trace = std::fs::read_to_string(log).unwrap();
+        let count = |word: &str| trace.lines().filter(|line| line.contains(word)).count();
+        assert_eq!(count("fake-aws-ca.pem"), 1, "{source:?}: {trace}");
+        let mut distinct: Vec<_> = needed.iter().map(|service| hosts.of(*service).port()).collect();
+        distinct.dedup();
+        assert_eq!(count("connect("), distinct.len() + 1, "{source:?}: {trace}");
+        assert_eq!(count("resolv.conf") + count("/etc/hosts"), 0, "{source:?}: {trace}");
+    }
 }

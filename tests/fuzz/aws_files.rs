@@ -94,7 +94,7 @@ pub fn who_speaks(input: &[u8]) -> Option<&'static str> {
     let registry = Registry::parse("123456789012.dkr.ecr.eu-west-1.amazonaws.com").unwrap();
     let environment = Environment::of(variables.iter().map(|(name, value)| (*name, *value)));
     let ours = memory::bounded(input.len(), (64 * 1024, 96), || {
-        Identity::find(&environment, CredentialSelector::Settings(&CredentialSettings::default()), &registry)
+        Identity::resolve(&environment, CredentialSelector::Settings(&CredentialSettings::default()), &registry)
             .map(|identity| identity.source)
     });
     let runs_programs =

@@ -3,7 +3,7 @@
 
 use ecr_login::cache::Entry;
 use ecr_login::cache::TokenLifetime;
-use ecr_login::cache::codec::{LIMIT, read_entry, read_note, write_entry, write_note};
+use ecr_login::cache::codec::{MAX_FILE_BYTES, read_entry, read_note, write_entry, write_note};
 use ecr_login::credentials::CacheKey;
 use ecr_login::os::secret::Secret;
 
@@ -46,10 +46,10 @@ fn check_entry(input: &[u8]) {
         password: Secret::new(password),
     };
     let Some(written) = memory::bounded(input.len(), (4096, 32), || write_entry(&entry)) else {
-        assert!(input.len() > LIMIT / 8, "an entry of {} bytes was not written", input.len());
+        assert!(input.len() > MAX_FILE_BYTES / 8, "an entry of {} bytes was not written", input.len());
         return;
     };
-    assert!(written.len() <= LIMIT && written.ends_with(b"\n"));
+    assert!(written.len() <= MAX_FILE_BYTES && written.ends_with(b"\n"));
     assert_eq!(read_entry(&written).as_ref(), Some(&entry));
     let [high, low, change @ ..] = change else { return };
     let at = usize::from(u16::from_be_bytes([*high, *low])) % written.len();

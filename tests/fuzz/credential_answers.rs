@@ -116,7 +116,8 @@ fn check_token(bytes: &[u8]) {
         let registry = Registry::parse("123456789012.dkr.ecr.eu-west-1.amazonaws.com").unwrap();
         let environment = Environment::of([("AWS_EC2_METADATA_DISABLED", "true")]);
         let account = account(token);
-        let identity = Identity::find(&environment, CredentialSelector::ServiceAccount(&account), &registry).unwrap();
+        let identity =
+            Identity::resolve(&environment, CredentialSelector::ServiceAccount(&account), &registry).unwrap();
         identity.cache_key(i64::MIN).copied()
     };
     let has_claims = memory::bounded(bytes.len(), BOUND, || account(token).has_claims());

@@ -61,7 +61,7 @@ impl Fixture {
         ]);
         let speaker = Settings::load(&environment).unwrap().target(REGISTRY).unwrap().credentials;
         let registry = Registry::parse(REGISTRY).unwrap();
-        let identity = Identity::find(&environment, CredentialSelector::Settings(&speaker), &registry).unwrap();
+        let identity = Identity::resolve(&environment, CredentialSelector::Settings(&speaker), &registry).unwrap();
         let cache_key = *identity.cache_key(now()).unwrap();
         Self { environment, cache_key, home }
     }

@@ -164,7 +164,7 @@ done
 forget
 rm "$bundle"
 runs 'no certificates in the root: those that are built in, which have not signed this server' 1 registry get
-complains 'signed by nobody that we trust'
+complains 'not signed by a trusted CA'
 cp "$fixture/bundle" "$bundle"
 
 # --- users and homes ------------------------------------------------------------------------------------------------------

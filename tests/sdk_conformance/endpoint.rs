@@ -141,7 +141,7 @@ fn by_us() -> String {
         let registry = Registry::parse(name).unwrap();
         let environment = Environment::of_process();
         let identity =
-            Identity::find(&environment, CredentialSelector::Settings(&CredentialSettings::default()), &registry)
+            Identity::resolve(&environment, CredentialSelector::Settings(&CredentialSettings::default()), &registry)
                 .unwrap();
         let network = identity.network;
         let host = registry.api_host(network.use_fips, network.use_dual_stack);

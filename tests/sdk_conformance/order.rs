@@ -326,7 +326,7 @@ fn child() {
 fn by_us() -> String {
     let registry = Registry::parse("123456789012.dkr.ecr.eu-west-1.amazonaws.com").unwrap();
     let speaker = CredentialSettings { profile: std::env::var(CHOSEN).ok(), ..CredentialSettings::default() };
-    match Identity::find(&Environment::of_process(), CredentialSelector::Settings(&speaker), &registry) {
+    match Identity::resolve(&Environment::of_process(), CredentialSelector::Settings(&speaker), &registry) {
         Ok(identity) => describe(&identity.source),
         Err(IdentityError::NoSource { .. }) => "nobody".to_owned(),
         Err(_) => "error".to_owned(),

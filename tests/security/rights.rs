@@ -105,7 +105,7 @@ fn capabilities_that_the_caller_hands_on_are_no_reason_to_refuse() {
     }
     let ground = Ground::new();
     let user = VICTIM.to_string();
-    let mut command = std::process::Command::new("setpriv");
+    let mut command = std::process::Command::new(crate::support::on_our_path("setpriv"));
     command.args(["--reuid", &user, "--regid", &user, "--clear-groups"]);
     command.args(["--inh-caps", "+net_bind_service", "--ambient-caps", "+net_bind_service"]);
     command.arg(ground.path("helper")).arg("get").env_clear();

@@ -94,7 +94,7 @@ fn in_tmp_and_on_a_volume_that_nobody_writes_a_file_of_ones_own_is_used() {
         println!("skipped: a read-only volume: no mount namespace to be had");
         return;
     }
-    command = Command::new("unshare");
+    command = Command::new(crate::support::on_our_path("unshare"));
     command.args(["-m", "setpriv"]).args(arguments).env_clear().envs(environment).current_dir(ground.path("."));
     use std::process::Stdio;
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());

@@ -105,7 +105,7 @@ fn what_a_delegate_is_sent_is_run_by_nobody() {
         "with blanks; touch made/docker-credential-store",
         "echo \"$#\" \"$1\" >arguments\ncat >sent\necho credentials not found in native keychain\nexit 1",
     );
-    let helper = helper.env("PATH", format!("{}:/usr/bin:/bin", folder.display()));
+    let helper = helper.on_path(&folder);
     for meta in META {
         let (get, programs) = programs(&helper, &["get"], meta);
         assert_eq!((get.code, get.stdout.as_str()), (Some(1), NOT_FOUND), "{meta}");

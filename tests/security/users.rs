@@ -87,7 +87,7 @@ impl Ground {
 
     pub fn command(&self, user: u32, script: &str, variables: &[(&str, &Path)]) -> Command {
         let user = user.to_string();
-        let mut command = Command::new("setpriv");
+        let mut command = Command::new(crate::support::on_our_path("setpriv"));
         command.args(["--reuid", &user, "--regid", &user, "--clear-groups", "/bin/sh", "-c", script]).env_clear();
         let ours = self.helper.command(Vec::<OsString>::new());
         command.envs(ours.get_envs().filter_map(|(key, value)| Some((key, value?))));

@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 
 use super::fault::Fault;
 use super::issued::{Keys, Token, authorization_token, http_date, now, subject};
-use super::server::{Request, Respond, Response, Server};
+use super::request::Request;
+use super::server::{Respond, Response, Server};
 use super::services::{ecr_token, keys_document, oidc_token, sso_role, sts_caller, sts_role};
 use super::tls::{Authority, Certificate};
 

@@ -115,7 +115,7 @@ impl Call {
         let environment = Environment::of(self.variables.clone());
         let registry = Registry::parse(self.registry).unwrap();
         let speaker = CredentialSettings::default();
-        let identity = Identity::find(&environment, CredentialSelector::Settings(&speaker), &registry).unwrap();
+        let identity = Identity::resolve(&environment, CredentialSelector::Settings(&speaker), &registry).unwrap();
         aws::fetch(&environment, &identity, &registry, Deadline::within(self.limit), self.patience)
     }
 

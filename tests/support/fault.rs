@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::aws::Service;
-use super::server::{Respond, Response, Step};
+use super::server::{Event, Respond, Response, Step};
 
 /// A scripted fault.
 #[derive(Clone, Debug)]
@@ -30,6 +30,10 @@ pub enum Fault {
     NoColon,
     /// The right answer after so long.
     Late(Duration),
+    /// The right answer, once something has happened.
+    Once(Event),
+    /// This refusal, once something has happened.
+    ErrorOnce(Event, &'static str),
     /// The right answer, one byte a second.
     ByteASecond,
     /// The right answer, cut in half.
@@ -151,6 +155,8 @@ impl Fault {
             Self::NotBase64 => Respond::With(service.with_token("%%% not base64 %%%")),
             Self::NoColon => Respond::With(service.with_token("bm8gY29sb24gaW4gaGVyZQ==")),
             Self::Late(delay) => Respond::Late(*delay, right()),
+            Self::Once(event) => Respond::Once(event.clone(), right()),
+            Self::ErrorOnce(event, code) => Respond::Once(event.clone(), service.error(403, code, "refused")),
             Self::ByteASecond => Respond::ByteASecond(right()),
             Self::Cut => Respond::Cut(right()),
             Self::Reset => Respond::Reset,

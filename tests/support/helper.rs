@@ -34,6 +34,37 @@ pub fn copy_binary(to: &Path) {
     assert!(Command::new("cp").arg(binary()).arg(to).status().unwrap().success());
 }
 
+/// A directory with the programs that scripts of tests call, and with none of the clients and helpers that a machine may
+/// have in the directories where these are.
+fn programs() -> &'static Path {
+    const CALLED: [&str; 16] = [
+        "cat", "chmod", "cp", "dd", "env", "grep", "head", "id", "ls", "mkdir", "mv", "rm", "sh", "sleep", "touch",
+        "true",
+    ];
+    static DIRECTORY: LazyLock<PathBuf> = LazyLock::new(|| {
+        let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join("programs");
+        std::fs::create_dir_all(&directory).unwrap();
+        #[cfg(unix)]
+        for name in CALLED {
+            let found =
+                ["/usr/bin", "/bin"].map(|place| Path::new(place).join(name)).into_iter().find(|path| path.exists());
+            // It may be there, from a run before this one or beside it.
+            found.map(|path| std::os::unix::fs::symlink(path, directory.join(name)).ok());
+        }
+        directory
+    });
+    &DIRECTORY
+}
+
+/// A program of the machine's, found on our own PATH: the run that it is to begin may have another one.
+pub fn on_our_path(name: &str) -> PathBuf {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path)
+        .map(|place| place.join(name))
+        .find(|path| path.is_file())
+        .unwrap_or_else(|| name.into())
+}
+
 /// How the binary is to be run; its home lives as long as this does.
 pub struct Helper {
     home: TempDir,
@@ -43,15 +74,24 @@ pub struct Helper {
 }
 
 impl Helper {
-    /// With an empty home, no AWS configuration, and IMDS switched off.
+    /// With an empty home, no AWS configuration, and IMDS switched off. PATH is the home's `bin`, which is not there yet, and
+    /// the few programs that scripts of tests call.
     pub fn new() -> Self {
         let home = tempfile::tempdir().unwrap();
+        let path = std::env::join_paths([&home.path().join("bin"), programs()]).unwrap();
         let environment = vec![
             ("HOME".into(), home.path().into()),
-            ("PATH".into(), "/usr/bin:/bin".into()),
+            ("PATH".into(), path),
             ("AWS_EC2_METADATA_DISABLED".into(), "true".into()),
         ];
         Self { home, program: binary().to_owned(), name: None, environment }
+    }
+
+    /// Looks for programs in this directory first.
+    #[must_use]
+    pub fn on_path(self, directory: &Path) -> Self {
+        let path = std::env::join_paths([directory, programs()]).unwrap();
+        self.env("PATH", path)
     }
 
     /// Sets a variable, instead of what was there.

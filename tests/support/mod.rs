@@ -16,25 +16,43 @@ pub mod concurrency;
 pub mod ecr_call;
 mod fault;
 mod helper;
+pub mod hosts;
 mod issued;
 pub mod kubelet;
 #[cfg(target_os = "linux")]
 pub mod name_server;
 pub mod raw_server;
+mod request;
 mod server;
 mod services;
 mod sources;
+pub mod sso;
 #[cfg(target_os = "linux")]
 pub mod strace;
+#[cfg(unix)]
+pub mod terminal;
 mod tls;
 
 pub use aws::{Call, FakeAws, Service};
 pub use fault::{Fault, Part};
-pub use helper::{Answer, Helper, NOT_FOUND, Outcome, Running, binary, copy_binary};
+pub use helper::{Answer, Helper, NOT_FOUND, Outcome, Running, binary, copy_binary, on_our_path};
 pub use issued::{Token, now};
-pub use server::{Opening, Request, Respond, Response, Server};
+pub use request::Request;
+pub use server::{Event, Opening, Respond, Response, Server};
 pub use sources::{Source, login_file, web_token};
 pub use tls::{Authority, Certificate};
 
 /// A registry for tests that need any one.
 pub const REGISTRY: &str = "123456789012.dkr.ecr.eu-west-1.amazonaws.com";
+
+/// What comes of each case, all of them at once: most wait for a server or a deadline.
+///
+/// # Panics
+/// One of them did.
+pub fn side_by_side<T: Send, R: Send, const N: usize>(cases: [T; N], one: impl Fn(T) -> R + Sync) -> [R; N] {
+    std::thread::scope(|scope| {
+        let one = &one;
+        let running = cases.map(|case| scope.spawn(move || one(case)));
+        running.map(|case| case.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+    })
+}

@@ -1,7 +1,8 @@
 //! HTTP/1.1 on loopback, plain or over TLS, that can also misbehave on the wire. One thread a connection.
 
-use std::io::{self, BufRead, BufReader, Read, Write};
-use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::fmt;
+use std::io::{self, BufReader, Read, Write};
+use std::net::{IpAddr, Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -9,70 +10,10 @@ use std::time::{Duration, Instant};
 
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
+use super::request::{Request, read_request};
+
 /// No connection of a test lives longer, whatever it waits for.
 const LONGEST: Duration = Duration::from_secs(180);
-
-/// What a client sent.
-#[derive(Clone, Debug)]
-pub struct Request {
-    pub method: String,
-    pub path: String,
-    /// Decoded.
-    pub query: Vec<(String, String)>,
-    /// Names in lower case.
-    pub headers: Vec<(String, String)>,
-    pub body: Vec<u8>,
-    /// Which connection it came on, counted from 0.
-    pub connection: usize,
-    pub at: Instant,
-}
-
-impl Request {
-    pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
-    }
-
-    pub fn query(&self, name: &str) -> Option<&str> {
-        self.query.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
-    }
-
-    /// A field of a form in the body, decoded.
-    pub fn form(&self, name: &str) -> Option<String> {
-        let body = std::str::from_utf8(&self.body).ok()?;
-        pairs(body).into_iter().find(|(key, _)| key == name).map(|(_, value)| value)
-    }
-
-    fn part(&self, name: &str) -> Option<&str> {
-        let (_, rest) = self.header("authorization")?.split_once(&format!("{name}="))?;
-        rest.split([',', ' ']).next()
-    }
-
-    /// The access key id that signed it.
-    pub fn access_key(&self) -> Option<&str> {
-        self.part("Credential")?.split('/').next()
-    }
-
-    /// The region in its signature.
-    pub fn region(&self) -> Option<&str> {
-        self.part("Credential")?.split('/').nth(2)
-    }
-
-    /// The service in its signature.
-    pub fn signed_for(&self) -> Option<&str> {
-        self.part("Credential")?.split('/').nth(3)
-    }
-
-    /// When it was signed (`x-amz-date`), in seconds since the Unix epoch.
-    pub fn signed_at(&self) -> Option<u64> {
-        let format = time::macros::format_description!("[year][month][day]T[hour][minute][second]Z");
-        let at = time::PrimitiveDateTime::parse(self.header("x-amz-date")?, format).ok()?;
-        u64::try_from(at.assume_utc().unix_timestamp()).ok()
-    }
-
-    pub fn user_agent(&self) -> &str {
-        self.header("user-agent").unwrap_or("")
-    }
-}
 
 /// A well-formed answer.
 #[derive(Clone, Debug)]
@@ -113,6 +54,8 @@ pub enum Respond {
     With(Response),
     /// After so long.
     Late(Duration, Response),
+    /// Once something has happened, and without it after [`LONGEST`].
+    Once(Event, Response),
     /// One byte a second.
     ByteASecond(Response),
     /// The head promises all of it, half of the body comes, then the end.
@@ -121,6 +64,29 @@ pub enum Respond {
     Reset,
     /// These one after the other, and the end.
     Steps(Vec<Step>),
+}
+
+/// Something that a test's servers can wait for.
+#[derive(Clone)]
+pub struct Event(Arc<dyn Fn() -> bool + Send + Sync>);
+
+impl Event {
+    pub fn new(has_happened: impl Fn() -> bool + Send + Sync + 'static) -> Self {
+        Self(Arc::new(has_happened))
+    }
+
+    /// Waits for it while `go_on` says so.
+    fn wait(&self, go_on: &impl Fn() -> bool) {
+        while go_on() && !(self.0)() {
+            thread::sleep(Duration::from_millis(1));
+        }
+    }
+}
+
+impl fmt::Debug for Event {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Event")
+    }
 }
 
 /// A part of an answer that is none.
@@ -147,6 +113,10 @@ pub enum Opening {
     Garbage,
     HangUp,
     Reset,
+    /// As they should, and right after TLS, where it is spoken, the end.
+    HangUpAfterTls,
+    /// The same with a reset.
+    ResetAfterTls,
 }
 
 impl Respond {
@@ -154,7 +124,11 @@ impl Respond {
     #[must_use]
     pub fn header(mut self, name: &str, value: &str) -> Self {
         match &mut self {
-            Self::With(response) | Self::Late(_, response) | Self::ByteASecond(response) | Self::Cut(response) => {
+            Self::With(response)
+            | Self::Late(_, response)
+            | Self::Once(_, response)
+            | Self::ByteASecond(response)
+            | Self::Cut(response) => {
                 response.headers.push((name.to_owned(), value.to_owned()));
             }
             _ => {}
@@ -176,7 +150,10 @@ pub struct Server {
 struct Shared {
     stop: AtomicBool,
     opening: Mutex<Opening>,
+    next_opening: Mutex<Option<Opening>>,
     connections: AtomicUsize,
+    opened: AtomicUsize,
+    ended: AtomicUsize,
     handshakes_failed: AtomicUsize,
     written: AtomicUsize,
 }
@@ -193,7 +170,7 @@ impl Server {
         tls: Option<Arc<ServerConfig>>,
         handler: impl Fn(&Request) -> Respond + Send + Sync + 'static,
     ) -> Self {
-        assert!(address.ip().is_loopback(), "tests stay on loopback");
+        assert!(stays_here(address.ip()), "tests stay on this machine");
         let listener = TcpListener::bind(address).unwrap();
         let server =
             Self { address: listener.local_addr().unwrap(), tls: tls.is_some(), shared: Arc::new(Shared::default()) };
@@ -208,7 +185,10 @@ impl Server {
                 let (tls, handler, shared) = (tls.clone(), Arc::clone(&handler), Arc::clone(&shared));
                 let number = shared.connections.fetch_add(1, Ordering::SeqCst);
                 // An I/O error is the client's end of the connection; what the client says of it is what is tested.
-                thread::spawn(move || connection(stream, number, tls, &*handler, &shared).ok());
+                thread::spawn(move || {
+                    let _ = connection(stream, number, tls, &*handler, &shared);
+                    shared.ended.fetch_add(1, Ordering::SeqCst);
+                });
             }
         });
         server
@@ -242,10 +222,39 @@ impl Server {
         self.shared.written.load(Ordering::SeqCst)
     }
 
+    /// That a client is connected, through TLS where it is spoken.
+    pub fn is_connected(&self) -> Event {
+        let shared = Arc::clone(&self.shared);
+        Event::new(move || shared.opened.load(Ordering::SeqCst) > 0)
+    }
+
+    /// That a connection was accepted.
+    pub fn is_accepted(&self) -> Event {
+        let shared = Arc::clone(&self.shared);
+        Event::new(move || shared.connections.load(Ordering::SeqCst) > 0)
+    }
+
+    /// That a connection has ended.
+    pub fn has_hung_up(&self) -> Event {
+        let shared = Arc::clone(&self.shared);
+        Event::new(move || shared.ended.load(Ordering::SeqCst) > 0)
+    }
+
+    /// How the next connection begins, and no other.
+    pub fn open_next(&self, opening: Opening) {
+        *self.shared.next_opening.lock().unwrap() = Some(opening);
+    }
+
     /// How connections begin from now on.
     pub fn open(&self, opening: Opening) {
         *self.shared.opening.lock().unwrap() = opening;
     }
+}
+
+/// Loopback, or the block that is set aside for benchmarks (RFC 2544), which nothing routes: the bench of cold paths has it
+/// in network namespaces of its own.
+fn stays_here(ip: IpAddr) -> bool {
+    ip.is_loopback() || matches!(ip, IpAddr::V4(ip) if matches!(ip.octets(), [198, 18 | 19, ..]))
 }
 
 impl Drop for Server {
@@ -270,10 +279,11 @@ fn connection(
     stream.set_read_timeout(Some(LONGEST))?;
     stream.set_write_timeout(Some(LONGEST))?;
     let socket = stream.try_clone()?;
-    let opening = *shared.opening.lock().unwrap();
+    let next = shared.next_opening.lock().unwrap().take();
+    let opening = next.unwrap_or(*shared.opening.lock().unwrap());
     let mut stream = stream;
     match opening {
-        Opening::Talk => {}
+        Opening::Talk | Opening::HangUpAfterTls | Opening::ResetAfterTls => {}
         Opening::Silence => {
             hang(&socket, shared);
             return Ok(());
@@ -300,6 +310,12 @@ fn connection(
             Box::new(StreamOwned::new(session, stream))
         }
     };
+    shared.opened.fetch_add(1, Ordering::SeqCst);
+    match opening {
+        Opening::HangUpAfterTls => return socket.shutdown(Shutdown::Both),
+        Opening::ResetAfterTls => return reset(&socket),
+        _ => {}
+    }
     let mut wire = BufReader::new(wire);
     while let Some(request) = read_request(&mut wire, number)? {
         let answer = handler(&request);
@@ -328,6 +344,10 @@ fn respond(answer: Respond, wire: &mut Box<dyn Wire>, socket: &TcpStream, shared
             while go_on() && Instant::now() < end {
                 thread::sleep((end - Instant::now()).min(Duration::from_millis(50)));
             }
+            send(&response.bytes()).map(|()| true)
+        }
+        Respond::Once(event, response) => {
+            event.wait(&go_on);
             send(&response.bytes()).map(|()| true)
         }
         Respond::ByteASecond(response) => drip(&response.bytes(), &mut send, &go_on),
@@ -391,70 +411,4 @@ fn hang(socket: &TcpStream, shared: &Shared) {
             Err(_) => return,
         }
     }
-}
-
-/// `None` at the end of the connection.
-fn read_request(wire: &mut impl BufRead, connection: usize) -> io::Result<Option<Request>> {
-    let mut line = String::new();
-    if wire.read_line(&mut line)? == 0 {
-        return Ok(None);
-    }
-    let mut words = line.split_whitespace();
-    let (Some(method), Some(target)) = (words.next(), words.next()) else {
-        return Err(io::ErrorKind::InvalidData.into());
-    };
-    let (method, target) = (method.to_owned(), target.to_owned());
-    // A proxy is sent the whole URL.
-    let target = match target.split_once("://") {
-        Some((_, rest)) => rest.find('/').map_or("/", |at| &rest[at..]),
-        None => &target,
-    };
-    let (path, query) = target.split_once('?').unwrap_or((target, ""));
-    let (path, query) = (path.to_owned(), pairs(query));
-    let mut headers = Vec::new();
-    loop {
-        let mut line = String::new();
-        if wire.read_line(&mut line)? == 0 {
-            return Err(io::ErrorKind::UnexpectedEof.into());
-        }
-        let line = line.trim_end();
-        if line.is_empty() {
-            break;
-        }
-        let (name, value) = line.split_once(':').ok_or(io::ErrorKind::InvalidData)?;
-        headers.push((name.to_ascii_lowercase(), value.trim().to_owned()));
-    }
-    let mut request = Request { method, path, query, headers, body: Vec::new(), connection, at: Instant::now() };
-    let length = request.header("content-length").and_then(|value| value.parse().ok()).unwrap_or(0);
-    request.body = vec![0; length];
-    wire.read_exact(&mut request.body)?;
-    Ok(Some(request))
-}
-
-fn pairs(text: &str) -> Vec<(String, String)> {
-    let pair = |pair: &str| {
-        let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
-        (decode(key), decode(value))
-    };
-    text.split('&').filter(|part| !part.is_empty()).map(pair).collect()
-}
-
-fn decode(text: &str) -> String {
-    let bytes = text.as_bytes();
-    let mut decoded = Vec::new();
-    let mut at = 0;
-    while at < bytes.len() {
-        let hex = (bytes[at] == b'%').then(|| text.get(at + 1..at + 3)).flatten();
-        match hex.and_then(|hex| u8::from_str_radix(hex, 16).ok()) {
-            Some(byte) => {
-                decoded.push(byte);
-                at += 3;
-            }
-            None => {
-                decoded.push(if bytes[at] == b'+' { b' ' } else { bytes[at] });
-                at += 1;
-            }
-        }
-    }
-    String::from_utf8_lossy(&decoded).into_owned()
 }

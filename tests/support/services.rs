@@ -4,7 +4,8 @@ use serde_json::{Value, json};
 
 use super::aws::Service;
 use super::issued::{Keys, authorization_token, rfc3339};
-use super::server::{Request, Response};
+use super::request::Request;
+use super::server::Response;
 
 const AMZ_JSON: &str = "application/x-amz-json-1.1";
 const JSON: &str = "application/json";

@@ -20,7 +20,7 @@ pub fn has_strace() -> bool {
 
 /// The command under strace with these options, in the helper's environment and home.
 pub fn command<S: AsRef<OsStr>>(helper: &Helper, options: &[&str], arguments: impl IntoIterator<Item = S>) -> Command {
-    let mut command = Command::new("strace");
+    let mut command = Command::new(crate::support::on_our_path("strace"));
     command.arg("-qq").args(options).arg(binary()).args(arguments).env_clear();
     let ours = helper.command(Vec::<String>::new());
     command.envs(ours.get_envs().filter_map(|(key, value)| Some((key, value?)))).current_dir(helper.home());

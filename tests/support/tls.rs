@@ -57,6 +57,7 @@ impl Authority {
                 "*.amazonaws.com",
                 "*.eu-west-1.amazonaws.com",
                 "api.ecr.eu-west-1.amazonaws.com",
+                "portal.sso.eu-west-1.amazonaws.com",
                 "123456789012.dkr.ecr.eu-west-1.amazonaws.com",
                 "public.ecr.aws",
             ],

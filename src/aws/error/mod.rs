@@ -16,7 +16,7 @@ pub use ecr::refused;
 pub use redact::{one_line, without_secrets};
 pub use transport::connector;
 
-use super::PUBLIC_LIMIT;
+use super::PUBLIC_TIMEOUT;
 use super::progress::{Phase, Progress};
 use super::retry::Outcome;
 use crate::text::user_error::{Kind, UserError};
@@ -104,7 +104,7 @@ pub fn deadline(asked: &CallTarget<'_>, limit: Duration, progress: &Progress) ->
     let way = if to_proxy { ", on the way to the proxy" } else { "" };
     let what = format!("{} did not answer within {}: {phase}{way}", asked.service, seconds(limit));
     // Where the limit is ours, a longer deadline is no remedy.
-    let ours = asked.service == PUBLIC && limit >= PUBLIC_LIMIT;
+    let ours = asked.service == PUBLIC && limit >= PUBLIC_TIMEOUT;
     let remedy = match phase {
         _ if to_proxy => PROXY,
         Phase::Name if cfg!(any(windows, target_os = "macos")) => {

@@ -98,7 +98,10 @@ fn of_fault(asked: &CallTarget<'_>, fault: &ConnectError) -> CallError {
         ConnectError::ProxyBroken { proxy, source } => {
             let remedy = "check that HTTPS_PROXY names a proxy, with http:// before it";
             let (class, reason) = breach(source);
-            CallError::new(class, failure(format!("the proxy {proxy} did not open the way: {reason}")).hint(remedy))
+            CallError::new(
+                class,
+                failure(format!("the proxy {proxy} did not establish a tunnel: {reason}")).hint(remedy),
+            )
         }
         ConnectError::ToProxy(inner) => {
             let mut call_error = of_fault(asked, inner);
@@ -163,7 +166,7 @@ fn of_certificate(reason: &CertificateError, own_ca: &'static str) -> (String, &
     match reason {
         // An authority that we know by its name signs with another key: made anew, or somebody else's.
         CertificateError::UnknownIssuer | CertificateError::BadSignature => {
-            ("its certificate is signed by nobody that we trust".to_owned(), own_ca)
+            ("its certificate is not signed by a trusted CA".to_owned(), own_ca)
         }
         CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
             ("its certificate has expired".to_owned(), CLOCK)

@@ -39,6 +39,7 @@ pub async fn assume(
     let client = aws_sdk_sts::Client::new(&config);
     let host = super::host(aws, "sts", region, endpoint);
     let asked = CallTarget { service: "STS", host: &host };
+    aws.preconnect();
     let answer = aws
         .call(&asked, || {
             client

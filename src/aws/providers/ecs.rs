@@ -16,7 +16,7 @@ use crate::os::secret::Secret;
 use crate::text::user_error::{Kind, UserError};
 
 /// How long one answer may take; the SDK's read timeout.
-const LIMIT: Duration = Duration::from_secs(5);
+const READ_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Where plain HTTP may go besides loopback: the ECS agent, and the EKS Pod Identity agent by IPv4 and IPv6.
 const AGENTS: [&str; 3] = ["169.254.170.2", "169.254.170.23", "fd00:ec2::23"];
@@ -65,7 +65,7 @@ pub async fn credentials(
             Ok(answer) => (outcome(answer.status), refused(&asked, &answer, aws)),
             Err(call_error) => (call_error.outcome(), metadata_http::unanswered(call_error, ELSE)),
         };
-        match retry::pause(aws.patience, tries, outcome, aws.deadline.left(), retry::chance()) {
+        match retry::pause(aws.retry_policy, tries, outcome, aws.deadline.left(), retry::chance()) {
             Some(pause) => tokio::time::sleep(pause).await,
             None => return Err(failure),
         }
@@ -84,11 +84,11 @@ pub async fn credentials(
 }
 
 async fn timed(aws: &AwsContext<'_>, asked: &CallTarget<'_>, request: Request<'_>) -> Result<Response, CallError> {
-    let limit = aws.deadline.left().min(LIMIT);
+    let limit = aws.deadline.left().min(READ_TIMEOUT);
     match tokio::time::timeout(limit, metadata_http::ask(&aws.http_nearby(), request)).await {
         Ok(Ok(answer)) => Ok(answer),
         Ok(Err(error)) => Err(error::sdk_error(asked, &error)),
-        Err(_) => Err(metadata_http::late(asked, limit, LIMIT, aws, ELSE)),
+        Err(_) => Err(metadata_http::late(asked, limit, READ_TIMEOUT, aws, ELSE)),
     }
 }
 

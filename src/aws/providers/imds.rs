@@ -18,7 +18,7 @@ use crate::text::user_error::{Kind, UserError};
 const ROLE: &str = "/latest/meta-data/iam/security-credentials/";
 
 /// How long one request may take, all told.
-const LIMIT: Duration = Duration::from_secs(1);
+const READ_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// What to do where something else answers, or nothing comes of the answer.
 const ELSE: &str = "check AWS_EC2_METADATA_SERVICE_ENDPOINT, and kube2iam or another proxy before the service";
@@ -104,7 +104,7 @@ enum Silence {
 }
 
 async fn timed(aws: &AwsContext<'_>, request: Request<'_>) -> Result<Response, Silence> {
-    let limit = aws.deadline.left().min(LIMIT);
+    let limit = aws.deadline.left().min(READ_TIMEOUT);
     match tokio::time::timeout(limit, metadata_http::ask(&aws.http_nearby(), request)).await {
         Ok(answer) => answer.map_err(|error| Silence::Error(Box::new(error))),
         Err(_) => Err(Silence::Late(limit)),
@@ -119,7 +119,7 @@ async fn ask(aws: &AwsContext<'_>, request: Request<'_>) -> Result<Response, Use
 fn unanswered(endpoint: &str, aws: &AwsContext<'_>, silence: Silence) -> UserError {
     let asked = CallTarget { service: SERVICE, host: endpoint };
     match silence {
-        Silence::Late(limit) => metadata_http::late(&asked, limit, LIMIT, aws, ELSE).failure,
+        Silence::Late(limit) => metadata_http::late(&asked, limit, READ_TIMEOUT, aws, ELSE).failure,
         Silence::Error(error) => metadata_http::unanswered(error::sdk_error(&asked, &error), ELSE),
     }
 }

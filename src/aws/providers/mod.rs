@@ -151,7 +151,7 @@ fn in_words(source: &CredentialSource) -> String {
     match source {
         CredentialSource::StaticKeys { .. } => "the owner of the access key".to_owned(),
         CredentialSource::CredentialProcess { profile, .. } => {
-            format!("whoever the credential_process of profile {profile} speaks for")
+            format!("the credential_process of profile {profile}")
         }
         CredentialSource::Sso { role, account, .. } => format!("SSO role {role} of account {account}"),
         CredentialSource::LoginSession { profile, .. } => format!("the aws login session of profile {profile}"),
@@ -175,7 +175,7 @@ pub async fn caller(credentials: Credentials, aws: &AwsContext<'_>) -> Result<St
     let host = host(aws, "sts", region, endpoint);
     let asked = super::error::CallTarget { service: "STS", host: &host };
     let answer = aws.call(&asked, || client.get_caller_identity().send()).await?;
-    Ok(answer.arn.unwrap_or_else(|| "somebody whom STS does not name".to_owned()))
+    Ok(answer.arn.unwrap_or_else(|| "an identity that STS does not name".to_owned()))
 }
 
 /// The host of an AWS service, for messages. Names follow the general reference's tables of service endpoints.

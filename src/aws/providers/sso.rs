@@ -75,6 +75,7 @@ pub async fn credentials(wanted: SsoParameters<'_>, aws: &AwsContext<'_>) -> Res
     let client = aws_sdk_sso::Client::new(&aws.sdk(wanted.region, endpoint).build());
     let host = super::host(aws, "portal.sso", wanted.region, endpoint);
     let asked = CallTarget { service: "the SSO portal", host: &host };
+    aws.preconnect();
     let answer = aws
         .call(&asked, || {
             client
@@ -178,6 +179,7 @@ async fn refreshed(
     let host = super::host(aws, "oidc", wanted.region, endpoint);
     let asked = CallTarget { service: "SSO OIDC", host: &host };
     let asked_at = SystemTime::now();
+    aws.preconnect();
     let answer = aws
         .call(&asked, || {
             client

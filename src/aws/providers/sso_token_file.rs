@@ -19,7 +19,7 @@ use super::timestamp;
 use crate::os::deadline::Deadline;
 
 /// The most that a login is long, in bytes; the CLI's are about 4 KiB.
-const LONGEST: u64 = 256 * 1024;
+const MAX_FILE_BYTES: u64 = 256 * 1024;
 /// What is made room for beyond the size of the old login: tokens vary in length.
 const SLACK: usize = 8 * 1024;
 /// How often a lock that another holds is tried again.
@@ -206,12 +206,12 @@ fn read(path: &Path) -> io::Result<Zeroizing<Vec<u8>>> {
     if !about.is_file() {
         return Err(io::Error::other("not a file"));
     }
-    if about.len() > LONGEST {
+    if about.len() > MAX_FILE_BYTES {
         return Err(io::Error::other("too long to be a login"));
     }
     let room = usize::try_from(about.len()).unwrap_or(0) + 1;
     let mut bytes = Zeroizing::new(Vec::with_capacity(room));
-    file.take(LONGEST).read_to_end(&mut bytes)?;
+    file.take(MAX_FILE_BYTES).read_to_end(&mut bytes)?;
     Ok(bytes)
 }
 

@@ -34,6 +34,7 @@ pub async fn assume(wanted: WebIdentityParameters<'_>, aws: &AwsContext<'_>) -> 
     let client = aws_sdk_sts::Client::new(&aws.sdk(region, endpoint).build());
     let host = super::host(aws, "sts", region, endpoint);
     let asked = CallTarget { service: "STS", host: &host };
+    aws.preconnect();
     let answer = aws
         .call(&asked, || {
             client

@@ -2,21 +2,21 @@
 
 use std::io;
 
-/// Why a file gave nothing.
+/// Why a file could not be used.
 #[derive(Debug, thiserror::Error)]
 pub enum Unread {
-    /// There is none, or it is no file of a size that we write.
+    /// There is none, or it is not a regular file of a size that this program writes.
     #[error("there is no such file of ours")]
     Unusable,
-    /// It is there, as far as is known, and the system does not let us read it.
+    /// It exists, as far as is known, and the system refuses to read it.
     #[error(transparent)]
     Failed(io::Error),
-    /// Somebody else could have written it.
+    /// Another user could have written it.
     #[error("{0}")]
     Untrusted(String),
 }
 
-/// Why a directory that is there was not opened.
+/// Why an existing directory was not opened.
 #[derive(Debug, thiserror::Error)]
 pub enum Unopened {
     /// It is not trusted; the text says why and what to do.

@@ -1,4 +1,4 @@
-//! The directory of the tests: the real one, which a test can make fail, or whose user it can kill, at any operation.
+//! The directory for tests: the real one, which a test can make fail, or whose process it can kill, at any operation.
 
 use std::cell::Cell;
 use std::fs::File;

@@ -52,7 +52,7 @@ impl SecureDir {
                 };
             }
             Err(Errno::NOENT) => return Ok(None),
-            // One that others have closed to us is as little ours as one that they have left open.
+            // A directory that its owner has closed to us is no more trusted than one that is open to others.
             Err(error) => {
                 if let (Errno::ACCESS, Ok(found)) = (error, rustix::fs::lstat(path)) {
                     trusted(&found).map_err(Unopened::Untrusted)?;

@@ -6,6 +6,7 @@ use super::report::Step;
 use crate::cli::setup::client_paths;
 use crate::cli::setup::json::Document;
 use crate::os::environment::Environment;
+use crate::os::executable;
 use crate::os::fs::user_file::UserFile;
 use crate::registry::host_of;
 use crate::{HELPER, PROGRAM};
@@ -45,11 +46,11 @@ fn docker(environment: &Environment, host: &str) -> Step {
     };
     let document = match read(&path) {
         Ok(Some(document)) => document,
-        Ok(None) if client_paths::on_path(environment, "docker").is_none() => {
+        Ok(None) if executable::on_path(environment, "docker").is_none() => {
             return Step::skipped("docker", "docker is not on PATH and has no file here");
         }
         Ok(None) => return Step::wrong("docker", format!("{} is not there", path.display()), remedy("docker", host)),
-        Err(wrong) => return Step::wrong("docker", wrong, "mend the file; docker cannot read it either"),
+        Err(wrong) => return Step::wrong("docker", wrong, "correct the file; docker cannot read it either"),
     };
     let file = path.display();
     match says(&document, host, true) {
@@ -72,7 +73,7 @@ fn docker(environment: &Environment, host: &str) -> Step {
 }
 
 fn podman(environment: &Environment, host: &str) -> Step {
-    let here = ["podman", "buildah", "skopeo"].iter().any(|name| client_paths::on_path(environment, name).is_some());
+    let here = ["podman", "buildah", "skopeo"].iter().any(|name| executable::on_path(environment, name).is_some());
     let files: Vec<PathBuf> = client_paths::podman(environment);
     let mut wrong = None;
     if !here && files.iter().all(|file| !file.exists() || Some(file) == client_paths::docker(environment).as_ref()) {

@@ -10,7 +10,6 @@ use std::process::{Command, ExitCode};
 use std::time::Duration;
 
 use super::arguments::Doctor;
-use super::setup::client_paths;
 use super::terminal::{self, Paint, Progress};
 use crate::PROGRAM;
 use crate::aws::AuthorizationToken;
@@ -20,6 +19,7 @@ use crate::credentials::{CredentialSelector, Identity};
 use crate::os::clock;
 use crate::os::deadline::Deadline;
 use crate::os::environment::Environment;
+use crate::os::executable;
 use crate::os::fs::canonical;
 use crate::os::secret;
 use crate::os::subprocess::{self, Bounds, Stderr};
@@ -86,7 +86,7 @@ fn examine(name: Option<&str>, environment: &Environment) -> Report {
         return Report::new(Some(asked), steps);
     }
     let identity =
-        match Identity::find(environment, CredentialSelector::Settings(&target.credentials), &target.registry) {
+        match Identity::resolve(environment, CredentialSelector::Settings(&target.credentials), &target.registry) {
             Ok(identity) => identity,
             Err(error) => {
                 steps.push(anonymous_or(&target, Step::failed("source", error.into())));
@@ -109,7 +109,7 @@ fn examine(name: Option<&str>, environment: &Environment) -> Report {
 fn ourselves(environment: &Environment) -> Option<PathBuf> {
     let by_name = || {
         let name = PathBuf::from(environment.program());
-        if name.components().count() > 1 { Some(name) } else { client_paths::on_path(environment, name.to_str()?) }
+        if name.components().count() > 1 { Some(name) } else { executable::on_path(environment, name.to_str()?) }
     };
     canonical(&std::env::current_exe().ok().or_else(by_name)?).ok()
 }
@@ -119,7 +119,7 @@ fn helper(environment: &Environment) -> Step {
     const NAME: &str = "helper";
     let ours = ourselves(environment);
     let version = env!("CARGO_PKG_VERSION");
-    let Some(found) = client_paths::on_path(environment, PROGRAM) else {
+    let Some(found) = executable::on_path(environment, PROGRAM) else {
         let directory = ours.as_deref().and_then(std::path::Path::parent).map(PathBuf::from).unwrap_or_default();
         return Step::wrong(
             NAME,

@@ -12,6 +12,7 @@ use super::{SetupError, backup, client_paths, difference, discovery};
 use crate::cli::arguments::{SetupCommon, SetupDocker, SetupPodman};
 use crate::cli::terminal;
 use crate::os::environment::Environment;
+use crate::os::executable;
 use crate::os::fs::user_file::{self, FileError, UserFile};
 use crate::os::secret;
 use crate::registry::{Registry, host_of};
@@ -159,7 +160,7 @@ fn set_up(job: &Job<'_>) -> Result<String, SetupError> {
             describe(&mut report, &original, &edits, copy);
         }
     }
-    if client_paths::on_path(job.environment, PROGRAM).is_none() {
+    if executable::on_path(job.environment, PROGRAM).is_none() {
         terminal::warn_line(&format!(
             "{PROGRAM}: {} looks for {PROGRAM} on PATH, and it is not there: add its directory to PATH",
             job.client

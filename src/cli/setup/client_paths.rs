@@ -43,19 +43,3 @@ pub fn podman_kept(environment: &Environment) -> Option<PathBuf> {
     let directory = named.or_else(|| Some(home(environment)?.join(".config")))?;
     Some(directory.join("containers").join("auth.json"))
 }
-
-/// The first executable called `name` on PATH.
-pub fn on_path(environment: &Environment, name: &str) -> Option<PathBuf> {
-    let path = environment.var_os("PATH")?;
-    let name = if cfg!(windows) { format!("{name}.exe") } else { name.to_owned() };
-    std::env::split_paths(path).map(|directory| directory.join(&name)).find(|file| is_executable(file))
-}
-
-fn is_executable(file: &std::path::Path) -> bool {
-    let Ok(metadata) = file.metadata() else { return false };
-    #[cfg(unix)]
-    let may_run = std::os::unix::fs::PermissionsExt::mode(&metadata.permissions()) & 0o111 != 0;
-    #[cfg(not(unix))]
-    let may_run = true;
-    metadata.is_file() && may_run
-}

@@ -24,7 +24,7 @@ pub enum SetupError {
     #[error(transparent)]
     File(#[from] FileError),
     /// The client's file is not JSON.
-    #[error("{} is not JSON and is left as it is: {source}; mend it, or name another file with --file", .path.display())]
+    #[error("{} is not JSON and is left as it is: {source}; correct it, or name another file with --file", .path.display())]
     NotJson {
         /// The file.
         path: PathBuf,
@@ -32,10 +32,10 @@ pub enum SetupError {
         source: json::NotJson,
     },
     /// Our own settings file is broken, or would be.
-    #[error("{0}; mend the settings file first")]
+    #[error("{0}; correct the settings file first")]
     Settings(#[from] SettingsError),
     /// Our own settings file is not TOML.
-    #[error("{}: {reason}; mend it first", .path.display())]
+    #[error("{}: {reason}; correct it first", .path.display())]
     NotToml {
         /// The file.
         path: PathBuf,

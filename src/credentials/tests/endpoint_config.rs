@@ -75,7 +75,7 @@ fn endpoints_variable_before_profile_and_the_services_own_before_the_common_one(
     assert!(network.use_fips && network.use_dual_stack);
     let public = Registry::parse("public.ecr.aws").unwrap();
     let network =
-        Identity::find(&home.environment(), CredentialSelector::Settings(&CredentialSettings::default()), &public)
+        Identity::resolve(&home.environment(), CredentialSelector::Settings(&CredentialSettings::default()), &public)
             .unwrap()
             .network;
     assert_eq!(network.ecr_endpoint.as_deref(), Some("http://public.profile"));

@@ -5,12 +5,12 @@ use std::io::{self, Read};
 use std::path::Path;
 
 /// More than any shared config file or token needs.
-pub(super) const LIMIT: usize = 1024 * 1024;
+pub(super) const MAX_FILE_BYTES: usize = 1024 * 1024;
 
 /// The bytes of the regular file (or null device) at `path`; `None` where there is none.
 ///
 /// # Errors
-/// A directory, FIFO, socket or device, a file of more than [`LIMIT`] bytes, or whatever the system says.
+/// A directory, FIFO, socket or device, a file of more than [`MAX_FILE_BYTES`] bytes, or whatever the system says.
 pub(crate) fn whole(path: &Path) -> io::Result<Option<Vec<u8>>> {
     if is_null_device(path) {
         return Ok(Some(Vec::new()));
@@ -35,7 +35,7 @@ pub(crate) fn whole(path: &Path) -> io::Result<Option<Vec<u8>>> {
         };
     }
     let size = usize::try_from(metadata.len()).unwrap_or(usize::MAX);
-    if size > LIMIT {
+    if size > MAX_FILE_BYTES {
         return Err(refused("it is larger than 1 MiB"));
     }
     contents(&mut file, size).map(Some)
@@ -50,7 +50,7 @@ fn contents(file: &mut File, size: usize) -> io::Result<Vec<u8>> {
         match rustix::io::read(&*file, rustix::buffer::spare_capacity(&mut bytes)) {
             Ok(0) => return Ok(bytes),
             Ok(_) if bytes.len() == size => return Ok(bytes),
-            Ok(_) if bytes.len() > LIMIT => return Err(refused("it is larger than 1 MiB")),
+            Ok(_) if bytes.len() > MAX_FILE_BYTES => return Err(refused("it is larger than 1 MiB")),
             Ok(_) if bytes.len() == bytes.capacity() => bytes.reserve(bytes.len()),
             Ok(_) | Err(rustix::io::Errno::INTR) => {}
             Err(error) => return Err(error.into()),
@@ -61,8 +61,8 @@ fn contents(file: &mut File, size: usize) -> io::Result<Vec<u8>> {
 #[cfg(not(unix))]
 fn contents(file: &mut File, size: usize) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::with_capacity(size + 1);
-    file.take(LIMIT as u64 + 1).read_to_end(&mut bytes)?;
-    if bytes.len() > LIMIT { Err(refused("it is larger than 1 MiB")) } else { Ok(bytes) }
+    file.take(MAX_FILE_BYTES as u64 + 1).read_to_end(&mut bytes)?;
+    if bytes.len() > MAX_FILE_BYTES { Err(refused("it is larger than 1 MiB")) } else { Ok(bytes) }
 }
 
 fn refused(reason: &'static str) -> io::Error {
@@ -146,7 +146,7 @@ mod tests {
         rustix::fs::mkfifoat(rustix::fs::CWD, &fifo, rustix::fs::Mode::from_raw_mode(0o600)).unwrap();
         assert!(whole(&fifo).unwrap_err().to_string().contains("regular"));
         let huge = directory.path().join("huge");
-        File::create(&huge).unwrap().set_len(LIMIT as u64 + 1).unwrap();
+        File::create(&huge).unwrap().set_len(MAX_FILE_BYTES as u64 + 1).unwrap();
         assert!(whole(&huge).unwrap_err().to_string().contains("1 MiB"));
     }
 
@@ -154,7 +154,7 @@ mod tests {
     fn files_of_every_small_size_and_of_proc_are_read_whole() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("f");
-        for size in [0, 1, 255, 256, 257, 4096, LIMIT] {
+        for size in [0, 1, 255, 256, 257, 4096, MAX_FILE_BYTES] {
             std::fs::write(&path, vec![b'x'; size]).unwrap();
             assert_eq!(whole(&path).unwrap().unwrap().len(), size);
         }

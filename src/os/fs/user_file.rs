@@ -9,9 +9,9 @@ use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
 /// The most that a configuration file may hold, in bytes.
-const LIMIT: u64 = 16 * 1024 * 1024;
+const MAX_FILE_BYTES: u64 = 16 * 1024 * 1024;
 /// How many links may lead from one to the next.
-const LINKS: usize = 16;
+const MAX_LINKS: usize = 16;
 
 /// A file as it was read.
 #[derive(Debug)]
@@ -309,7 +309,7 @@ fn is_gone(process: i32) -> bool {
 /// Where links lead, also where nothing is there yet.
 fn follow(path: &Path) -> Result<PathBuf, FileError> {
     let mut target = path.to_owned();
-    for _ in 0..LINKS {
+    for _ in 0..MAX_LINKS {
         // Windows has several errors for what is no link, by the file system.
         if cfg!(windows) && fs::symlink_metadata(&target).is_ok_and(|found| !found.is_symlink()) {
             return Ok(target);
@@ -342,11 +342,11 @@ fn content(path: &Path) -> Result<Option<(Vec<u8>, fs::Metadata)>, FileError> {
     let file = File::open(path).map_err(failed)?;
     let metadata = file.metadata().map_err(failed)?;
     let too_big = || FileError::NotAFile { path: path.to_owned(), what: "bigger than any configuration file" };
-    if metadata.len() > LIMIT {
+    if metadata.len() > MAX_FILE_BYTES {
         return Err(too_big());
     }
-    file.take(LIMIT + 1).read_to_end(&mut content).map_err(failed)?;
-    if content.len() as u64 > LIMIT {
+    file.take(MAX_FILE_BYTES + 1).read_to_end(&mut content).map_err(failed)?;
+    if content.len() as u64 > MAX_FILE_BYTES {
         return Err(too_big());
     }
     Ok(Some((content, metadata)))

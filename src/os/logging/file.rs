@@ -5,7 +5,7 @@ use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 /// When a file is put aside, in bytes.
-const LIMIT: u64 = 5 * 1024 * 1024;
+const MAX_LOG_BYTES: u64 = 5 * 1024 * 1024;
 
 /// An open log file.
 pub struct LogFile {
@@ -27,7 +27,7 @@ impl LogFile {
     /// # Errors
     /// The disk's.
     pub fn write(&mut self, line: &[u8]) -> io::Result<()> {
-        if self.file.metadata()?.len() + line.len() as u64 > LIMIT {
+        if self.file.metadata()?.len() + line.len() as u64 > MAX_LOG_BYTES {
             self.put_aside(line.len() as u64);
         }
         self.file.write_all(line)
@@ -41,7 +41,7 @@ impl LogFile {
         if matches!(self.file.try_lock(), Err(TryLockError::WouldBlock)) {
             return;
         }
-        if fs::symlink_metadata(&self.path).is_ok_and(|metadata| metadata.len() + more > LIMIT) {
+        if fs::symlink_metadata(&self.path).is_ok_and(|metadata| metadata.len() + more > MAX_LOG_BYTES) {
             let mut old = self.path.clone().into_os_string();
             old.push(".old");
             let _ = fs::rename(&self.path, old);

@@ -9,7 +9,7 @@ use crate::settings::ResolvedRegistry;
 use crate::text::user_error::{Kind, UserError};
 use crate::token::{self, FetchMode, TokenRequest};
 
-/// Answers with a token, or says why there is none.
+/// Answers with a token, or with the reason why there is none.
 pub fn get(situation: &HelperContext, input: Input) -> Response {
     let bytes = match input {
         Input::Bytes(bytes) => bytes,
@@ -23,7 +23,8 @@ pub fn get(situation: &HelperContext, input: Input) -> Response {
         if situation.broken_settings.is_none() && situation.call.settings.delegate.is_some() {
             return delegate::pass(Action::Get, &bytes, &situation.call);
         }
-        // The name may be an alias in a settings file that cannot be used: that is said, and breaks nothing.
+        // The name may be an alias in a settings file that cannot be used: a warning says so, and the answer is not
+        // found.
         return Response::not_found().with(situation.warning());
     };
     if target.credentials.anonymous {
@@ -41,19 +42,19 @@ fn answer(situation: &HelperContext, name: &str, target: &ResolvedRegistry) -> R
     if let Some(failure) = situation.broken_settings.as_ref().or(situation.wrong_limit.as_ref()) {
         return Err(failure.clone());
     }
-    let wish = FetchMode::of(&situation.call.environment);
-    let request = TokenRequest { target, service_account: None, wish, patience: RetryPolicy::Interactive };
+    let mode = FetchMode::of(&situation.call.environment);
+    let request = TokenRequest { target, service_account: None, mode, retry: RetryPolicy::Interactive };
     let answer = token::token(&situation.call, &request)?;
     Response::credentials(name, &answer)
         .map_err(|error| UserError::new(Kind::Other, format!("the answer cannot be written: {error}")))
 }
 
-/// To the client there is nothing for this registry; to the user, one line says why.
+/// The client is told not-found; one line on stderr tells the user why.
 fn explain(name: &str, target: &ResolvedRegistry, failure: &UserError, is_strict: bool) -> Response {
     let host = host_of(name);
     let line = format!("{}: {failure}", host.as_deref().unwrap_or(name));
     match target.registry.service() {
-        // Whoever has no credentials pulls anonymously here and need not hear of it.
+        // ECR Public serves anonymous pulls, so missing credentials are not worth a line.
         Service::Public if failure.kind == Kind::NoCredentials => Response::not_found(),
         Service::Private if is_strict => Response::error(&format!("{}: {line}", crate::PROGRAM)),
         Service::Public | Service::Private => Response::not_found().with(Some(line)),

@@ -6,16 +6,16 @@ use crate::os::deadline::Deadline;
 use crate::os::stdin::{self, InputError};
 
 /// The most that stdin may hold, in bytes.
-const LONGEST: usize = 64 * 1024;
+const MAX_STDIN_BYTES: usize = 64 * 1024;
 
-/// What stood on stdin.
+/// The content of stdin.
 #[derive(Debug)]
 pub enum Input {
     /// Nothing but blanks.
     Empty,
-    /// What may be a name.
+    /// Bytes that may be a name.
     Bytes(Wiped),
-    /// More than any name has: not a registry.
+    /// More bytes than any name has: not a registry.
     TooLong,
     /// It did not end in time or could not be read.
     Failed(InputError),
@@ -24,16 +24,16 @@ pub enum Input {
 impl Input {
     /// Reads stdin.
     pub fn read(deadline: Deadline) -> Self {
-        match stdin::read(LONGEST, deadline) {
+        match stdin::read(MAX_STDIN_BYTES, deadline) {
             Ok(bytes) => Self::of(bytes),
             Err(InputError::TooLong(_)) => Self::TooLong,
             Err(error) => Self::Failed(error),
         }
     }
 
-    /// What these bytes are.
+    /// Classifies bytes.
     pub fn of(bytes: Wiped) -> Self {
-        if bytes.len() > LONGEST {
+        if bytes.len() > MAX_STDIN_BYTES {
             Self::TooLong
         } else if bytes.trim_ascii().is_empty() {
             Self::Empty
@@ -43,7 +43,7 @@ impl Input {
     }
 }
 
-/// The name in it: trimmed; not UTF-8 or with control characters, it names no registry of ours.
+/// The name, trimmed; `None` if it is not UTF-8 or has control characters, since no ECR name does.
 pub fn name(bytes: &[u8]) -> Option<&str> {
     std::str::from_utf8(bytes).ok().map(str::trim).filter(|text| !text.chars().any(char::is_control))
 }

@@ -26,18 +26,18 @@ use crate::token::RequestContext;
 pub use input::Input;
 pub use response::Response;
 
-/// What a client may want.
+/// An action of the protocol.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Action {
-    /// Credentials for one registry.
+    /// Get credentials for one registry.
     Get,
-    /// Keep credentials.
+    /// Store credentials.
     Store,
-    /// Forget credentials.
+    /// Erase credentials.
     Erase,
-    /// The registries that there are credentials for.
+    /// List the registries that have credentials.
     List,
-    /// Which program this is.
+    /// Print name and version.
     Version,
 }
 
@@ -54,7 +54,7 @@ impl Action {
         })
     }
 
-    /// As it goes to a delegate.
+    /// The name as a delegate gets it.
     fn name(self) -> &'static str {
         match self {
             Self::Get => "get",
@@ -86,7 +86,7 @@ fn version() -> Response {
     Response::of(format!("{PROGRAM} {}\n", env!("CARGO_PKG_VERSION")))
 }
 
-/// What is said to arguments that are no action: one line on stdout, as the reference helper does.
+/// Answers arguments that are no action: one line on stdout, as the reference helper does.
 pub fn usage(arguments: &[OsString]) -> ExitCode {
     let usage = format!("usage: {PROGRAM} <store|get|erase|list|version>, or {PROGRAM} --help");
     let line = match arguments {
@@ -99,14 +99,14 @@ pub fn usage(arguments: &[OsString]) -> ExitCode {
     Response::error(&line).send(Deadline::within(DEFAULT_TIMEOUT))
 }
 
-/// A piece of a line: short, and without what could break the line.
+/// An argument as part of a line: short, and without characters that could break the line.
 fn shown(argument: &OsString) -> String {
-    const LONGEST: usize = 60;
-    stdio::one_line(&argument.to_string_lossy()).chars().take(LONGEST).collect()
+    const MAX_CHARS: usize = 60;
+    stdio::one_line(&argument.to_string_lossy()).chars().take(MAX_CHARS).collect()
 }
 
-/// What an action has to work with. What is wrong with settings and limit is kept apart: it must not keep us from
-/// telling a foreign name from ours.
+/// What an action works with. Errors in settings and timeout are kept apart: a foreign name must be recognised in
+/// spite of them.
 #[derive(Debug)]
 pub struct HelperContext {
     /// With the default settings where the user's cannot be used, and the default limit where it is wrong.
@@ -147,7 +147,7 @@ impl HelperContext {
         }
     }
 
-    /// Whether the user wants clients to stop where we fail.
+    /// Whether clients are to stop when this helper fails.
     fn is_strict(&self) -> bool {
         self.call.environment.switch("ECR_LOGIN_STRICT").unwrap_or(self.call.settings.strict)
     }

@@ -1,4 +1,4 @@
-//! What goes back to the client.
+//! The response to the client.
 
 use std::io;
 use std::process::ExitCode;
@@ -12,7 +12,7 @@ use crate::os::secret::Wiped;
 use crate::os::stdio::{self, one_line};
 use crate::token::RegistryCredentials;
 
-/// There is nothing for this registry; clients compare it and go on without credentials.
+/// Not found: clients compare this text and go on without credentials.
 pub const NOT_FOUND: &str = "credentials not found in native keychain";
 /// stdin named no registry.
 pub const NO_SERVER_URL: &str = "no credentials server URL";
@@ -56,7 +56,7 @@ impl Response {
         Self::error(NOT_FOUND)
     }
 
-    /// What another helper said, byte for byte.
+    /// The answer of another helper, byte for byte.
     pub fn passed_on(mut stdout: Zeroizing<Vec<u8>>, code: u8) -> Self {
         Self { stdout: std::mem::take(&mut *stdout).into(), stderr: Vec::new(), code }
     }
@@ -64,7 +64,8 @@ impl Response {
     /// The credentials for `server_url`. This is where a secret leaves.
     ///
     /// # Errors
-    /// None that can come of a vector; the type has one.
+    ///
+    /// Writing to a vector does not fail; serde_json's type has an error.
     pub fn credentials(server_url: &str, answer: &RegistryCredentials) -> io::Result<Self> {
         let secret = answer.password.expose();
         // Room for every character in its longest form, `\u0000`: a vector that grows leaves copies behind.
@@ -82,7 +83,7 @@ impl Response {
         self
     }
 
-    /// Says it. Warnings go first: a client that has its answer may not read on.
+    /// Writes the response. Warnings go first: a client that has its answer may not read on.
     pub fn send(self, deadline: Deadline) -> ExitCode {
         for line in &self.stderr {
             stdio::warn_line(PROGRAM, line);

@@ -13,7 +13,7 @@ use crate::registry::host_of;
 /// The one user name of ECR.
 const ECR_USER: &str = "AWS";
 
-/// What a client wants kept. The secret is not even copied.
+/// The input of `store`. The secret is not copied.
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct Login {
@@ -25,7 +25,7 @@ struct Login {
     _secret: IgnoredAny,
 }
 
-/// Keeps nothing: tokens for ECR are ours to fetch, and anything else is not ours.
+/// Stores nothing: tokens for ECR are fetched, and other registries are not served.
 pub fn store(situation: &HelperContext, input: Input) -> Response {
     let bytes = match input {
         Input::Bytes(bytes) => bytes,
@@ -39,7 +39,7 @@ pub fn store(situation: &HelperContext, input: Input) -> Response {
     }
     let login: Login = match serde_json::from_slice(&bytes) {
         Ok(login) => login,
-        // The parser's own words could quote the secret.
+        // The parser's own message could quote the secret.
         Err(error) => {
             let place = format!("line {}, column {}", error.line(), error.column());
             return Response::error(NO_SERVER_URL).with(Some(format!("stdin is not the JSON of a login ({place})")));
@@ -83,8 +83,8 @@ fn kept_nothing(name: &str, user: &str) -> String {
     )
 }
 
-/// Forgets what is cached for an ECR registry. Of any other there is nothing to forget, which is no error: docker
-/// would leave a stale login in its own file.
+/// Removes what is cached for an ECR registry. For any other name there is nothing to remove, which is not an error:
+/// docker would otherwise leave a stale login in its own file.
 pub fn erase(situation: &HelperContext, input: Input) -> Response {
     let bytes = match input {
         Input::Bytes(bytes) => bytes,
@@ -112,6 +112,6 @@ pub fn erase(situation: &HelperContext, input: Input) -> Response {
 
 /// The host where there is one, else a short piece of what was sent.
 fn shown(name: &str) -> String {
-    const LONGEST: usize = 100;
-    host_of(name).unwrap_or_else(|| one_line(name).chars().take(LONGEST).collect())
+    const MAX_CHARS: usize = 100;
+    host_of(name).unwrap_or_else(|| one_line(name).chars().take(MAX_CHARS).collect())
 }

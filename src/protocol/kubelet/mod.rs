@@ -37,11 +37,11 @@ pub const PLUGIN: &str = "ecr-credential-provider";
 /// The most that a request may have, in bytes.
 const LONGEST_REQUEST: usize = 1024 * 1024;
 
-/// Throttling at boot is ridden out for so long.
-pub const LIMIT: Duration = Duration::from_secs(45);
+/// The timeout: long enough to retry while ECR throttles a booting fleet.
+pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(45);
 
 /// The kubelet kills a plugin after 60 s, and with it the reason: no limit of the user's goes beyond this.
-const LONGEST_LIMIT: Duration = Duration::from_secs(55);
+const MAX_TIMEOUT: Duration = Duration::from_secs(55);
 
 /// Answers one request. Whatever arguments the kubelet's configuration gives are of no interest.
 /// `no_log` says why a log that was asked for cannot be had.
@@ -57,8 +57,8 @@ pub fn run(environment: Environment, no_log: Option<String>) -> ExitCode {
 
 fn settle(environment: Environment, no_log: Option<String>) -> Result<(), UserError> {
     let settings = Settings::load(&environment);
-    let limit = settings::call_timeout(&environment, settings.as_ref().ok(), LIMIT);
-    let deadline = Deadline::within(limit.as_ref().map_or(LIMIT, |limit| (*limit).min(LONGEST_LIMIT)));
+    let limit = settings::call_timeout(&environment, settings.as_ref().ok(), DEFAULT_TIMEOUT);
+    let deadline = Deadline::within(limit.as_ref().map_or(DEFAULT_TIMEOUT, |limit| (*limit).min(MAX_TIMEOUT)));
     let input =
         stdin::read(LONGEST_REQUEST, deadline).map_err(|error| UserError::new(Kind::Other, error.to_string()))?;
     let wrong = Wrong { limit: limit.err(), log: no_log };
@@ -73,7 +73,7 @@ fn settle(environment: Environment, no_log: Option<String>) -> Result<(), UserEr
 /// The response's bytes, and lines for stderr.
 pub type Delivery = (Wiped, Vec<String>);
 
-/// What is wrong with the environment, and of no interest to images that are not ECR's.
+/// Errors in the environment, which matter to ECR images only.
 #[derive(Debug, Default)]
 pub struct Wrong {
     /// `ECR_LOGIN_TIMEOUT`: fails the pull.
@@ -117,8 +117,8 @@ pub fn answer(
     let question = TokenRequest {
         target: &target,
         service_account: service_account.as_ref(),
-        wish: FetchMode::UseCache,
-        patience: RetryPolicy::NodeBoot,
+        mode: FetchMode::UseCache,
+        retry: RetryPolicy::NodeBoot,
     };
     let answer = match token::token(&call, &question) {
         Ok(answer) => answer,

@@ -12,7 +12,7 @@ pub const ROLE_ANNOTATION: &str = "eks.amazonaws.com/ecr-role-arn";
 
 const KIND: &str = "CredentialProviderRequest";
 
-/// The versions of the API; the answer has the version of the question.
+/// The versions of the API; the answer has the version of the request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Version {
     /// Since Kubernetes 1.26.
@@ -135,10 +135,10 @@ impl Request {
 
 /// A value of the request in a message: short, on one line.
 fn quoted(value: Option<String>) -> String {
-    const LONGEST: usize = 80;
+    const MAX_CHARS: usize = 80;
     match value {
         None => "missing".to_owned(),
-        Some(value) => format!("{:?}", value.chars().take(LONGEST).collect::<String>()),
+        Some(value) => format!("{:?}", value.chars().take(MAX_CHARS).collect::<String>()),
     }
 }
 

@@ -8,6 +8,7 @@ use proptest::prelude::*;
 use tempfile::TempDir;
 
 use super::*;
+use crate::credentials::CacheKey;
 use crate::os::environment::Environment;
 use crate::os::secret::Secret;
 
@@ -53,7 +54,7 @@ impl FakeBackend {
         Cache::open(&Environment::of([("AWS_ECR_CACHE_DIR", self.directory.path())])).unwrap()
     }
 
-    fn ask(&self, host: &str, wish: FetchMode, background: bool) -> Result<RegistryCredentials, UserError> {
+    fn ask(&self, host: &str, mode: FetchMode, background: bool) -> Result<RegistryCredentials, UserError> {
         let cache = self.cache();
         let deadline = Deadline::within(Duration::from_secs(5));
         TokenManager {
@@ -64,7 +65,7 @@ impl FakeBackend {
             background,
             foreground_timeout: Duration::from_secs(1),
         }
-        .answer(wish)
+        .get(mode)
     }
 
     fn get(&self, host: &str) -> Result<usize, UserError> {
@@ -73,13 +74,13 @@ impl FakeBackend {
 }
 
 impl TokenBackend for &FakeBackend {
-    type Who = u8;
+    type Identity = u8;
 
     fn now(&self) -> Millis {
         self.now.get()
     }
 
-    fn find(&self) -> Result<u8, UserError> {
+    fn resolve(&self) -> Result<u8, UserError> {
         Ok(self.who.get())
     }
 
@@ -159,8 +160,8 @@ fn a_waiter_takes_what_the_one_that_asks_brings() {
     let backend = FakeBackend::new();
     let cache_key = CacheKey([1; 32]);
     let cache = backend.cache();
-    let slot = cache.slot(&cache_key);
-    let TryLock::Held(held) = slot.claim() else { panic!("nobody else is here") };
+    let lock = cache.slot(cache_key, "a").lock();
+    let TryLock::Held(held) = lock.claim() else { panic!("nobody else is here") };
     std::thread::scope(|scope| {
         let (directory, now) = (backend.directory.path(), backend.now.get());
         let waiter = scope.spawn(move || {
@@ -175,7 +176,7 @@ fn a_waiter_takes_what_the_one_that_asks_brings() {
                 background: true,
                 foreground_timeout: deadline.limit(),
             };
-            (manager.answer(FetchMode::UseCache).unwrap().password, waiting.calls.get())
+            (manager.get(FetchMode::UseCache).unwrap().password, waiting.calls.get())
         });
         std::thread::sleep(Duration::from_millis(100));
         let times = TokenLifetime::of_new(now, now / 1_000 + LIFE, 0).unwrap();

@@ -70,6 +70,11 @@ impl Row {
 
     /// What is said of it; `None` where it cannot happen.
     pub fn words(&self, asked: Asked) -> Option<&'static str> {
+        let asked = match asked {
+            Asked::EcrByRole => Asked::Ecr,
+            Asked::ProxyByRole => Asked::Proxy,
+            asked => asked,
+        };
         self.of.iter().find(|(these, _)| these.contains(&asked)).map_or(Some(self.words), |(_, words)| *words)
     }
 
@@ -127,7 +132,7 @@ pub fn on_the_way() -> Vec<Row> {
 /// Faults of the answer's head.
 pub fn in_the_head() -> Vec<Row> {
     const LATE: &str = "SERVICE did not answer within 1 s: connected, but no answer came";
-    const LATE_PROXY: &str = "ECR did not answer within 1 s: the proxy did not open the way";
+    const LATE_PROXY: &str = "ECR did not answer within 1 s: the proxy did not establish a tunnel";
     const HOPS: &str = "SERVICE accepts the connection and does not answer: in a container, the hop limit";
     let late = |fault, how| answer(fault, how, LATE).but(&[Proxy], LATE_PROXY).but(&[ImdsToken], HOPS).late();
     let blocked = b"<html>hunter2</html>".to_vec();
@@ -137,15 +142,15 @@ pub fn in_the_head() -> Vec<Row> {
         late("half a head", Fault::Stalled(Part::HalfOfHead)),
         late("a byte a second", Fault::ByteASecond),
         answer("closed", Fault::Close, "SERVICE gave no answer: the connection was closed before an answer came")
-            .but(&[Proxy], "the proxy HOST did not open the way: the connection was closed before an answer came")
+            .but(&[Proxy], "the proxy HOST did not establish a tunnel: the connection was closed before an answer came")
             .again(),
         answer("reset", Fault::Reset, "SERVICE gave no answer: the connection was reset")
-            .but(&[Proxy], "the proxy HOST did not open the way: the connection was reset")
+            .but(&[Proxy], "the proxy HOST did not establish a tunnel: the connection was reset")
             .again(),
         answer("garbage", Fault::Words("\u{1}\u{2}hunter2\r\n\r\n"), "SERVICE gave no answer: the answer is not HTTP")
-            .but(&[Proxy], "the proxy HOST did not open the way: the answer is not HTTP"),
+            .but(&[Proxy], "the proxy HOST did not establish a tunnel: the answer is not HTTP"),
         answer("endless header", Fault::EndlessHeader, "SERVICE gave no answer: the answer's headers are too large")
-            .but(&[Proxy], "the proxy HOST did not open the way: the answer's headers are too large"),
+            .but(&[Proxy], "the proxy HOST did not establish a tunnel: the answer's headers are too large"),
         row("redirect", How::Redirect, "SERVICE answered HTTP 307, a redirect to http://127.0.0.1")
             .but(&[Container], "SERVICE answers HTTP 307")
             .but(&[Proxy], "the proxy HOST answered CONNECT with HTTP 307")

@@ -6,6 +6,8 @@ use crate::support::{FakeAws, Fault, Helper, REGISTRY, Service, Source};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Asked {
     Ecr,
+    /// On the connection that was made while STS was asked.
+    EcrByRole,
     EcrPublic,
     AssumeRole,
     WebIdentity,
@@ -16,11 +18,14 @@ pub enum Asked {
     ImdsKeys,
     Container,
     Proxy,
+    /// The way of the connection that was made while STS was asked.
+    ProxyByRole,
 }
 
 impl Asked {
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 13] = [
         Self::Ecr,
+        Self::EcrByRole,
         Self::EcrPublic,
         Self::AssumeRole,
         Self::WebIdentity,
@@ -31,25 +36,26 @@ impl Asked {
         Self::ImdsKeys,
         Self::Container,
         Self::Proxy,
+        Self::ProxyByRole,
     ];
 
     pub fn service(self) -> Service {
         match self {
-            Self::Ecr => Service::Ecr,
+            Self::Ecr | Self::EcrByRole => Service::Ecr,
             Self::EcrPublic => Service::EcrPublic,
             Self::AssumeRole | Self::WebIdentity => Service::Sts,
             Self::SsoPortal => Service::Sso,
             Self::SsoOidc => Service::SsoOidc,
             Self::ImdsToken | Self::ImdsRole | Self::ImdsKeys => Service::Imds,
             Self::Container => Service::Container,
-            Self::Proxy => Service::Proxy,
+            Self::Proxy | Self::ProxyByRole => Service::Proxy,
         }
     }
 
     pub fn source(self) -> Source {
         match self {
             Self::Ecr | Self::EcrPublic | Self::Proxy => Source::Keys,
-            Self::AssumeRole => Source::Role,
+            Self::AssumeRole | Self::EcrByRole | Self::ProxyByRole => Source::Role,
             Self::WebIdentity => Source::WebIdentity,
             Self::SsoPortal => Source::Sso,
             Self::SsoOidc => Source::EndedSso,
@@ -65,7 +71,7 @@ impl Asked {
     /// How a message calls who did not answer.
     pub fn name(self) -> &'static str {
         match self {
-            Self::Ecr | Self::Proxy => "ECR",
+            Self::Ecr | Self::EcrByRole | Self::Proxy | Self::ProxyByRole => "ECR",
             Self::EcrPublic => "ECR Public",
             Self::AssumeRole | Self::WebIdentity => "STS",
             Self::SsoPortal => "the SSO portal",
@@ -95,20 +101,22 @@ impl Asked {
 
     /// Whether it speaks TLS in real life.
     pub fn is_secure(self) -> bool {
-        !self.is_imds() && !matches!(self, Self::Container | Self::Proxy)
+        !self.is_imds() && !matches!(self, Self::Container | Self::Proxy | Self::ProxyByRole)
     }
 
     /// A helper for which this service, and no other, is at `url`.
     pub fn helper(self, aws: &FakeAws, url: &str) -> Helper {
         let helper = Helper::new().aws(aws).env("AWS_ECR_DISABLE_CACHE", "1");
         let helper = match self {
-            Self::Ecr => helper.env("AWS_ENDPOINT_URL_ECR", url),
+            Self::Ecr | Self::EcrByRole => helper.env("AWS_ENDPOINT_URL_ECR", url),
             Self::EcrPublic => helper.env("AWS_ENDPOINT_URL_ECR_PUBLIC", url),
             Self::AssumeRole | Self::WebIdentity => helper.env("AWS_ENDPOINT_URL_STS", url),
             Self::SsoPortal => helper.env("AWS_ENDPOINT_URL_SSO", url),
             Self::SsoOidc => helper.env("AWS_ENDPOINT_URL_SSO_OIDC", url),
             Self::ImdsToken | Self::ImdsRole | Self::ImdsKeys | Self::Container => helper,
-            Self::Proxy => helper.env("AWS_ENDPOINT_URL_ECR", "https://ecr.example").env("HTTPS_PROXY", url),
+            Self::Proxy | Self::ProxyByRole => {
+                helper.env("AWS_ENDPOINT_URL_ECR", "https://ecr.example").env("HTTPS_PROXY", url)
+            }
         };
         self.source().speak(helper, url)
     }

@@ -21,6 +21,17 @@ fn asks_once(aws: &FakeAws, helper: &Helper) {
 }
 
 #[test]
+fn a_cached_token_is_served_with_nobody_to_ask() {
+    let aws = FakeAws::start();
+    let helper = Helper::new().aws(&aws).keys("AKIAEXAMPLE");
+    let first = helper.get(REGISTRY).token();
+    drop(aws);
+    for _ in 0..2 {
+        assert_eq!(helper.get(REGISTRY).token(), first);
+    }
+}
+
+#[test]
 fn keys_in_the_environment() {
     let aws = FakeAws::start();
     asks_once(&aws, &Helper::new().aws(&aws).keys("AKIAEXAMPLE"));

@@ -211,6 +211,26 @@ fn everything_that_is_made_is_its_owners_alone_whatever_the_umask() {
     }
 }
 
+/// No file may grow: what the cache writes fails, what goes to stdout does not.
+#[test]
+fn on_a_disk_that_takes_nothing_the_token_is_delivered_and_nothing_half_written_stays() {
+    let aws = FakeAws::start();
+    let helper = Helper::new().aws(&aws).keys("AKIAEXAMPLE");
+    for calls in 1..=2 {
+        let mut command = helper.command(Vec::<String>::new());
+        let mut shell = Command::new("/bin/sh");
+        shell.args(["-c", "ulimit -f 0; trap '' XFSZ; exec \"$0\" get"]).arg(binary()).env_clear();
+        shell.envs(command.get_envs().filter_map(|(key, value)| Some((key, value?)))).current_dir(helper.home());
+        use std::process::Stdio;
+        command = shell;
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        Running::start(command, REGISTRY.as_bytes()).wait().token_with_warning();
+        assert_eq!(aws.calls(Service::Ecr), calls);
+        no_temporary_file(&helper);
+        assert!(entries(&helper).is_empty());
+    }
+}
+
 fn helper_path(path: &str) -> String {
     path.to_owned()
 }

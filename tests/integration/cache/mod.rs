@@ -6,7 +6,5 @@ mod credential_sources;
 mod files;
 #[cfg(unix)]
 mod freshness;
-#[cfg(target_os = "linux")]
-mod location;
 #[cfg(unix)]
 mod single_flight;

@@ -1,5 +1,6 @@
 //! `status` shows what is kept and for whom, `clear` forgets it.
 
+use crate::support::cache::{HOUR, age};
 use crate::support::{FakeAws, Helper, REGISTRY, Service};
 use serde_json::Value;
 
@@ -69,10 +70,9 @@ fn each_token_with_its_region_its_identity_in_words_and_its_times() {
 #[test]
 fn an_expired_token_is_said_to_be_one() {
     let aws = FakeAws::start();
-    aws.token_life(1);
     let helper = Helper::new().aws(&aws).keys("AKIAOLD");
     warm(&helper, &[REGISTRY]);
-    std::thread::sleep(std::time::Duration::from_millis(2100));
+    age(&helper, 13 * HOUR);
     assert_eq!(status(&helper)["tokens"][0]["expired"], true);
     assert!(helper.run(["status"], "").stdout.contains("ended "));
 }
@@ -131,24 +131,28 @@ fn clear_of_a_name_that_is_not_ecr_is_refused() {
     assert!(outcome.line().contains("ghcr.io"), "{outcome:?}");
 }
 
-/// util-linux's script(1) gives the command a terminal; where it is missing there is nothing to show.
-#[cfg(target_os = "linux")]
+#[cfg(unix)]
 #[test]
 fn colours_are_for_a_terminal_and_no_color_turns_them_off() {
+    use std::io::Read as _;
+
     let aws = FakeAws::start();
     let helper = Helper::new().aws(&aws).keys("AKIACOLOUR").env("TERM", "xterm");
     warm(&helper, &[REGISTRY]);
-    let line = format!("{} status", crate::support::binary().display());
-    let shown = |helper: Helper| {
-        let helper = helper.program("/usr/bin/script");
-        let outcome = helper.run(["-qec", line.as_str(), "/dev/null"], "");
-        (outcome.stdout, helper.program(crate::support::binary()))
+    let shown = |helper: &Helper| {
+        let (screen, stdout) = crate::support::terminal::terminal();
+        let mut command = helper.command(["status"]);
+        command.stdout(stdout);
+        let run = crate::support::Running::start(command, b"");
+        // Read to the end of the program: then the terminal's other end is closed, which the kernel calls EIO.
+        let mut text = Vec::new();
+        let end = std::io::BufReader::new(screen).read_to_end(&mut text);
+        assert!(end.is_ok() || rustix::io::Errno::from_io_error(&end.unwrap_err()) == Some(rustix::io::Errno::IO));
+        assert_eq!(run.wait().code, Some(0));
+        String::from_utf8(text).unwrap()
     };
-    if !std::path::Path::new("/usr/bin/script").exists() {
-        return;
-    }
-    let (text, helper) = shown(helper);
+    let text = shown(&helper);
     assert!(text.contains(REGISTRY) && text.contains("\u{1b}[1m"), "{text:?}");
-    let (text, _) = shown(helper.env("NO_COLOR", "1"));
+    let text = shown(&helper.env("NO_COLOR", "1"));
     assert!(text.contains(REGISTRY) && !text.contains('\u{1b}'), "{text:?}");
 }

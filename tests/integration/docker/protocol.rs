@@ -3,6 +3,7 @@
 use std::process::Stdio;
 use std::time::Duration;
 
+use crate::support::cache::{HOUR, age};
 use crate::support::{FakeAws, Helper, NOT_FOUND, REGISTRY, Running, Service};
 
 const FOREIGN: [&str; 14] = [
@@ -190,9 +191,8 @@ fn list_says_why_it_cannot_tell_whose_tokens_are_ours_and_status_names_them_all(
 fn list_never_names_an_expired_token() {
     let aws = FakeAws::start();
     let helper = Helper::new().aws(&aws).keys("AKIATEST");
-    aws.token_life(3);
     helper.get(REGISTRY).token();
-    std::thread::sleep(Duration::from_secs(4));
+    age(&helper, 13 * HOUR);
     assert_eq!(helper.run(["list"], "unused").stdout, "{}\n");
 }
 

@@ -130,3 +130,18 @@ fn an_answer_that_cannot_be_delivered_is_a_failure() {
         kubelet::Outcome::from(crate::support::Running::start(command, request(V1, &image()).as_bytes()).wait());
     assert!(outcome.failure().contains("delivered"), "{outcome:?}");
 }
+
+/// A fleet in small: `tests/load` has 300 nodes and what the documents promise of 10,000.
+#[test]
+fn nodes_that_boot_together_share_what_the_account_allows_and_no_pull_fails() {
+    let aws = FakeAws::start();
+    let nodes: Vec<Plugin> = (0..12).map(|_| Plugin::new(&aws)).collect();
+    aws.limit(4.0, 6.0);
+    let request = request(V1, &image());
+    let running: Vec<_> = nodes.iter().map(|node| node.start(&request)).collect();
+    for node in running {
+        let outcome = crate::support::kubelet::Outcome::from(node.wait());
+        assert_eq!((outcome.response().auth.len(), outcome.stderr.as_str()), (1, ""));
+    }
+    assert!(aws.calls(Service::Ecr) > 12, "some were throttled");
+}

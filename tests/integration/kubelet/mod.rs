@@ -2,6 +2,4 @@
 
 mod answers;
 mod failures;
-#[cfg(target_os = "linux")]
-mod home;
 mod service_accounts;

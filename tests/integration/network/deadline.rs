@@ -76,7 +76,7 @@ fn a_proxy_that_never_answers() {
         let _ = stream.read_to_end(&mut Vec::new());
     });
     let call = Call::to("https://ecr.test").with("HTTPS_PROXY", &format!("http://u:hunter2@{}", proxy.address));
-    within_the_limit(call, &["the proxy did not open the way", &proxy.address.to_string(), "NO_PROXY"]);
+    within_the_limit(call, &["the proxy did not establish a tunnel", &proxy.address.to_string(), "NO_PROXY"]);
 }
 
 #[test]

@@ -3,6 +3,7 @@
 mod answers;
 mod connections;
 mod deadline;
+mod preconnect;
 mod proxy;
 mod refusals;
 mod service_faults;

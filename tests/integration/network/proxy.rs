@@ -175,7 +175,7 @@ fn a_proxy_that_is_not_there_hangs_up_or_is_none_is_said() {
     let url = format!("http://user:hunter2@{}", mute.address);
     Call::to("https://ecr.test")
         .with("HTTPS_PROXY", &url)
-        .fails(&["the proxy", "did not open the way: the connection was closed"]);
+        .fails(&["the proxy", "did not establish a tunnel: the connection was closed"]);
 }
 
 #[test]
@@ -243,7 +243,7 @@ fn a_socks_proxy_resolves_the_name_and_opens_the_way_or_says_why_not() {
     };
     let open = socks(0, authority.server("ecr.test", NOW));
     assert_eq!(call(&open, "user:hunter2").password(), "the-password");
-    call(&open, "user:hunter3").fails(&["the proxy", "did not open the way", "credentials not accepted"]);
+    call(&open, "user:hunter3").fails(&["the proxy", "did not establish a tunnel", "credentials not accepted"]);
     let closed = socks(2, authority.server("ecr.test", NOW));
-    call(&closed, "user:hunter2").fails(&["did not open the way", &closed.address.to_string()]);
+    call(&closed, "user:hunter2").fails(&["did not establish a tunnel", &closed.address.to_string()]);
 }

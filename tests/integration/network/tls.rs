@@ -102,7 +102,7 @@ fn the_first_setting_counts_alone() {
 #[test]
 fn a_certificate_that_nobody_vouches_for_is_refused_and_the_remedy_is_the_bundle() {
     let server = ecr(Authority::new().server("127.0.0.1", NOW));
-    let words = ["signed by nobody that we trust", "AWS_CA_BUNDLE"];
+    let words = ["not signed by a trusted CA", "AWS_CA_BUNDLE"];
     assert_eq!(https(&server).failure(&words).kind, Kind::Network);
     assert_eq!(server.seen.connections(), 1, "not tried again");
     assert_eq!(server.seen.requests().len(), 0);

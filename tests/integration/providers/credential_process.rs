@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::support::terminal::terminal;
 use crate::support::{FakeAws, Helper, REGISTRY, Service};
 
 const ANSWER: &str = r#"{"Version": 1, "AccessKeyId": "AKIDPROCESS", "SecretAccessKey": "s", "SessionToken": "t"}"#;
@@ -162,15 +163,21 @@ fn a_command_that_does_not_exist_is_named_with_the_rule_for_its_path() {
     }
 }
 
-/// A terminal: its keyboard and screen end, and the end that programs have.
-fn terminal() -> (std::fs::File, std::fs::File) {
-    use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
-    let ours = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
-    grantpt(&ours).unwrap();
-    unlockpt(&ours).unwrap();
-    let name = ptsname(&ours, Vec::new()).unwrap().into_string().unwrap();
-    let theirs = std::fs::OpenOptions::new().read(true).write(true).open(name).unwrap();
-    (ours.into(), theirs)
+#[test]
+fn it_goes_with_the_helper() {
+    use rustix::process::{Pid, Signal, kill_process};
+    let aws = FakeAws::start();
+    let helper = helper(&aws, "echo $$ > $HOME/process.new; mv $HOME/process.new $HOME/process; exec sleep 60");
+    let running = helper.start(["get"], REGISTRY);
+    let process = helper.home().join("process");
+    crate::support::cache::eventually("the command runs", || process.exists());
+    let id: i32 = std::fs::read_to_string(process).unwrap().trim().parse().unwrap();
+    kill_process(Pid::from_raw(running.id().cast_signed()).unwrap(), Signal::TERM).unwrap();
+    assert_eq!(running.wait().code, None);
+    // It may stay as a zombie, where nobody reaps what lost its parent.
+    let stat = || std::fs::read_to_string(format!("/proc/{id}/stat")).unwrap_or_default();
+    let has_ended = || stat().rsplit(')').next().is_none_or(|rest| rest.is_empty() || rest.trim().starts_with('Z'));
+    crate::support::cache::eventually("the command goes too", has_ended);
 }
 
 #[test]

@@ -1,62 +1,11 @@
 //! IAM Identity Center: the login that `aws sso login` cached, in both forms, fresh, ending, ended and refused.
 
 use std::os::unix::fs::PermissionsExt;
-use std::path::PathBuf;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
+use crate::support::sso::{START_URL, cached, helper, in_seconds, login, session_file};
 use crate::support::{FakeAws, Fault, Helper, REGISTRY, Service, login_file};
-use serde_json::{Value, json};
-
-/// Names the legacy login.s file, as `corp` names the session.s: by its SHA-1.
-const START_URL: &str = "https://d-1234567890.awsapps.com/start";
-
-fn session_file(helper: &Helper) -> PathBuf {
-    helper.home().join(login_file("corp"))
-}
-
-fn in_seconds(seconds: i64) -> String {
-    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs();
-    let at = time::OffsetDateTime::from_unix_timestamp(now.cast_signed() + seconds).unwrap();
-    at.format(&time::format_description::well_known::Rfc3339).unwrap()
-}
-
-/// A login that lives `seconds` more and can be refreshed.
-fn login(seconds: i64) -> Value {
-    json!({
-        "startUrl": START_URL,
-        "region": "us-west-2",
-        "accessToken": "access-0",
-        "expiresAt": in_seconds(seconds),
-        "clientId": "client",
-        "clientSecret": "client-secret",
-        "registrationExpiresAt": in_seconds(86_400),
-        "refreshToken": "refresh-0",
-        "kept for others": { "a": [1, null] },
-    })
-}
-
-/// A helper with `profiles` profiles `dev0`, `dev1`... of one SSO session.
-fn helper(aws: &FakeAws, login: Option<&Value>, profiles: usize) -> Helper {
-    let mut config = format!(
-        "[sso-session corp]\nsso_start_url = {START_URL}\nsso_region = us-west-2\nsso_registration_scopes = sso:account:access\n"
-    );
-    for n in 0..profiles {
-        config.push_str(&format!(
-            "[profile dev{n}]\nsso_session = corp\nsso_account_id = 123456789012\nsso_role_name = Pull{n}\n"
-        ));
-    }
-    let helper = Helper::new().aws(aws).env("AWS_PROFILE", "dev0").aws_config(&config);
-    if let Some(login) = login {
-        let path = session_file(&helper);
-        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-        std::fs::write(&path, login.to_string()).unwrap();
-    }
-    helper
-}
-
-fn cached(helper: &Helper) -> Value {
-    serde_json::from_slice(&std::fs::read(session_file(helper)).unwrap()).unwrap()
-}
+use serde_json::json;
 
 #[test]
 fn a_session_s_login_serves_and_the_portal_is_asked_once_for_three_pulls() {
@@ -107,22 +56,6 @@ fn an_ended_login_is_refreshed_and_kept_with_all_that_others_wrote() {
     let path = session_file(&helper);
     assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
     assert_eq!(std::fs::read_dir(path.parent().unwrap()).unwrap().count(), 1);
-}
-
-#[test]
-fn a_login_of_another_user_stays_that_users() {
-    use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown};
-    if !rustix::process::geteuid().is_root() {
-        println!("skipped: only root has other users' homes");
-        return;
-    }
-    let aws = FakeAws::start();
-    let helper = helper(&aws, Some(&login(-60)), 1);
-    chown(session_file(&helper), Some(65534), Some(65533)).unwrap();
-    helper.get(REGISTRY).token();
-    assert_ne!(cached(&helper)["accessToken"], login(-60)["accessToken"], "it was refreshed");
-    let found = session_file(&helper).metadata().unwrap();
-    assert_eq!((found.uid(), found.gid(), found.permissions().mode() & 0o777), (65534, 65533, 0o600));
 }
 
 #[test]
@@ -264,67 +197,6 @@ fn refuses_to_refresh(aws: &FakeAws, helper: &Helper) {
     assert!(line.contains("the refreshed login cannot be written beside"), "{line}");
     assert!(line.contains("make the directory writable"), "{line}");
     assert_eq!(aws.calls(Service::SsoOidc), 0);
-}
-
-/// Neither the login nor a token can be kept: what was written takes no place.
-#[cfg(target_os = "linux")]
-const NO_RENAME: &str = "?rename,?renameat,renameat2:error=EIO";
-
-#[cfg(target_os = "linux")]
-fn says_that_the_login_is_lost(line: &str, helper: &Helper) {
-    assert!(line.contains("the SSO session corp of profile dev0 was refreshed for this call alone"), "{line}");
-    let beside = format!("the refreshed login cannot be written beside {}", session_file(helper).display());
-    assert!(line.contains(&beside) && line.contains("Input/output error"), "{line}");
-    assert!(line.contains("run \"aws sso login --profile dev0\", since the old login may be used up"), "{line}");
-}
-
-#[cfg(target_os = "linux")]
-#[test]
-fn a_refreshed_login_that_cannot_be_kept_serves_the_call_and_is_said_with_file_reason_and_command() {
-    if !crate::support::strace::has_strace() {
-        return;
-    }
-    for fault in [NO_RENAME, "fsync:error=EIO"] {
-        let aws = FakeAws::start();
-        let old = login(-60);
-        let helper = helper(&aws, Some(&old), 1);
-        let outcome = crate::support::strace::injected(&helper, ["get"], REGISTRY, fault);
-        assert_eq!(outcome.token_with_warning().identity, "sso-123456789012-Pull0");
-        says_that_the_login_is_lost(outcome.line(), &helper);
-        assert_eq!((cached(&helper), aws.calls(Service::SsoOidc)), (old, 1));
-        let folder = session_file(&helper);
-        assert_eq!(std::fs::read_dir(folder.parent().unwrap()).unwrap().count(), 1, "nothing is left behind");
-    }
-}
-
-#[cfg(target_os = "linux")]
-#[test]
-fn a_refreshed_login_that_cannot_be_kept_is_said_where_the_call_fails_for_another_reason_too() {
-    if !crate::support::strace::has_strace() {
-        return;
-    }
-    let aws = FakeAws::start();
-    aws.fail(Service::Sso, Fault::Error { status: 403, code: "ForbiddenException", message: "No access".to_owned() });
-    let helper = helper(&aws, Some(&login(-60)), 1);
-    let outcome = crate::support::strace::injected(&helper, ["get"], REGISTRY, NO_RENAME);
-    let line = outcome.failure();
-    assert!(line.contains("has no access to role Pull0 in account 123456789012: ForbiddenException"), "{line}");
-    says_that_the_login_is_lost(line, &helper);
-}
-
-#[cfg(target_os = "linux")]
-#[test]
-fn warm_says_of_a_token_and_of_a_login_that_neither_is_kept() {
-    if !crate::support::strace::has_strace() {
-        return;
-    }
-    let aws = FakeAws::start();
-    let helper = helper(&aws, Some(&login(-60)), 1);
-    let outcome = crate::support::strace::injected(&helper, ["warm", REGISTRY], "", NO_RENAME);
-    assert_eq!((outcome.code, outcome.stdout.as_str()), (Some(1), ""), "{outcome:?}");
-    let [login, token] = outcome.stderr.lines().collect::<Vec<_>>()[..] else { panic!("{outcome:?}") };
-    says_that_the_login_is_lost(login, &helper);
-    assert!(token.contains("which is not kept: the cache in") && token.contains("could not be written"), "{token}");
 }
 
 #[test]

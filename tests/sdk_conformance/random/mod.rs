@@ -170,7 +170,7 @@ fn child() {
 
 fn by_us(registry: &Registry) -> (String, String, String) {
     let find = || {
-        Identity::find(
+        Identity::resolve(
             &Environment::of_process(),
             CredentialSelector::Settings(&CredentialSettings::default()),
             registry,

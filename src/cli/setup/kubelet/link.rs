@@ -4,6 +4,7 @@ use std::fs::{self, Metadata};
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::os::fs::canonical;
 use crate::os::fs::user_file::{self, reason};
 use crate::protocol::kubelet::PLUGIN;
 
@@ -45,7 +46,7 @@ pub fn plan(plugin: &Path, binary: &Path) -> Result<Linking, LinkError> {
     if there.is_dir() {
         return Err(failed(io::Error::new(io::ErrorKind::IsADirectory, "is a directory")));
     }
-    let same = match (fs::canonicalize(plugin), fs::canonicalize(binary)) {
+    let same = match (canonical(plugin), canonical(binary)) {
         (Ok(plugin), Ok(binary)) => plugin == binary,
         _ => false,
     };
@@ -55,8 +56,8 @@ pub fn plan(plugin: &Path, binary: &Path) -> Result<Linking, LinkError> {
 /// A name beside the plugin that is not taken, or that this very file has already: a setup that was killed gave it.
 fn kept(plugin: &Path, there: &Metadata) -> Result<PathBuf, LinkError> {
     /// More than anybody sets up.
-    const MOST: u32 = 1_000;
-    for number in 0..MOST {
+    const MAX_BACKUPS: u32 = 1_000;
+    for number in 0..MAX_BACKUPS {
         let mut name = plugin.file_name().unwrap_or_default().to_owned();
         name.push(".before-ecr-login");
         if number > 0 {
@@ -70,7 +71,10 @@ fn kept(plugin: &Path, there: &Metadata) -> Result<PathBuf, LinkError> {
             Err(source) => return Err(LinkError { path, source }),
         }
     }
-    Err(LinkError { path: plugin.to_owned(), source: io::Error::other(format!("{MOST} others are kept already")) })
+    Err(LinkError {
+        path: plugin.to_owned(),
+        source: io::Error::other(format!("{MAX_BACKUPS} others are kept already")),
+    })
 }
 
 #[cfg(unix)]

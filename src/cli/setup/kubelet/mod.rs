@@ -37,7 +37,7 @@ enum KubeletError {
     Version(#[from] VersionError),
     #[error("{} is left as it is: {source}", .path.display())]
     Config { path: PathBuf, source: ConfigError },
-    #[error("{0}; mend the settings file first")]
+    #[error("{0}; correct the settings file first")]
     Settings(#[from] SettingsError),
     #[error("this binary's own path is not known: {0}")]
     Ourselves(std::io::Error),

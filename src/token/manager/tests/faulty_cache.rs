@@ -96,7 +96,7 @@ impl Model {
             Some(Err(_)) => {
                 // A failure of a second ago answers too; and of a call that takes half a day nothing is left.
                 let failed = calls < self.backend.calls.get() && down > 0;
-                let noted = self.backend.cache().note(&CacheKey([who; 32])).is_some();
+                let noted = self.backend.cache().slot(CacheKey([who; 32]), HOSTS[0]).failure().is_some();
                 prop_assert!(failed || noted, "failed without a reason");
                 prop_assert!(trouble != Fault::None || !(had_one && self.has_one_for(who)), "there was one");
             }

@@ -36,6 +36,25 @@ fn what_is_no_json_object_is_left_alone_and_its_fault_is_named() {
 }
 
 #[test]
+fn killed_at_any_moment_the_file_is_the_old_or_the_new_one_and_the_same_again_completes_it() {
+    let before = "{\n\t\"auths\": {\n\t\t\"ghcr.io\": {\n\t\t\t\"auth\": \"dTpw\"\n\t\t}\n\t}\n}\n";
+    let whole = Home::with(before.as_bytes());
+    whole.done(&["--registry", REGISTRY]);
+    for step in 0..12 {
+        let home = Home::with(before.as_bytes());
+        let mut command = home.command(&["--registry", REGISTRY]);
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        Running::start(command, b"").killed_after(Duration::from_millis(2 * step));
+        let now = home.read();
+        assert!(now == before || now == whole.read(), "{now}");
+        home.done(&["--registry", REGISTRY]);
+        assert_eq!(home.read(), whole.read());
+        home.done(&["--undo"]);
+        assert_eq!(home.read(), before);
+    }
+}
+
+#[test]
 fn a_name_that_is_not_ecr_is_refused() {
     let home = Home::with(b"{}");
     let line = home.refused(&["--registry", "ghcr.io"]);

@@ -57,7 +57,7 @@ impl Place {
 
     /// Runs `script` as root in a mount namespace of its own; it finds the binary in `$HELPER`.
     fn run(&self, script: &str, variables: &[(&str, &Path)]) -> Outcome {
-        let mut command = Command::new("unshare");
+        let mut command = Command::new(crate::support::on_our_path("unshare"));
         command.args(["-m", "/bin/sh", "-ec", script]).env_clear();
         let ours = self.helper.command(Vec::<String>::new());
         command.envs(ours.get_envs().filter_map(|(key, value)| Some((key, value?))));

@@ -16,10 +16,11 @@ fn in_root_s_home(helper: &Helper, arguments: &[&str]) -> Command {
         copy_binary(&copy);
     }
     let plain = helper.command(arguments);
-    let mut command = Command::new("unshare");
+    let mut command = Command::new(crate::support::on_our_path("unshare"));
     command.args(["--mount", "--propagation", "private", "--", "sh", "-c", script, "-"]).arg(home).arg(copy);
     command.args(plain.get_args()).env_clear();
     command.envs(plain.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    command.env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin");
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command
 }
