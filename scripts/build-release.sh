@@ -35,6 +35,10 @@ case ${1-} in
     ;;
 esac
 
+# What scripts/cross.sh has prepared, if anything.
+cross=target/ci/cross/toolchain
+[ "$(cat "$cross/version" 2>/dev/null)" != "$(rustc -vV)" ] || PATH=$PWD/$cross/bin:$PATH
+
 host=$(rustc -vV | sed -n 's/^host: //p')
 kind=${ECR_LOGIN_BUILD-static}
 musl=${host%-gnu}-musl
@@ -85,8 +89,11 @@ static:"$host" | dynamic:*)
     binary=$directory/release/docker-credential-ecr-login
     ;;
 static:*-apple-darwin)
+    case $host in
+    *-apple-darwin) build --target "$target" "$@" ;;
     # Another system builds for it with zig (scripts/cross.sh).
-    cargo zigbuild --release --locked --bin docker-credential-ecr-login --target "$target" "$@" >&2
+    *) cargo zigbuild --release --locked --bin docker-credential-ecr-login --target "$target" "$@" >&2 ;;
+    esac
     binary=$directory/$target/release/docker-credential-ecr-login
     ;;
 static:*)

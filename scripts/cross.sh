@@ -137,17 +137,12 @@ linux_compiler() {
     fi
 }
 
+# tools TARGET: what builds for it.
 tools() {
     local target=$1
     case $target in
-    *-linux-musl)
-        needs "$(linux_compiler "$target")" "gcc-${target%%-*}-linux-gnu"
-        [ "${target%%-*}" = "$(uname -m)" ] || needs "qemu-${target%%-*}" qemu-user
-        ;;
-    *-windows-gnu)
-        needs x86_64-w64-mingw32-gcc gcc-mingw-w64-x86-64
-        wine
-        ;;
+    *-linux-musl) needs "$(linux_compiler "$target")" "gcc-${target%%-*}-linux-gnu" ;;
+    *-windows-gnu) needs x86_64-w64-mingw32-gcc gcc-mingw-w64-x86-64 ;;
     *-apple-darwin)
         [ "$(uname -s)" != Darwin ] || return 0
         needs python3 python3-venv
@@ -157,6 +152,15 @@ tools() {
         fi
         ;;
     *) stop "no such target: $target (scripts/cross.sh --list)" ;;
+    esac
+}
+
+# runner TARGET: what runs its programs here.
+runner() {
+    case $1 in
+    *-linux-musl) [ "${1%%-*}" = "$(uname -m)" ] || needs "qemu-${1%%-*}" qemu-user ;;
+    *-windows-gnu) wine ;;
+    *) ;;
     esac
 }
 
@@ -206,6 +210,7 @@ case ${1-} in
     shift
     for target; do
         tools "$target"
+        runner "$target"
         standard_library "$target"
     done
     ;;

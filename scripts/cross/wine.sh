@@ -8,6 +8,7 @@
 set -euo pipefail
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 cross=$top/target/ci/cross
+[ -e "$cross/wine/ready" ] || { echo "wine.sh: first: scripts/cross.sh --prepare x86_64-pc-windows-gnu" >&2; exit 1; }
 export WINEPREFIX=$cross/wine-prefix WINEDEBUG=${WINEDEBUG--all}
 # No window, no mono, no gecko: nobody looks.
 export WINEDLLOVERRIDES="mscoree,mshtml=;winemenubuilder.exe=" DISPLAY=

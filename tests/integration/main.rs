@@ -16,3 +16,5 @@ mod network;
 mod providers;
 mod registry;
 mod setup;
+#[cfg(windows)]
+mod windows;

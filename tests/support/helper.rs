@@ -31,6 +31,10 @@ pub fn binary() -> &'static Path {
 /// Puts a copy of the binary under test at `to`. A process of its own writes it: a thread of ours that starts a program
 /// meanwhile would pass on the open file, and the copy could not be run ("Text file busy").
 pub fn copy_binary(to: &Path) {
+    if cfg!(windows) {
+        std::fs::copy(binary(), to).unwrap();
+        return;
+    }
     assert!(Command::new("cp").arg(binary()).arg(to).status().unwrap().success());
 }
 
@@ -83,6 +87,16 @@ impl Helper {
             ("HOME".into(), home.path().into()),
             ("PATH".into(), path),
             ("AWS_EC2_METADATA_DISABLED".into(), "true".into()),
+            #[cfg(windows)]
+            ("USERPROFILE".into(), home.path().into()),
+            // Where Linux has them, so that a test says `.config/ecr-login` and `.cache/ecr-login`.
+            #[cfg(windows)]
+            ("APPDATA".into(), home.path().join(".config").into()),
+            #[cfg(windows)]
+            ("LOCALAPPDATA".into(), home.path().join(".cache").into()),
+            // Without it there are no sockets.
+            #[cfg(windows)]
+            ("SystemRoot".into(), std::env::var_os("SystemRoot").unwrap_or_default()),
         ];
         Self { home, program: binary().to_owned(), name: None, environment }
     }

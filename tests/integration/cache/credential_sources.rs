@@ -71,6 +71,7 @@ fn web_identity() {
     assert_eq!(aws.calls(Service::Ecr), 3);
 }
 
+#[cfg(unix)]
 #[test]
 fn a_process() {
     let aws = FakeAws::start();
@@ -87,6 +88,7 @@ fn a_process() {
     assert_eq!(runs.lines().count(), 2, "one for each token");
 }
 
+#[cfg(unix)]
 #[test]
 fn a_process_that_reads_another_profile_is_somebody_else() {
     let aws = FakeAws::start();

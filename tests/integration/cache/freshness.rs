@@ -1,5 +1,6 @@
 //! What a `get` does with a token by its age: serve it, have it refreshed, wait for a fresh one, or refuse it.
 
+#[cfg(target_os = "linux")]
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
@@ -42,6 +43,7 @@ fn in_the_second_half_all_are_served_at_once_and_one_process_refreshes() {
     assert_eq!(aws.calls(Service::Ecr), 2);
 }
 
+#[cfg(target_os = "linux")]
 #[test]
 fn in_the_second_half_nobody_waits_for_the_refresh_which_leads_its_own_session_and_ends_in_time() {
     let (aws, helper, serial) = with_token();
@@ -222,6 +224,7 @@ impl Fresh for Helper {
 }
 
 /// The process that refreshes in the background for this home.
+#[cfg(target_os = "linux")]
 fn refreshing(helper: &Helper) -> Option<String> {
     let home = format!("HOME={}\0", helper.home().display());
     std::fs::read_dir("/proc").unwrap().filter_map(Result::ok).find_map(|found| {
@@ -232,6 +235,12 @@ fn refreshing(helper: &Helper) -> Option<String> {
             && environment.windows(home.len()).any(|part| part == home.as_bytes());
         is_one.then(|| found.file_name().into_string().ok()).flatten()
     })
+}
+
+/// The mark of the process that refreshes, which it takes away at its end.
+#[cfg(not(target_os = "linux"))]
+fn refreshing(helper: &Helper) -> Option<String> {
+    names(&helper.cache()).into_iter().find(|name| name.ends_with(".refreshing"))
 }
 
 fn on_disk_now() -> i64 {

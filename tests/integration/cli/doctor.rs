@@ -53,7 +53,7 @@ fn healthy(aws: &FakeAws) -> Helper {
 fn installed(helper: Helper) -> Helper {
     let bin = helper.home().join("bin");
     std::fs::create_dir_all(&bin).unwrap();
-    let link = bin.join("docker-credential-ecr-login");
+    let link = bin.join(format!("docker-credential-ecr-login{}", std::env::consts::EXE_SUFFIX));
     #[cfg(unix)]
     std::os::unix::fs::symlink(binary(), &link).unwrap();
     #[cfg(not(unix))]
