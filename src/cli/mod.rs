@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use clap::Parser;
 
 use crate::os::environment::Environment;
+use crate::registry::{host_of, near_miss};
 use crate::settings::{ResolvedRegistry, Settings};
 use crate::text::printable::one_line;
 use crate::text::user_error::{Kind, UserError};
@@ -43,6 +44,18 @@ pub fn is_command(argument: &OsStr) -> bool {
         "-V",
     ];
     argument.to_str().is_some_and(|argument| COMMANDS.contains(&argument))
+}
+
+/// The command that is nearest to what was typed, if any is near.
+pub fn nearest_command(typed: &OsStr) -> Option<String> {
+    const NEAR: f64 = 0.8;
+    let typed = typed.to_str()?.to_ascii_lowercase();
+    let definition = arguments::definition();
+    let names = definition.get_subcommands().flat_map(|command| {
+        std::iter::once(command.get_name()).chain(command.get_all_aliases()).map(str::to_owned).collect::<Vec<_>>()
+    });
+    let scored = names.map(|name| (strsim::jaro_winkler(&typed, &name), name));
+    scored.filter(|(score, _)| *score >= NEAR).max_by(|one, other| one.0.total_cmp(&other.0)).map(|(_, name)| name)
 }
 
 /// Runs a command. `args` are the arguments without the program's name.
@@ -85,7 +98,8 @@ pub fn run(args: &[OsString], environment: Environment) -> ExitCode {
 /// It is neither ECR's nor an alias.
 fn target(settings: &Settings, name: &str) -> Result<ResolvedRegistry, UserError> {
     settings.target(name).ok_or_else(|| {
-        UserError::new(Kind::Other, "is not a registry of Amazon ECR")
+        let reason = host_of(name).and_then(|host| near_miss(&host)).map(|reason| format!(": {reason}"));
+        UserError::new(Kind::Other, format!("is not a registry of Amazon ECR{}", reason.unwrap_or_default()))
             .hint("names look like 123456789012.dkr.ecr.eu-west-1.amazonaws.com or public.ecr.aws")
     })
 }

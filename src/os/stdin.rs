@@ -6,6 +6,10 @@ use crate::os::secret::Wiped;
 
 use crate::os::deadline::Deadline;
 
+/// How long a terminal may be silent before the user is told what is waited for. A program has written by then.
+#[cfg(unix)]
+const TYPING: Duration = Duration::from_millis(300);
+
 /// Why stdin could not be read.
 #[derive(Debug, thiserror::Error)]
 pub enum InputError {
@@ -20,18 +24,20 @@ pub enum InputError {
     Unreadable(#[source] std::io::Error),
 }
 
-/// Everything on stdin, at most `bound` bytes.
+/// Everything on stdin, at most `bound` bytes. `hint` is called where stdin is a terminal and nothing was typed for a
+/// moment: a person may not know what is waited for.
 ///
 /// The buffers are wiped when they are dropped: a `store` and a kubelet's request carry secrets.
 ///
 /// # Errors
 /// More came, it did not end in time, or it could not be read.
 #[cfg(unix)]
-pub fn read(bound: usize, deadline: Deadline) -> Result<Wiped, InputError> {
+pub fn read(bound: usize, deadline: Deadline, hint: impl FnOnce()) -> Result<Wiped, InputError> {
     use rustix::event::{PollFd, PollFlags, Timespec, poll};
     use rustix::io::Errno;
 
     let stdin = rustix::stdio::stdin();
+    let mut hint = Some(hint);
     /// A registry's name fits, and wiping what nobody filled costs as much as wiping a secret.
     const FIRST: usize = 512;
     let mut bytes = Wiped::from(vec![0; FIRST.min(bound + 1)]);
@@ -42,14 +48,25 @@ pub fn read(bound: usize, deadline: Deadline) -> Result<Wiped, InputError> {
             larger[..filled].copy_from_slice(&bytes);
             bytes = larger;
         }
-        let left = deadline.left();
+        let mut left = deadline.left();
+        if hint.is_some() {
+            left = left.min(TYPING);
+        }
         if left.is_zero() {
             return Err(InputError::Late(deadline.limit()));
         }
         let timeout = Timespec::try_from(left).ok();
         let mut wanted = [PollFd::from_borrowed_fd(stdin, PollFlags::IN)];
         match poll(&mut wanted, timeout.as_ref()) {
-            Ok(0) | Err(Errno::INTR) => continue,
+            Ok(0) => {
+                if let Some(hint) = hint.take()
+                    && std::io::IsTerminal::is_terminal(&stdin)
+                {
+                    hint();
+                }
+                continue;
+            }
+            Err(Errno::INTR) => continue,
             Ok(_) => {}
             Err(error) => return Err(InputError::Unreadable(error.into())),
         }
@@ -73,9 +90,12 @@ pub fn read(bound: usize, deadline: Deadline) -> Result<Wiped, InputError> {
 /// # Errors
 /// More came, it did not end in time, or it could not be read.
 #[cfg(not(unix))]
-pub fn read(bound: usize, deadline: Deadline) -> Result<Wiped, InputError> {
+pub fn read(bound: usize, deadline: Deadline, hint: impl FnOnce()) -> Result<Wiped, InputError> {
     use std::io::Read as _;
 
+    if std::io::IsTerminal::is_terminal(&std::io::stdin()) {
+        hint();
+    }
     let (sender, receiver) = std::sync::mpsc::channel();
     std::thread::spawn(move || {
         let mut bytes = Wiped::with_capacity(bound + 1);

@@ -4,8 +4,11 @@
 //! leave it alone.
 
 mod hosts;
+mod near_miss;
 #[cfg(test)]
 mod tests;
+
+pub use near_miss::{NearMiss, near_miss};
 
 use hosts::{PUBLIC, PUBLIC_REGION, Partition, SUFFIXES};
 

@@ -137,6 +137,7 @@ fn a_file_that_others_may_write_is_refused_by_name() {
     let home = tempfile::tempdir().unwrap();
     let directory = home.path().join(".config/ecr-login");
     std::fs::create_dir_all(&directory).unwrap();
+    std::fs::set_permissions(&directory, std::fs::Permissions::from_mode(0o755)).unwrap();
     let path = directory.join("config.toml");
     std::fs::write(&path, "strict = true").unwrap();
     let environment = Environment::of([("HOME", home.path())]);

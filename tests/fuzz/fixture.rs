@@ -32,15 +32,17 @@ pub struct Fixture {
 impl Fixture {
     /// Made once for each thread, and taken away with it.
     pub fn get() -> Rc<Self> {
-        thread_local!(static WORLD: Rc<Fixture> = Rc::new(Fixture::new()));
-        WORLD.with(Rc::clone)
+        thread_local!(static HOME: Rc<Fixture> = Rc::new(Fixture::new()));
+        HOME.with(Rc::clone)
     }
 
     fn new() -> Self {
         let home = tempfile::tempdir().unwrap();
         let write = |path: &str, text: &str| {
             let path = home.path().join(path);
-            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            let directory = path.parent().unwrap();
+            fs::create_dir_all(directory).unwrap();
+            fs::set_permissions(directory, fs::Permissions::from_mode(0o700)).unwrap();
             fs::write(&path, text).unwrap();
             fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
         };

@@ -69,6 +69,14 @@ pub fn on_our_path(name: &str) -> PathBuf {
         .unwrap_or_else(|| name.into())
 }
 
+/// An empty directory for somebody's files. What is written there, by this process and by those that it starts, has the modes
+/// of most machines whatever the umask is here: a settings file that others may write is not used.
+pub fn empty_home() -> TempDir {
+    #[cfg(unix)]
+    rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o022));
+    tempfile::tempdir().unwrap()
+}
+
 /// How the binary is to be run; its home lives as long as this does.
 pub struct Helper {
     home: TempDir,
@@ -81,7 +89,7 @@ impl Helper {
     /// With an empty home, no AWS configuration, and IMDS switched off. PATH is the home's `bin`, which is not there yet, and
     /// the few programs that scripts of tests call.
     pub fn new() -> Self {
-        let home = tempfile::tempdir().unwrap();
+        let home = empty_home();
         let path = std::env::join_paths([&home.path().join("bin"), programs()]).unwrap();
         let environment = vec![
             ("HOME".into(), home.path().into()),

@@ -35,7 +35,7 @@ mod tls;
 
 pub use aws::{Call, FakeAws, Service};
 pub use fault::{Fault, Part};
-pub use helper::{Answer, Helper, NOT_FOUND, Outcome, Running, binary, copy_binary, on_our_path};
+pub use helper::{Answer, Helper, NOT_FOUND, Outcome, Running, binary, copy_binary, empty_home, on_our_path};
 pub use issued::{Token, now};
 pub use request::Request;
 pub use server::{Event, Opening, Respond, Response, Server};

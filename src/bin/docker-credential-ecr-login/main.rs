@@ -41,6 +41,11 @@ fn run(mut arguments: impl Iterator<Item = OsString>, started: entry::Started) -
         return ExitCode::FAILURE;
     }
     let no_log = logging::start(&environment);
+    if let (true, [argument]) = (is_plugin, &*arguments)
+        && let Some(information) = argument.to_str().and_then(kubelet::information)
+    {
+        return cli::terminal::write_stdout(&information);
+    }
     if is_plugin {
         return kubelet::run(environment, no_log);
     }
@@ -63,7 +68,7 @@ fn dispatch(arguments: &[OsString], environment: Environment, no_log: Option<Str
             }
             cli::run(arguments, environment)
         }
-        _ => docker::usage(arguments),
+        _ => docker::usage(arguments, action.and_then(cli::nearest_command).as_deref()),
     }
 }
 

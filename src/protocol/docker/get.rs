@@ -4,7 +4,7 @@ use super::input::{self, Input};
 use super::response::{NO_SERVER_URL, Response};
 use super::{Action, HelperContext, delegate};
 use crate::aws::retry::RetryPolicy;
-use crate::registry::{Service, host_of};
+use crate::registry::{Service, host_of, near_miss};
 use crate::settings::ResolvedRegistry;
 use crate::text::user_error::{Kind, UserError};
 use crate::token::{self, FetchMode, TokenRequest};
@@ -25,7 +25,7 @@ pub fn get(situation: &HelperContext, input: Input) -> Response {
         }
         // The name may be an alias in a settings file that cannot be used: a warning says so, and the answer is not
         // found.
-        return Response::not_found().with(situation.warning());
+        return Response::not_found().with(situation.warning()).with(asked.and_then(nearly_ecr));
     };
     if target.credentials.anonymous {
         return Response::not_found();
@@ -36,6 +36,13 @@ pub fn get(situation: &HelperContext, input: Input) -> Response {
         Err(failure) => explain(name, &target, &failure, is_strict),
     };
     response.with(situation.no_log.clone())
+}
+
+/// The one line for a name in AWS's own domains that is mistyped; nothing for any other registry.
+fn nearly_ecr(name: &str) -> Option<String> {
+    let host = host_of(name)?;
+    let reason = near_miss(&host)?;
+    Some(format!("{host} is not a registry of Amazon ECR: {reason}; correct the name of the image"))
 }
 
 fn answer(situation: &HelperContext, name: &str, target: &ResolvedRegistry) -> Result<Response, UserError> {

@@ -2,8 +2,10 @@
 
 use crate::os::secret::Wiped;
 
+use crate::PROGRAM;
 use crate::os::deadline::Deadline;
 use crate::os::stdin::{self, InputError};
+use crate::os::stdio;
 
 /// The most that stdin may hold, in bytes.
 const MAX_STDIN_BYTES: usize = 64 * 1024;
@@ -21,10 +23,15 @@ pub enum Input {
     Failed(InputError),
 }
 
+/// Said to a person who typed the action.
+fn hint() {
+    stdio::warn_line(PROGRAM, "type the name of a registry and Ctrl-D; docker and other clients write it on stdin");
+}
+
 impl Input {
     /// Reads stdin.
     pub fn read(deadline: Deadline) -> Self {
-        match stdin::read(MAX_STDIN_BYTES, deadline) {
+        match stdin::read(MAX_STDIN_BYTES, deadline, hint) {
             Ok(bytes) => Self::of(bytes),
             Err(InputError::TooLong(_)) => Self::TooLong,
             Err(error) => Self::Failed(error),

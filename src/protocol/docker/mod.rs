@@ -54,6 +54,23 @@ impl Action {
         })
     }
 
+    /// What `get --help` and the like print.
+    fn help(self) -> String {
+        let does = match self {
+            Self::Get => "reads the name of a registry on stdin and prints its user name and password as JSON",
+            Self::Store => "reads the JSON of a login on stdin and keeps nothing: passwords for Amazon ECR are fetched",
+            Self::Erase => "reads the name of a registry on stdin and removes its token from the cache",
+            Self::List => "prints the registries that have a token in the cache, as JSON",
+            Self::Version => "prints the program's name and version",
+        };
+        format!(
+            "{PROGRAM} {} {does}.\n\ndocker, podman and other clients run it. To try it: \
+             echo 123456789012.dkr.ecr.eu-west-1.amazonaws.com | {PROGRAM} get\n\
+             For people: {PROGRAM} --help\n",
+            self.name()
+        )
+    }
+
     /// The name as a delegate gets it.
     fn name(self) -> &'static str {
         match self {
@@ -86,15 +103,25 @@ fn version() -> Response {
     Response::of(format!("{PROGRAM} {}\n", env!("CARGO_PKG_VERSION")))
 }
 
-/// Answers arguments that are no action: one line on stdout, as the reference helper does.
-pub fn usage(arguments: &[OsString]) -> ExitCode {
-    let usage = format!("usage: {PROGRAM} <store|get|erase|list|version>, or {PROGRAM} --help");
+/// Answers arguments that are no action: one line on stdout, as the reference helper does. `nearest` is the command for
+/// people that is nearest to the first one.
+pub fn usage(arguments: &[OsString], nearest: Option<&str>) -> ExitCode {
+    let usage = format!("usage: {PROGRAM} <store|get|erase|list|version>; people type {PROGRAM} --help");
+    if let [action, help] = arguments
+        && let Some(action) = action.to_str().and_then(Action::of)
+        && ["--help", "-h"].iter().any(|it| help == it)
+    {
+        return Response::of(action.help()).send(Deadline::within(DEFAULT_TIMEOUT));
+    }
     let line = match arguments {
         [] => usage,
         [action, more, ..] if action.to_str().and_then(Action::of).is_some() => {
             format!("{} takes no argument, but was given {}; {usage}", shown(action), shown(more))
         }
-        [action, ..] => format!("unknown action {}; {usage}", shown(action)),
+        [action, ..] => match nearest {
+            Some(nearest) => format!("unknown action {}; did you mean {PROGRAM} {nearest}? {usage}", shown(action)),
+            None => format!("unknown action {}; {usage}", shown(action)),
+        },
     };
     Response::error(&line).send(Deadline::within(DEFAULT_TIMEOUT))
 }

@@ -20,6 +20,7 @@ pub use request::Request;
 pub use request::{ROLE_ANNOTATION, RequestError, Version};
 pub use response::cache_duration;
 
+use crate::PROGRAM;
 use crate::aws::retry::RetryPolicy;
 use crate::os::clock;
 use crate::os::deadline::Deadline;
@@ -43,6 +44,19 @@ pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(45);
 /// The kubelet kills a plugin after 60 s, and with it the reason: no limit of the user's goes beyond this.
 const MAX_TIMEOUT: Duration = Duration::from_secs(55);
 
+/// What the plugin prints for `--version` and `--help`, which people type; `None` for any other argument.
+pub fn information(argument: &str) -> Option<String> {
+    match argument {
+        "--version" | "-V" => Some(format!("{PLUGIN} {} ({PROGRAM})\n", env!("CARGO_PKG_VERSION"))),
+        "--help" | "-h" => Some(format!(
+            "{PLUGIN} reads a CredentialProviderRequest as JSON on stdin and prints a CredentialProviderResponse with \
+             the user name and password for Amazon ECR.\n\nThe kubelet runs it. To set it up: {PROGRAM} setup kubelet\n\
+             To find out why a pull fails: {PROGRAM} doctor REGISTRY\n"
+        )),
+        _ => None,
+    }
+}
+
 /// Answers one request. Whatever arguments the kubelet's configuration gives are of no interest.
 /// `no_log` says why a log that was asked for cannot be had.
 pub fn run(environment: Environment, no_log: Option<String>) -> ExitCode {
@@ -55,12 +69,17 @@ pub fn run(environment: Environment, no_log: Option<String>) -> ExitCode {
     }
 }
 
+/// Said to a person who started the plugin on a terminal.
+fn hint() {
+    stdio::warn_line(PLUGIN, "waiting for a CredentialProviderRequest on stdin, which the kubelet writes; see --help");
+}
+
 fn settle(environment: Environment, no_log: Option<String>) -> Result<(), UserError> {
     let settings = Settings::load(&environment);
     let limit = settings::call_timeout(&environment, settings.as_ref().ok(), DEFAULT_TIMEOUT);
     let deadline = Deadline::within(limit.as_ref().map_or(DEFAULT_TIMEOUT, |limit| (*limit).min(MAX_TIMEOUT)));
     let input =
-        stdin::read(LONGEST_REQUEST, deadline).map_err(|error| UserError::new(Kind::Other, error.to_string()))?;
+        stdin::read(LONGEST_REQUEST, deadline, hint).map_err(|error| UserError::new(Kind::Other, error.to_string()))?;
     let wrong = Wrong { limit: limit.err(), log: no_log };
     let (bytes, warnings) = answer(input, environment, settings, wrong, deadline)?;
     for warning in &warnings {

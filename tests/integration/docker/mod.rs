@@ -3,4 +3,5 @@
 #[cfg(unix)]
 mod delegate;
 mod get;
+mod mistyped;
 mod protocol;

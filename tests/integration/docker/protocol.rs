@@ -6,15 +6,13 @@ use std::time::Duration;
 use crate::support::cache::{HOUR, age};
 use crate::support::{FakeAws, Helper, NOT_FOUND, REGISTRY, Running, Service};
 
-const FOREIGN: [&str; 14] = [
+const FOREIGN: [&str; 12] = [
     "docker.io",
     "https://index.docker.io/v1/",
     "https://not.a.real.registry/url",
     "localhost:5000",
     "ghcr.io/owner/image",
     "123456789012.dkr.ecr.eu-west-1.amazonaws.com.evil.example",
-    "evil-123456789012.dkr.ecr.eu-west-1.amazonaws.com",
-    "12345678901.dkr.ecr.eu-west-1.amazonaws.com",
     "123456789012.dkr.ecr.eu-west-1.amazonaws.com@evil.example",
     "https://evil.example/123456789012.dkr.ecr.eu-west-1.amazonaws.com",
     "123456789012.dkr.ecr.eu-west-1.amazonaws.com.",

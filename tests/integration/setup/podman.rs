@@ -14,7 +14,7 @@ fn run(home: &Path, arguments: &[&str], variables: &[(&str, &Path)]) -> Output {
 
 #[test]
 fn the_file_of_the_configuration_directory_is_edited_and_given_back() {
-    let home = tempfile::tempdir().unwrap();
+    let home = crate::support::empty_home();
     let file = home.path().join(".config/containers/auth.json");
     fs::create_dir_all(file.parent().unwrap()).unwrap();
     let before = "{\n\t\"auths\": {\n\t\t\"quay.io\": {\n\t\t\t\"auth\": \"dTpw\"\n\t\t}\n\t}\n}";
@@ -30,7 +30,7 @@ fn the_file_of_the_configuration_directory_is_edited_and_given_back() {
 
 #[test]
 fn a_file_on_a_disk_that_a_reboot_empties_is_not_the_one() {
-    let home = tempfile::tempdir().unwrap();
+    let home = crate::support::empty_home();
     let runtime = home.path().join("run");
     fs::create_dir(&runtime).unwrap();
     assert!(run(home.path(), &["--registry", REGISTRY], &[("XDG_RUNTIME_DIR", &runtime)]).status.success());
@@ -43,7 +43,7 @@ fn registry_auth_file_and_xdg_config_home_are_honoured() {
     for (variable, value, file) in
         [("REGISTRY_AUTH_FILE", "a/auth.json", "a/auth.json"), ("XDG_CONFIG_HOME", "x", "x/containers/auth.json")]
     {
-        let home = tempfile::tempdir().unwrap();
+        let home = crate::support::empty_home();
         let output = run(home.path(), &["--registry", REGISTRY], &[(variable, &home.path().join(value))]);
         assert!(output.status.success(), "{variable}");
         assert!(fs::read_to_string(home.path().join(file)).unwrap().contains(REGISTRY), "{variable}");
@@ -53,6 +53,6 @@ fn registry_auth_file_and_xdg_config_home_are_honoured() {
 
 #[test]
 fn store_is_dockers_alone() {
-    let home = tempfile::tempdir().unwrap();
+    let home = crate::support::empty_home();
     assert_eq!(run(home.path(), &["--store"], &[]).status.code(), Some(2));
 }

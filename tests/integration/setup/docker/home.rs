@@ -10,7 +10,7 @@ pub struct Home(TempDir);
 
 impl Home {
     pub fn new() -> Self {
-        Self(tempfile::tempdir().unwrap())
+        Self(crate::support::empty_home())
     }
 
     pub fn with(bytes: &[u8]) -> Self {
