@@ -13,13 +13,25 @@ export WINEPREFIX=$cross/wine-prefix WINEDEBUG=${WINEDEBUG--all}
 # No window, no mono, no gecko: nobody looks.
 export WINEDLLOVERRIDES="mscoree,mshtml=;winemenubuilder.exe=" DISPLAY=
 
-# shellcheck disable=SC2016 # The inner shells expand these.
-exec unshare --mount --propagation private -- bash -euo pipefail -c '
-    root=$1 top=$2 directory=$3
-    shift 3
-    for place in /proc /sys /dev /tmp "$top" "$directory"; do
-        mkdir -p "$root$place"
-        mount --rbind "$place" "$root$place"
-    done
-    exec chroot "$root" /bin/sh -euc "cd \"\$1\"; shift; exec /usr/lib/wine/wine64 \"\$@\"" - "$directory" "$@"
-' - "$cross/wine" "$top" "$PWD" "$@"
+# run PROGRAM [ARGUMENT]...
+run() {
+    # shellcheck disable=SC2016 # The inner shells expand these.
+    unshare --mount --propagation private -- bash -euo pipefail -c '
+        root=$1 top=$2 directory=$3
+        shift 3
+        for place in /proc /sys /dev /tmp "$top" "$directory"; do
+            mkdir -p "$root$place"
+            mount --rbind "$place" "$root$place"
+        done
+        exec chroot "$root" /bin/sh -euc "cd \"\$1\"; shift; exec /usr/lib/wine/wine64 \"\$@\"" - "$directory" "$@"
+    ' - "$cross/wine" "$top" "$PWD" "$@"
+}
+
+if [ ! -e "$WINEPREFIX/ready" ]; then
+    rm -rf "$WINEPREFIX"
+    run wineboot --init >"$cross/wine-prefix.log" 2>&1 || true
+    # Wine's own libraries want it, and look for it where a program of anybody's would be.
+    cp "$cross/wine/usr/x86_64-w64-mingw32/lib/zlib1.dll" "$WINEPREFIX/drive_c/windows/system32/"
+    touch "$WINEPREFIX/ready"
+fi
+run "$@"

@@ -17,7 +17,8 @@ pub struct Environment {
 impl Environment {
     /// The environment of this process, which its caller started under this name (`argv[0]`).
     pub fn of_process(program: OsString) -> Self {
-        Self { variables: std::env::vars_os().collect(), is_process: true, program }
+        let variables = std::env::vars_os().map(|(name, value)| (as_documented(name), value)).collect();
+        Self { variables, is_process: true, program }
     }
 
     /// An environment of these variables alone.
@@ -89,6 +90,16 @@ impl Environment {
 /// Whether a variable has this name. Windows makes no difference between `PATH` and `Path`.
 fn is_name(key: &OsStr, name: &str) -> bool {
     if cfg!(windows) { key.eq_ignore_ascii_case(name) } else { key == name }
+}
+
+/// A variable of AWS's or ours in the letters of its documentation. Elsewhere than on Windows another case is another
+/// variable.
+fn as_documented(mut name: OsString) -> OsString {
+    let known = |prefix: &[u8]| name.as_encoded_bytes().get(..4).is_some_and(|it| it.eq_ignore_ascii_case(prefix));
+    if cfg!(windows) && (known(b"AWS_") || known(b"ECR_")) {
+        name.make_ascii_uppercase();
+    }
+    name
 }
 
 impl std::fmt::Debug for Environment {

@@ -10,7 +10,6 @@ pub use crate::text::printable::one_line;
 const AT_ONCE: usize = 4096;
 
 /// For how long who reads stderr may be busy with something else.
-#[cfg(unix)]
 const BUSY: Duration = Duration::from_secs(1);
 
 /// Writes an answer to stdout, all of it, within the deadline.
@@ -73,19 +72,20 @@ pub fn write_stdout(bytes: &[u8], deadline: Deadline) -> io::Result<()> {
     if stdout.as_raw_handle().is_null() {
         return Err(io::ErrorKind::BrokenPipe.into());
     }
-    // A console takes UTF-16, which the standard library's own writer knows.
-    let mut to: Box<dyn io::Write + Send> = if stdout.is_terminal() {
-        Box::new(stdout)
-    } else {
-        Box::new(std::fs::File::from(stdout.as_handle().try_clone_to_owned()?))
-    };
+    // A console takes UTF-16, which the standard library's own writer knows; it takes all, at once.
+    if stdout.is_terminal() {
+        let mut stdout = stdout.lock();
+        return stdout.write_all(bytes).and_then(|()| stdout.flush());
+    }
+    let mut to = std::fs::File::from(stdout.as_handle().try_clone_to_owned()?);
     let bytes = zeroize::Zeroizing::new(bytes.to_vec());
     let (sender, receiver) = std::sync::mpsc::channel();
     let write = move || {
-        let _ = sender.send(to.write_all(&bytes).and_then(|()| to.flush()));
+        let _ = sender.send(to.write_all(&bytes));
     };
     std::thread::Builder::new().spawn(write)?;
-    receiver.recv_timeout(deadline.left()).unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
+    // Where the deadline has passed, what takes the answer at once has it all the same.
+    receiver.recv_timeout(deadline.left().max(BUSY)).unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
 }
 
 /// One line on stderr, in one write if it has no more than 4 KiB. Where nobody listens there is nobody to tell.
@@ -104,12 +104,11 @@ pub fn tell(text: &str) -> io::Result<()> {
     return io::Write::write_all(&mut io::stderr().lock(), text.as_bytes());
 }
 
-#[cfg(test)]
+#[cfg(all(test, target_os = "linux"))]
 mod tests {
     use super::*;
 
     /// A pipe that takes nothing more, as long as its other end is there.
-    #[cfg(target_os = "linux")]
     fn full_pipe() -> (std::os::fd::OwnedFd, std::os::fd::OwnedFd) {
         let (read, write) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::NONBLOCK).unwrap();
         while rustix::io::write(&write, &[0; AT_ONCE]).is_ok() {}
@@ -117,7 +116,6 @@ mod tests {
     }
 
     #[test]
-    #[cfg(target_os = "linux")]
     fn nobody_waits_for_a_pipe_that_nobody_reads_and_a_slow_reader_gets_everything() {
         use std::os::fd::AsFd as _;
         let (read, write_end) = full_pipe();
