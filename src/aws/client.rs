@@ -1,7 +1,8 @@
 //! What every call to AWS needs: clients, deadline, retry_policy, the SDK's configuration and one way to ask.
 
-use std::cell::RefCell;
+use std::cell::{OnceCell, RefCell};
 use std::future::Future;
+use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
 use aws_smithy_async::rt::sleep::TokioSleep;
@@ -19,6 +20,8 @@ use aws_types::sdk_ua_metadata::FrameworkMetadata;
 use super::error::{self, CallError, CallTarget};
 use super::http::Clients;
 use super::progress::Progress;
+use super::providers::mfa::MfaPrompt;
+use super::providers::shared::Sharing;
 use super::retry;
 use crate::aws::retry::RetryPolicy;
 use crate::credentials::{EndpointConfig, Identity};
@@ -46,12 +49,16 @@ pub struct AwsContext<'a> {
     pub deadline: Deadline,
     /// How throttling is met.
     pub retry_policy: RetryPolicy,
+    /// Asks for MFA codes; `None` where no person can be asked.
+    pub(crate) mfa: Option<&'a MfaPrompt<'a>>,
     clients: Clients,
     progress: Progress,
     warnings: RefCell<Vec<String>>,
     clock: Steady,
     /// Whether ECR is to be asked with the credentials.
     preconnects: bool,
+    /// Who waits for the same credentials.
+    sharing: OnceCell<Arc<Sharing>>,
 }
 
 /// The machine's clock as it was when the fetch began, and what has passed since: the SDK measures by how much a clock is
@@ -101,11 +108,13 @@ impl<'a> AwsContext<'a> {
             label,
             deadline,
             retry_policy,
+            mfa: None,
             clients,
             progress,
             warnings: RefCell::default(),
             clock: Steady::from_now(),
             preconnects: false,
+            sharing: OnceCell::new(),
         })
     }
 
@@ -129,9 +138,18 @@ impl<'a> AwsContext<'a> {
     /// Begins the connection to ECR's host, for a source of credentials that is about to ask STS or the SSO portal: not
     /// earlier, since nobody is connected to where there may be no credentials.
     pub fn preconnect(&self) {
+        if let Some(sharing) = self.sharing.get() {
+            sharing.asking();
+        }
         if self.preconnects {
             self.clients.preconnect(&super::ecr::endpoint(self));
         }
+    }
+
+    /// Others wait for the credentials that are asked for here.
+    pub(super) fn share(&self, sharing: Arc<Sharing>) {
+        // Once a context.
+        let _ = self.sharing.set(sharing);
     }
 
     /// Makes a request that is no call of a service, once.

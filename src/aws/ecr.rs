@@ -56,7 +56,7 @@ pub async fn get(aws: &AwsContext<'_>, credentials: Credentials) -> Result<Autho
                 .await
                 .map_err(|call_error| error::refused(registry, call_error))?;
             let data = answer.authorization_data.unwrap_or_default().into_iter().next();
-            (asked, data.map(|data| (data.authorization_token, data.expires_at)))
+            (asked, data.map(|data| (data.authorization_token, data.expires_at, data.proxy_endpoint)))
         }
         Service::Public => {
             let asked = CallTarget { service: error::PUBLIC, host };
@@ -65,11 +65,14 @@ pub async fn get(aws: &AwsContext<'_>, credentials: Credentials) -> Result<Autho
                 .call(&asked, || client.get_authorization_token().send())
                 .await
                 .map_err(|call_error| error::refused(registry, call_error))?;
-            (asked, answer.authorization_data.map(|data| (data.authorization_token, data.expires_at)))
+            (asked, answer.authorization_data.map(|data| (data.authorization_token, data.expires_at, None)))
         }
     };
     let token = match data {
-        Some((token, expires_at)) => read(token, expires_at.map(|at| at.secs())),
+        Some((token, expires_at, proxy)) => read(token, expires_at.map(|at| at.secs())).map(|token| {
+            let own_registry = proxy.map(|url| host_of(&url).to_owned());
+            AuthorizationToken { own_registry, ..token }
+        }),
         None => Err(Malformed::NoData),
     };
     token.map_err(|malformed| {
@@ -106,6 +109,7 @@ fn read(token: Option<String>, expires_at: Option<i64>) -> Result<AuthorizationT
                 username: user.to_owned(),
                 password: Secret::new(password.to_owned()),
                 expires_at,
+                own_registry: None,
                 warnings: Vec::new(),
             })
         }

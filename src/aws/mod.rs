@@ -24,6 +24,7 @@ mod progress;
 pub mod providers;
 mod proxy;
 pub mod retry;
+pub(crate) mod sign_in;
 mod tls;
 
 use std::time::{Duration, Instant};
@@ -39,6 +40,8 @@ use crate::os::secret::Secret;
 use crate::registry::{Registry, Service};
 use crate::text::user_error::{Kind, UserError};
 use client::AwsContext;
+use providers::mfa::MfaPrompt;
+pub use providers::shared::SharedCredentials;
 
 /// How long a question about ECR Public may take, all told. It serves without credentials too: whoever waits for ours is
 /// better served by an anonymous pull.
@@ -53,6 +56,8 @@ pub struct AuthorizationToken {
     pub password: Secret,
     /// When it ends, in seconds since the Unix epoch.
     pub expires_at: Option<i64>,
+    /// The registry of the caller's own account: the host of ECR's `proxyEndpoint`. ECR Public has none.
+    pub own_registry: Option<String>,
     /// What went wrong on the way to it, for the user: lines for stderr.
     pub warnings: Vec<String>,
 }
@@ -71,7 +76,7 @@ fn runtime() -> Result<Runtime, UserError> {
         .map_err(|e| UserError::new(Kind::Other, format!("cannot start the network runtime: {e}")))
 }
 
-/// Asks ECR for a token.
+/// Asks ECR for a token, with credentials that other fetches may have in common (`shared`).
 ///
 /// # Errors
 /// Whatever failed on the way, with what a person must do.
@@ -81,21 +86,46 @@ pub fn fetch(
     registry: &Registry,
     deadline: Deadline,
     retry_policy: RetryPolicy,
+    shared: Option<&SharedCredentials>,
+) -> Result<AuthorizationToken, UserError> {
+    fetch_with_mfa(environment, identity, registry, deadline, retry_policy, shared, None)
+}
+
+/// Fetches a token from ECR; `mfa` asks for the MFA codes of roles with `mfa_serial`, which are an error without it.
+///
+/// # Errors
+/// The first failure on the way, with a hint.
+pub(crate) fn fetch_with_mfa(
+    environment: &Environment,
+    identity: &Identity,
+    registry: &Registry,
+    deadline: Deadline,
+    retry_policy: RetryPolicy,
+    shared: Option<&SharedCredentials>,
+    mfa: Option<&MfaPrompt<'_>>,
 ) -> Result<AuthorizationToken, UserError> {
     let (deadline, retry_policy) = match registry.service() {
         Service::Private => (deadline, retry_policy),
+        // A person needs time to type a code.
+        Service::Public if mfa.is_some() => (deadline, retry_policy),
         Service::Public => (deadline.at_most(PUBLIC_TIMEOUT), RetryPolicy::Interactive),
     };
     let runtime = runtime()?;
-    let aws = AwsContext::new(environment, identity, registry, deadline, retry_policy)?.with_preconnect();
+    let mut aws = AwsContext::new(environment, identity, registry, deadline, retry_policy)?;
+    aws.mfa = mfa;
+    // While a person types a code, a connection made beforehand would be closed again.
+    let aws = if mfa.is_none() { aws.with_preconnect() } else { aws };
     tracing::info!(registry = registry.host(), identity = %identity.label, "asking ECR for a token");
     let begun = Instant::now();
     let fetched = runtime.block_on(async {
         // Every step watches the deadline itself, and says better what it waited for; this is the net below them.
         let limit = deadline.left() + Duration::from_millis(100);
         let work = async {
-            let credentials =
-                providers::of(&identity.source, &aws).await.map_err(|failure| providers::nowhere(identity, failure))?;
+            let credentials = match shared {
+                Some(shared) => shared.of(&identity.source, &aws).await,
+                None => providers::of(&identity.source, &aws).await,
+            };
+            let credentials = credentials.map_err(|failure| providers::nowhere(identity, failure))?;
             ecr::get(&aws, credentials).await
         };
         match tokio::time::timeout(limit, work).await {

@@ -7,6 +7,12 @@ use crate::credentials::CacheKey;
 /// A file that grows with every erasure.
 pub const ERASED: &str = "erased";
 
+/// The file with the last reason that a `get` gave.
+pub const LAST_FAILURE: &str = "last-failure";
+
+/// The file with the names of the registries that were ever served.
+pub const SERVED: &str = "served";
+
 /// The suffix of a file that is being written.
 pub const TEMPORARY: &str = ".tmp";
 

@@ -48,6 +48,10 @@ impl Cache {
     ///
     /// Not everything is known to be removed.
     pub fn clear(&self) -> Result<bool, InvalidateError> {
+        if let Some(directory) = self.directory() {
+            directory.remove(file_names::SERVED);
+            directory.remove(file_names::LAST_FAILURE);
+        }
         self.forget(|entries| vec![true; entries.len()])
     }
 

@@ -13,9 +13,11 @@ pub mod codec;
 mod evict;
 mod file_names;
 mod invalidate;
+mod last_failure;
 mod location;
 mod lock;
 mod secure_dir;
+mod served;
 mod slot;
 mod token_lifetime;
 
@@ -24,6 +26,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, UNIX_EPOCH};
 
 pub use self::invalidate::InvalidateError;
+pub use self::last_failure::LastFailure;
 pub use self::lock::{FetchLock, LockGuard, TryLock};
 #[cfg(all(unix, test))]
 pub(crate) use self::secure_dir::{Fault, with_fault};
@@ -174,6 +177,7 @@ impl Cache {
         {
             directory.remove(&name);
         }
+        served::add(directory, &entry.registry);
     }
 
     /// The state of erasures now, to be taken before a token is fetched or read that is to be written.

@@ -37,6 +37,8 @@ pub enum Command {
     /// Make docker, podman or the kubelet use this helper
     #[command(subcommand)]
     Setup(Setup),
+    /// Sign in (SSO by a browser, MFA by a code) and fetch the tokens, so that pulls work
+    Login(Login),
     /// Show which registries have a token, whose it is and how long it lasts
     Status(Format),
     /// Walk the way that a pull takes and say what is wrong and what to do
@@ -114,11 +116,11 @@ pub struct SetupCommon {
 /// `setup kubelet`
 #[derive(Clone, Debug, Args)]
 pub struct SetupKubelet {
-    /// The CredentialProviderConfig that the kubelet reads; without it, the one of an EKS image where there is one,
-    /// else /etc/kubernetes/credential-provider/config.json
-    #[arg(long, value_name = "FILE")]
+    /// The CredentialProviderConfig that the kubelet reads, in JSON or YAML, or a directory of them; without it, the one of an
+    /// EKS image, of k3s or of RKE2 where there is one, else /etc/kubernetes/credential-provider/config.json
+    #[arg(long, value_name = "PATH")]
     pub config: Option<PathBuf>,
-    /// The directory in which the kubelet looks for the plugin; without it, that of an EKS image, else
+    /// The directory in which the kubelet looks for the plugin; without it, that of an EKS image, of k3s or of RKE2, else
     /// /usr/local/bin/credential-provider
     #[arg(long, value_name = "DIR")]
     pub bin_dir: Option<PathBuf>,
@@ -131,6 +133,26 @@ pub struct SetupKubelet {
     /// Show what would change, and change nothing
     #[arg(long)]
     pub dry_run: bool,
+}
+
+/// `login`
+#[derive(Clone, Debug, Args)]
+pub struct Login {
+    /// The registry; without it, those for which docker's and podman's files name this helper
+    #[arg(conflicts_with = "profile")]
+    pub registry: Option<String>,
+    /// Sign in to what this AWS profile uses
+    #[arg(long, value_name = "PROFILE")]
+    pub profile: Option<String>,
+    /// Sign in with a code in a browser on any machine; what is done over SSH and where there is no browser
+    #[arg(long)]
+    pub device_code: bool,
+    /// Print the page's address and open no browser
+    #[arg(long)]
+    pub no_browser: bool,
+    /// Give up after so many seconds
+    #[arg(long, value_name = "SECONDS", default_value_t = 600)]
+    pub timeout: u64,
 }
 
 /// How to print.

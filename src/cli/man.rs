@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap_mangen::Man;
 
 use super::arguments::definition;
-use super::terminal;
+use super::{reference, terminal};
 
 /// Prints the man page in roff.
 pub fn run() -> ExitCode {
@@ -37,7 +37,7 @@ fn page() -> io::Result<String> {
         }
     }
     man.render_options_section(&mut page)?;
-    man.render_extra_section(&mut page)?;
+    reference::write_sections(&mut page)?;
     man.render_version_section(&mut page)?;
     Ok(String::from_utf8_lossy(&page).into_owned())
 }

@@ -16,8 +16,10 @@ pub mod arguments;
 mod clear;
 mod completions;
 mod doctor;
+pub(crate) mod login;
 mod man;
 mod password;
+mod reference;
 pub mod setup;
 mod status;
 pub mod terminal;
@@ -27,8 +29,9 @@ use arguments::{Arguments, Command, Setup};
 
 /// Whether `argument`, the first one, is a command of this room (or asks for help or the version).
 pub fn is_command(argument: &OsStr) -> bool {
-    const COMMANDS: [&str; 14] = [
+    const COMMANDS: [&str; 15] = [
         "setup",
+        "login",
         "status",
         "doctor",
         "clear",
@@ -81,6 +84,7 @@ pub fn run(args: &[OsString], environment: Environment) -> ExitCode {
     match arguments.command {
         Command::Completions(wanted) => completions::run(wanted),
         Command::Doctor(wanted) => doctor::run(&wanted, &environment),
+        Command::Login(wanted) => login::run(&wanted, environment),
         Command::Man => man::run(),
         Command::Password(wanted) => password::run(&wanted, environment),
         Command::Warm(wanted) => warm::run(&wanted, environment),

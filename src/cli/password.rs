@@ -51,5 +51,8 @@ fn ask(name: &str, environment: Environment) -> Result<(RegistryCredentials, Dea
     }
     let mode = FetchMode::of(&environment);
     let request = TokenRequest { target: &target, service_account: None, mode, retry: RetryPolicy::Interactive };
-    Ok((token::token(&RequestContext { environment, settings, deadline }, &request)?, deadline))
+    Ok((
+        token::token(&RequestContext { environment, settings, deadline, shared_credentials: None }, &request)?,
+        deadline,
+    ))
 }

@@ -11,7 +11,7 @@ use time::format_description::well_known::Rfc3339;
 use super::arguments::Format;
 use super::terminal::{self, Paint};
 use crate::PROGRAM;
-use crate::cache::{Cache, Entry};
+use crate::cache::{Cache, Entry, LastFailure};
 use crate::os::clock;
 use crate::os::environment::Environment;
 use crate::registry::Registry;
@@ -25,6 +25,11 @@ struct Status {
     cache: Place,
     settings: Place,
     tokens: Vec<Token>,
+    /// The last reason that a `get` gave.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last_failure: Option<LastFailure>,
+    #[serde(skip)]
+    now: i64,
 }
 
 /// A file or directory of ours, and what is wrong with it.
@@ -77,6 +82,8 @@ impl Status {
             },
             settings,
             tokens: entries.into_iter().map(|entry| Token::of(entry, now)).collect(),
+            last_failure: cache.as_ref().and_then(Cache::last_failure),
+            now,
         }
     }
 
@@ -105,6 +112,9 @@ impl Status {
             None => "not usable".to_owned(),
         };
         let _ = writeln!(text, "\ncache     {cache}\nsettings  {settings}");
+        if let Some(LastFailure { at, line }) = &self.last_failure {
+            let _ = writeln!(text, "last failure, {} ago: {}", span(self.now.saturating_sub(*at)), one_line(line));
+        }
         for warning in self.cache.warnings.iter().chain(&self.settings.warnings) {
             let _ = writeln!(text, "{} {}", paint.bad("wrong:"), one_line(warning));
         }

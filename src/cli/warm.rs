@@ -9,6 +9,7 @@ use time::format_description::well_known::Rfc3339;
 
 use super::arguments::Warm;
 use super::terminal;
+use crate::aws::SharedCredentials;
 use crate::aws::retry::RetryPolicy;
 use crate::cache::Cache;
 use crate::cache::TokenLifetime;
@@ -37,7 +38,8 @@ pub fn run(wanted: &Warm, environment: Environment) -> ExitCode {
         }
     };
     let deadline = Deadline::within(Duration::from_secs(wanted.timeout));
-    let call = RequestContext { environment, settings, deadline };
+    let call =
+        RequestContext { environment, settings, deadline, shared_credentials: Some(SharedCredentials::default()) };
     let next = AtomicUsize::new(0);
     let failed = AtomicBool::new(false);
     std::thread::scope(|scope| {

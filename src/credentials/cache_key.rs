@@ -151,7 +151,7 @@ impl Encoder<'_> {
                     self.bytes(value);
                 }
             }
-            CredentialSource::Sso { profile: _, session, start_url, region, account, role, token_file } => {
+            CredentialSource::Sso { profile: _, session, start_url, region, account, role, scopes: _, token_file } => {
                 self.tag(3);
                 self.option(session.as_deref());
                 for text in [start_url, region, account, role] {
@@ -197,8 +197,22 @@ impl Encoder<'_> {
                 self.known(self.host_context.boot.as_deref());
                 self.known(self.host_context.network.as_deref());
             }
-            CredentialSource::AssumeRole { base, role_arn, session_name, external_id, duration_seconds: _ } => {
-                self.tag(8);
+            CredentialSource::AssumeRole {
+                base,
+                role_arn,
+                session_name,
+                external_id,
+                duration_seconds: _,
+                mfa_serial,
+            } => {
+                // A session that began with a code may do what others may not.
+                match mfa_serial {
+                    None => self.tag(8),
+                    Some(serial) => {
+                        self.tag(9);
+                        self.text(serial);
+                    }
+                }
                 self.text(role_arn);
                 self.option(session_name.as_deref());
                 self.option(external_id.as_deref());

@@ -53,14 +53,6 @@ pub enum IdentityError {
         /// What was looked for.
         reason: String,
     },
-    /// A role wants a code from a device.
-    #[error(
-        "profile {profile} wants a code from an MFA device (mfa_serial), and a credential helper cannot ask for one"
-    )]
-    NeedsMfa {
-        /// The profile.
-        profile: String,
-    },
     /// An environment variable is not as it must be.
     #[error("{name} {reason}")]
     InvalidVariable {
@@ -134,11 +126,6 @@ impl IdentityError {
             Self::NoCredentialsInProfile { profile, .. } => {
                 format!("run: aws configure --profile {profile}, or name another profile in the settings")
             }
-            Self::NeedsMfa { profile } => format!(
-                "use keys that a code was given for already: a profile with \"credential_process = aws configure \
-                 export-credentials --profile {profile}\" where the AWS CLI has a session, or temporary keys in the \
-                 environment"
-            ),
             Self::InvalidVariable { name, .. } => format!("correct or unset {name}"),
             Self::TokenFile { named_by, .. } => format!("check the file's path and mode, or correct {named_by}"),
             Self::NoSource { .. } => {
@@ -151,7 +138,7 @@ impl IdentityError {
     fn kind(&self) -> Kind {
         match self {
             Self::NoSource { .. } => Kind::NoCredentials,
-            Self::NeedsMfa { .. } | Self::TokenFile { .. } | Self::NoCredentialsInProfile { .. } => Kind::Credentials,
+            Self::TokenFile { .. } | Self::NoCredentialsInProfile { .. } => Kind::Credentials,
             _ => Kind::Settings,
         }
     }

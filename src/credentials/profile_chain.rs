@@ -26,6 +26,7 @@ struct AssumeRoleStep {
     session_name: Option<String>,
     external_id: Option<String>,
     duration_seconds: Option<i32>,
+    mfa_serial: Option<String>,
 }
 
 /// What a profile has to say that is the base of a chain.
@@ -92,9 +93,6 @@ pub(super) fn resolve_profile_chain(
             (Some(next), None) if next != profile.name => Some(next.to_owned()),
             _ => None,
         };
-        if profile.get("mfa_serial").is_some() {
-            return Err(IdentityError::NeedsMfa { profile: plain(&profile.name) });
-        }
         steps.push(step);
         match next {
             Some(next) => name = next,
@@ -113,6 +111,7 @@ pub(super) fn resolve_profile_chain(
                 session_name: step.session_name,
                 external_id: step.external_id,
                 duration_seconds: step.duration_seconds,
+                mfa_serial: step.mfa_serial,
             }))
         }
     })
@@ -133,6 +132,7 @@ fn step(profile: &Profile<'_>) -> Option<AssumeRoleStep> {
             .and_then(|seconds| seconds.parse().ok())
             // What AssumeRole allows; the SDK does not read the key at all.
             .filter(|seconds| (900..=43_200).contains(seconds)),
+        mfa_serial: owned("mfa_serial").filter(|serial| !serial.is_empty()),
     })
 }
 
@@ -201,6 +201,7 @@ fn sso_of(context: &ResolveContext<'_>, profile: &Profile<'_>) -> Result<Option<
     let session = profile.get("sso_session");
     let mut region = profile.get("sso_region");
     let mut start_url = profile.get("sso_start_url");
+    let mut scopes = None;
     if [account, role, session, region, start_url].iter().all(Option::is_none) {
         return Ok(None);
     }
@@ -217,6 +218,7 @@ fn sso_of(context: &ResolveContext<'_>, profile: &Profile<'_>) -> Result<Option<
         };
         start_url = section.get("sso_start_url");
         region = section.get("sso_region");
+        scopes = section.get("sso_registration_scopes");
     }
     let (account, role) = match (account, role) {
         (Some(account), Some(role)) => (Some(account), role),
@@ -237,6 +239,7 @@ fn sso_of(context: &ResolveContext<'_>, profile: &Profile<'_>) -> Result<Option<
         region: region.to_owned(),
         account: account.to_owned(),
         role: role.to_owned(),
+        scopes: scopes.map(str::to_owned),
         token_file: context.variables.home().map(|home| sso::token_file(home, session.unwrap_or(start_url))),
     })))
 }

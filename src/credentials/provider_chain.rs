@@ -64,6 +64,7 @@ pub(super) fn find(
             session_name: wanted.session_name.clone(),
             external_id: wanted.external_id.clone(),
             duration_seconds: None,
+            mfa_serial: None,
         };
     }
     let network = endpoint_config::network(&context, registry.service())?;

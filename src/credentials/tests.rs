@@ -231,7 +231,8 @@ fn roles_are_chained_from_the_profile_in_force_down_to_keys() {
     .with([("AWS_PROFILE", "a")]);
     let identity = home.find().unwrap();
     assert_eq!(identity.label, "profile a");
-    let CredentialSource::AssumeRole { base, role_arn, session_name, external_id, duration_seconds } = identity.source
+    let CredentialSource::AssumeRole { base, role_arn, session_name, external_id, duration_seconds, mfa_serial } =
+        identity.source
     else {
         panic!()
     };
@@ -239,7 +240,7 @@ fn roles_are_chained_from_the_profile_in_force_down_to_keys() {
         (role_arn.as_str(), session_name.as_deref(), external_id.as_deref()),
         ("arn:aws:iam::1:role/a", Some("s"), Some("e"))
     );
-    assert_eq!(duration_seconds, Some(3600));
+    assert_eq!((duration_seconds, mfa_serial), (Some(3600), None));
     let CredentialSource::AssumeRole { base, role_arn, .. } = *base else { panic!() };
     assert_eq!(role_arn, "arn:aws:iam::1:role/b");
     let CredentialSource::AssumeRole { base, role_arn, .. } = *base else { panic!() };
@@ -313,11 +314,17 @@ fn a_role_with_two_sources_or_none_is_an_error() {
 }
 
 #[test]
-fn mfa_is_an_error_with_a_way_round() {
-    let config = "[profile p]\nrole_arn = r\nsource_profile = default\nmfa_serial = arn:aws:iam::1:mfa/me\n";
-    let error = Home::new(config, STATIC).with([("AWS_PROFILE", "p")]).find().unwrap_err();
-    assert!(error.to_string().starts_with("profile p wants a code from an MFA device"));
-    assert!(error.remedy().unwrap().contains("credential_process"));
+fn a_role_that_wants_a_code_says_of_which_device() {
+    let config = "[profile p]\nrole_arn = r\nsource_profile = default\nmfa_serial = arn:aws:iam::1:mfa/me\n\
+                  [profile q]\nrole_arn = s\nsource_profile = p\n\
+                  [profile none]\nrole_arn = r\nsource_profile = default\nmfa_serial =\n";
+    for (profile, needs) in [("p", true), ("q", true), ("none", false)] {
+        let identity = Home::new(config, STATIC).with([("AWS_PROFILE", profile)]).find().unwrap();
+        assert_eq!(identity.source.needs_mfa(), needs, "{profile}");
+    }
+    let identity = Home::new(config, STATIC).with([("AWS_PROFILE", "p")]).find().unwrap();
+    let CredentialSource::AssumeRole { mfa_serial, .. } = identity.source else { panic!() };
+    assert_eq!(mfa_serial.as_deref(), Some("arn:aws:iam::1:mfa/me"));
 }
 
 #[test]

@@ -16,4 +16,5 @@ pub mod secret;
 pub mod stdin;
 pub mod stdio;
 pub mod subprocess;
+pub(crate) mod tty;
 pub mod user;

@@ -88,6 +88,22 @@ pub fn write_stdout(bytes: &[u8], deadline: Deadline) -> io::Result<()> {
     receiver.recv_timeout(deadline.left().max(BUSY)).unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
 }
 
+/// Whether stdout and stderr are the same pipe, socket or file: who reads it takes a line on stderr for a part of the
+/// answer. On a terminal a person tells them apart.
+#[cfg(unix)]
+pub fn is_one_stream() -> bool {
+    use rustix::fs::{FileType, fstat};
+    let (Ok(out), Ok(err)) = (fstat(rustix::stdio::stdout()), fstat(rustix::stdio::stderr())) else { return false };
+    (out.st_dev, out.st_ino) == (err.st_dev, err.st_ino)
+        && FileType::from_raw_mode(out.st_mode) != FileType::CharacterDevice
+}
+
+/// Whether stdout and stderr are the same pipe or file; not known here.
+#[cfg(not(unix))]
+pub fn is_one_stream() -> bool {
+    false
+}
+
 /// One line on stderr, in one write if it has no more than 4 KiB. Where nobody listens there is nobody to tell.
 pub fn warn_line(program: &str, line: &str) {
     let _ = tell(&format!("{program}: {}\n", one_line(line)));

@@ -128,6 +128,11 @@ impl Settings {
         Some(ResolvedRegistry { credentials: Self::credentials(rule, &registry), registry })
     }
 
+    /// The names that are written out in the rules, without a `*`.
+    pub fn literal_names(&self) -> impl Iterator<Item = &str> {
+        self.registries.iter().map(|rule| rule.pattern.as_str()).filter(|pattern| !pattern.contains('*'))
+    }
+
     /// The rule that speaks for a host: the first that matches it.
     fn rule(&self, host: &str) -> Option<&RegistryRule> {
         self.registries.iter().find(|e| pattern::matches(&e.pattern, host))

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::jitter::jitter;
 use super::{RequestContext, TokenRequest, background_refresh};
+use crate::aws::providers::mfa::MfaPrompt;
 use crate::aws::{self, AuthorizationToken};
 use crate::cache::Millis;
 use crate::credentials::{CacheKey, CredentialSelector, Identity};
@@ -34,6 +35,9 @@ pub trait TokenBackend {
     /// The time that a call has beyond its deadline: a security key that has to be touched gives its owner a minute.
     fn grace(&self, who: &Self::Identity) -> Duration;
 
+    /// Whether a fetch needs a person, as for a role with `mfa_serial`; such a token is not refreshed ahead of time.
+    fn needs_person(&self, who: &Self::Identity) -> bool;
+
     /// Fetches a token from ECR.
     ///
     /// # Errors
@@ -53,6 +57,8 @@ pub struct AwsBackend<'a> {
     pub call: &'a RequestContext,
     /// The request.
     pub request: &'a TokenRequest<'a>,
+    /// Asks for MFA codes; `None` where no person can be asked.
+    pub(crate) mfa: Option<&'a MfaPrompt<'a>>,
 }
 
 impl TokenBackend for AwsBackend<'_> {
@@ -83,8 +89,20 @@ impl TokenBackend for AwsBackend<'_> {
         aws::providers::grace(&who.source)
     }
 
+    fn needs_person(&self, who: &Identity) -> bool {
+        who.source.needs_mfa()
+    }
+
     fn fetch(&self, who: &Identity, deadline: Deadline) -> Result<AuthorizationToken, UserError> {
-        aws::fetch(&self.call.environment, who, &self.request.target.registry, deadline, self.request.retry)
+        aws::fetch_with_mfa(
+            &self.call.environment,
+            who,
+            &self.request.target.registry,
+            deadline,
+            self.request.retry,
+            self.call.shared_credentials.as_ref(),
+            self.mfa,
+        )
     }
 
     fn start_refresh(&self) -> bool {

@@ -43,7 +43,7 @@ pub fn run(environment: Environment, registry: &str) -> ExitCode {
         return ExitCode::FAILURE;
     };
     let Ok(limit) = call_timeout(&environment, Some(&settings), DEFAULT_TIMEOUT) else { return ExitCode::FAILURE };
-    let call = RequestContext { environment, settings, deadline: Deadline::within(limit) };
+    let call = RequestContext { environment, settings, deadline: Deadline::within(limit), shared_credentials: None };
     let request = TokenRequest {
         target: &target,
         service_account: None,

@@ -8,11 +8,9 @@ use std::time::Duration;
 
 use crate::cache::{Millis, TokenLifetime};
 
-/// Lives shorter than this, in seconds, have a last stretch of a tenth instead of [`LAST_STRETCH_SECONDS`].
-const SHORT_LIFE_SECONDS: i64 = 150 * 60;
-
-/// The last stretch of a long life, in seconds, in which a caller waits for a fresh token.
-const LAST_STRETCH_SECONDS: i64 = 15 * 60;
+/// The part of a life, at its end, in which a caller waits for a fresh token: a quarter, three of twelve hours. A push that
+/// begins with less than that can outlive its token, and clients keep what they got: regsync for an hour.
+const EXPIRING_PART: i64 = 4;
 
 /// How long a failed fetch answers everybody who would send the same request, in milliseconds.
 pub const FAILURE_TTL_MILLIS: i64 = 1_000;
@@ -32,7 +30,7 @@ pub enum Freshness {
     Fresh,
     /// It answers, and a refresh is due.
     Stale,
-    /// Its last stretch: a fresh token is waited for, no longer than this; then it still answers.
+    /// The last quarter of its life: a fresh token is waited for, no longer than this; then it still answers.
     Expiring(Duration),
 }
 
@@ -55,8 +53,7 @@ impl TokenLifetime {
             return Freshness::Invalid;
         };
         let left = self.left(now);
-        let stretch = if life < SHORT_LIFE_SECONDS { life * 1_000 / 10 } else { LAST_STRETCH_SECONDS * 1_000 };
-        if left <= stretch {
+        if left <= life * 1_000 / EXPIRING_PART {
             return Freshness::Expiring(Duration::from_millis(left.unsigned_abs() / 2));
         }
         // What another version of this program wrote is held to the same bounds.
@@ -108,13 +105,13 @@ mod tests {
     #[test]
     fn twelve_hours_by_the_table() {
         let token = times(12 * HOUR);
-        let quarter = 15 * 60;
+        let quarter = 3 * HOUR;
         for (age, verdict) in [
             (0, Freshness::Fresh),
             (6 * HOUR - 1, Freshness::Fresh),
             (6 * HOUR, Freshness::Stale),
             (12 * HOUR - quarter - 1, Freshness::Stale),
-            (12 * HOUR - quarter, Freshness::Expiring(Duration::from_secs(450))),
+            (12 * HOUR - quarter, Freshness::Expiring(Duration::from_secs(90 * 60))),
             (12 * HOUR - 2, Freshness::Expiring(Duration::from_secs(1))),
             (12 * HOUR, Freshness::Invalid),
             (13 * HOUR, Freshness::Invalid),
@@ -125,14 +122,12 @@ mod tests {
     }
 
     #[test]
-    fn a_life_under_150_minutes_has_a_last_tenth() {
-        for life in [20, 600, 149 * 60] {
+    fn the_last_quarter_of_any_life_is_waited_in() {
+        for life in [20, 600, 3 * HOUR, 12 * HOUR, 24 * HOUR] {
             let token = times(life);
-            assert_eq!(token.freshness(after(life - life / 10) - 1_000), Freshness::Stale, "{life}");
-            assert!(matches!(token.freshness(after(life) - life * 100), Freshness::Expiring(_)), "{life}");
+            assert_eq!(token.freshness(after(life - life / 4) - 1), Freshness::Stale, "{life}");
+            assert!(matches!(token.freshness(after(life - life / 4)), Freshness::Expiring(_)), "{life}");
         }
-        assert_eq!(times(150 * 60).freshness(after(150 * 60 - 901)), Freshness::Stale);
-        assert!(matches!(times(150 * 60).freshness(after(150 * 60 - 900)), Freshness::Expiring(_)));
     }
 
     #[test]

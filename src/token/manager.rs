@@ -113,6 +113,7 @@ impl<W: TokenBackend> TokenManager<'_, W> {
                 let deadline = self.deadline.at_most(wait);
                 return self.fetch_single_flight(context, Some(entry), deadline);
             }
+            Freshness::Stale if self.backend.needs_person(context.who) => {}
             Freshness::Stale if self.background => self.start_refresh(context),
             Freshness::Stale => return self.refresh_in_foreground(context, entry),
         }
@@ -144,7 +145,7 @@ impl<W: TokenBackend> TokenManager<'_, W> {
                     Freshness::Fresh => return Ok(Step::Done(answer(Some(found), Vec::new())?)),
                     Freshness::Stale if context.mode != FetchMode::Prefetch => {
                         drop(claim);
-                        if self.background {
+                        if self.background && !self.backend.needs_person(context.who) {
                             self.start_refresh(context);
                         }
                         return Ok(Step::Done(answer(Some(found), Vec::new())?));
@@ -366,7 +367,7 @@ fn answer(entry: Option<Entry>, warnings: Vec<String>) -> Result<RegistryCredent
 
 /// The answer from ECR, even if its expiry makes no sense by this machine's clock.
 fn uncached(token: AuthorizationToken) -> RegistryCredentials {
-    let AuthorizationToken { username, password, expires_at, warnings } = token;
+    let AuthorizationToken { username, password, expires_at, warnings, .. } = token;
     RegistryCredentials { username, password, expires_at, warnings }
 }
 

@@ -7,8 +7,9 @@ mod jitter;
 mod listed_registries;
 mod manager;
 
-use crate::aws::PUBLIC_TIMEOUT;
+use crate::aws::providers::mfa::MfaPrompt;
 use crate::aws::retry::RetryPolicy;
+use crate::aws::{PUBLIC_TIMEOUT, SharedCredentials};
 use crate::cache::Cache;
 use crate::credentials::ServiceAccount;
 use crate::os::deadline::Deadline;
@@ -22,7 +23,7 @@ use self::backend::AwsBackend;
 pub use self::background_refresh::ACTION as REFRESH_ACTION;
 pub use self::background_refresh::run as run_refresh;
 pub use self::jitter::jitter;
-pub use self::listed_registries::{keeps, listed_registries};
+pub use self::listed_registries::{add_own_registries, keeps, listed_registries};
 use self::manager::TokenManager;
 
 /// What a whole call works with; made once, at the edge.
@@ -34,6 +35,8 @@ pub struct RequestContext {
     pub settings: Settings,
     /// When the call must have answered.
     pub deadline: Deadline,
+    /// What several requests of the call have in common, if there are several.
+    pub shared_credentials: Option<SharedCredentials>,
 }
 
 /// Which answer will do.
@@ -78,7 +81,7 @@ pub struct RegistryCredentials {
     pub password: Secret,
     /// When it ends, in seconds since the Unix epoch; `None` where ECR did not say.
     pub expires_at: Option<i64>,
-    /// Lines for stderr: a cache not trusted, a token served in its last stretch, a login that could not be kept.
+    /// Lines for stderr: a cache not trusted, a token served in its last quarter, a login that could not be kept.
     pub warnings: Vec<String>,
 }
 
@@ -87,6 +90,18 @@ pub struct RegistryCredentials {
 /// # Errors
 /// The one failure that the user is told of.
 pub fn token(call: &RequestContext, request: &TokenRequest<'_>) -> Result<RegistryCredentials, UserError> {
+    token_with_mfa(call, request, None)
+}
+
+/// The same as [`token`], where a person can be asked for MFA codes.
+///
+/// # Errors
+/// The one failure that the user is told of.
+pub(crate) fn token_with_mfa(
+    call: &RequestContext,
+    request: &TokenRequest<'_>,
+    mfa: Option<&MfaPrompt<'_>>,
+) -> Result<RegistryCredentials, UserError> {
     let cache = if request.target.credentials.cache { Cache::open(&call.environment) } else { None };
     let public = request.target.registry.service() == Service::Public;
     // The refresh of a service account's token happens here: nobody else holds what it rests on.
@@ -94,9 +109,9 @@ pub fn token(call: &RequestContext, request: &TokenRequest<'_>) -> Result<Regist
     let background = request.service_account.is_none()
         && request.mode != FetchMode::Prefetch
         && call.environment.switch("ECR_LOGIN_BACKGROUND") != Some(false);
-    let deadline = if public { call.deadline.at_most(PUBLIC_TIMEOUT) } else { call.deadline };
+    let deadline = if public && mfa.is_none() { call.deadline.at_most(PUBLIC_TIMEOUT) } else { call.deadline };
     let manager = TokenManager {
-        backend: AwsBackend { call, request },
+        backend: AwsBackend { call, request, mfa },
         cache: cache.as_ref(),
         host: request.target.registry.host(),
         deadline,

@@ -90,6 +90,8 @@ have() {
 . "$here/cases/container.sh"
 # shellcheck source=tests/e2e/cases/cli.sh
 . "$here/cases/cli.sh"
+# shellcheck source=tests/e2e/cases/login.sh
+. "$here/cases/login.sh"
 # shellcheck source=tests/e2e/cases/kubelet.sh
 . "$here/cases/kubelet.sh"
 # shellcheck source=tests/e2e/cases/offline.sh

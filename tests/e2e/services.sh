@@ -3,6 +3,8 @@
 
 account=123456789012
 registry=$account.dkr.ecr.us-east-1.amazonaws.com
+# Of another account; the same registry answers under both names.
+second_registry=210987654321.dkr.ecr.us-east-1.amazonaws.com
 foreign=registry.example.test
 # Not 127/8: docker takes that range for insecure registries and would not show whether TLS works.
 registry_address=10.77.0.1
@@ -13,7 +15,8 @@ service_ids=()
 
 private_namespaces() {
     ip link set lo up && ip address add "$registry_address/32" dev lo && ip address add "$foreign_address/32" dev lo &&
-        printf '%s\n' "127.0.0.1 localhost" "$registry_address $registry" "$foreign_address $foreign" >"$work/hosts" &&
+        printf '%s\n' "127.0.0.1 localhost" "$registry_address $registry $second_registry" \
+            "$foreign_address $foreign index.docker.io registry-1.docker.io auth.docker.io" >"$work/hosts" &&
         mount --bind "$work/hosts" /etc/hosts &&
         mount -t tmpfs -o mode=755 tmpfs /run || return 1
     mkdir -p /etc/docker /etc/containers
@@ -73,20 +76,23 @@ authority() {
         -keyout "$work/ca.key" -out "$work/ca.crt" 2>"$log/openssl.log"
 }
 
-# certificate NAME: a certificate of the authority's, which every client looks for under /etc/docker/certs.d.
+# certificate NAME [OTHER]: a certificate of the authority's, which every client looks for under /etc/docker/certs.d.
 certificate() {
     openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj "/CN=$1" \
         -keyout "$work/$1.key" -out "$work/$1.csr" 2>>"$log/openssl.log" &&
-        printf 'subjectAltName=DNS:%s\nextendedKeyUsage=serverAuth\n' "$1" >"$work/$1.ext" &&
+        printf 'subjectAltName=DNS:%s\nextendedKeyUsage=serverAuth\n' "$1${2:+,DNS:$2}" >"$work/$1.ext" &&
         openssl x509 -req -in "$work/$1.csr" -CA "$work/ca.crt" -CAkey "$work/ca.key" -CAcreateserial -days 2 \
             -extfile "$work/$1.ext" -out "$work/$1.crt" 2>>"$log/openssl.log" || return 1
-    mkdir -p "/etc/docker/certs.d/$1"
-    cp "$work/ca.crt" "/etc/docker/certs.d/$1/ca.crt"
+    local name
+    for name; do
+        mkdir -p "/etc/docker/certs.d/$name"
+        cp "$work/ca.crt" "/etc/docker/certs.d/$name/ca.crt"
+    done
 }
 
-# start_registry NAME ADDRESS [AUTH]
+# start_registry NAME ADDRESS [AUTH [OTHER-NAME]]
 start_registry() {
-    certificate "$1" || return 1
+    certificate "$1" ${4:+"$4"} || return 1
     cat >"$work/$1.yml" <<END
 version: 0.1
 storage: {filesystem: {rootdirectory: $work/storage-$1}}
@@ -101,7 +107,7 @@ start_registries() {
     authority || return 1
     htpasswd -Bbn AWS "$account-auth-token" >"$work/htpasswd" 2>>"$log/openssl.log" || return 1
     start_registry "$registry" "$registry_address" \
-        "auth: {htpasswd: {realm: e2e, path: $work/htpasswd}}" || return 1
+        "auth: {htpasswd: {realm: e2e, path: $work/htpasswd}}" "$second_registry" || return 1
     start_registry "$foreign" "$foreign_address" || return 1
     wait_for "the registry" curl -s --cacert "$work/ca.crt" "https://$registry/v2/" &&
         wait_for "the foreign registry" curl -sf --cacert "$work/ca.crt" "https://$foreign/v2/"

@@ -57,6 +57,7 @@ impl Home {
         helper.write(".config/containers/auth.json", PODMAN);
         helper.write("node/config.json", KUBELET);
         helper.script("node/bin/ecr-credential-provider", "exit 7");
+        helper.script("node/bin/other", "exit 7");
         for (name, mode) in [(".docker/config.json", 0o640), (".config/containers/auth.json", 0o600)] {
             fs::set_permissions(helper.home().join(name), fs::Permissions::from_mode(mode)).unwrap();
         }
@@ -178,7 +179,7 @@ impl Home {
         let is_told = outcome.code == Some(1) && self.refreshes_in_vain(aws) > 1;
         if is_told {
             let line = outcome.failure();
-            assert!(line.contains("run \"aws sso login --profile team\""), "{what}: {outcome:?}");
+            assert!(line.contains("or \"aws sso login --profile team\""), "{what}: {outcome:?}");
             self.log_in();
             self.forget_failures();
             self.do_it(deed);

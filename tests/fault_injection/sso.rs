@@ -11,7 +11,7 @@ fn says_that_the_login_is_lost(line: &str, helper: &Helper) {
     assert!(line.contains("the SSO session corp of profile dev0 was refreshed for this call alone"), "{line}");
     let beside = format!("the refreshed login cannot be written beside {}", session_file(helper).display());
     assert!(line.contains(&beside) && line.contains("Input/output error"), "{line}");
-    assert!(line.contains("run \"aws sso login --profile dev0\", since the old login may be used up"), "{line}");
+    assert!(line.contains("or \"aws sso login --profile dev0\", since the old login may be used up"), "{line}");
 }
 
 #[test]

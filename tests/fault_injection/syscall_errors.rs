@@ -141,7 +141,7 @@ impl Trial<'_> {
         // A settings file that cannot be read keeps nobody from undoing the rest, and the report says so.
         let part = outcome.stdout.contains("is left as it is");
         if outcome.code == Some(0) && home.has_lost_its_login(self.aws) {
-            assert!(outcome.stderr.contains("run \"aws sso login --profile team\", since"), "{what}: {outcome:?}");
+            assert!(outcome.stderr.contains("or \"aws sso login --profile team\", since"), "{what}: {outcome:?}");
         } else if outcome.code == Some(0) && !absent && !part {
             assert_eq!(home.files(), self.new, "{what}: said to be done");
         }

@@ -253,11 +253,10 @@ fn compare(
     }
 }
 
-/// Where we promise an error: the SDK goes on as somebody else than the user meant, without the code of the device, or to
-/// another endpoint.
+/// Where we promise an error: the SDK goes on as somebody else than the user meant, or to another endpoint.
 fn is_stricter(error: &IdentityError) -> bool {
     match error {
-        IdentityError::NoSuchProfile(_) | IdentityError::NeedsMfa { .. } => true,
+        IdentityError::NoSuchProfile(_) => true,
         IdentityError::InvalidVariable { name, .. } => name.contains("endpoint"),
         IdentityError::InvalidProfile { reason, .. } => reason.contains("profiles name one another"),
         _ => false,

@@ -1,15 +1,16 @@
 //! What `setup kubelet` does to the kubelet's `CredentialProviderConfig`. The words of the first line are the plan, the
 //! rest is the file.
 
-use ecr_login::cli::setup::kubelet::config::Plan;
+use ecr_login::cli::setup::kubelet::config::{ConfigText, Format, Plan};
 use ecr_login::cli::setup::kubelet::version::KubeletVersion;
 
 use super::memory;
 use super::tree::Tree;
 
 const PLUGIN: &str = "ecr-credential-provider";
+const PROGRAM: &str = "docker-credential-ecr-login";
 /// Keys of the provider that the plan may fill in or correct.
-const PLANNED: [&str; 4] = ["apiVersion", "matchImages", "defaultCacheDuration", "tokenAttributes"];
+const PLANNED: [&str; 5] = ["apiVersion", "matchImages", "defaultCacheDuration", "args", "tokenAttributes"];
 
 pub fn check(input: &[u8]) {
     let end = input.iter().position(|byte| *byte == b'\n').unwrap_or(0);
@@ -22,7 +23,17 @@ pub fn check(input: &[u8]) {
             && version.is_none_or(|version| version.needs_tokens().is_ok()),
         version,
     };
-    let Ok(edited) = memory::bounded(text.len(), (64 * 1024, 1024), || plan.edit(text)) else { return };
+    let complete = |text: &[u8]| ConfigText::read(text, "json")?.completed(&plan);
+    let Ok(edited) = memory::bounded(text.len(), (256 * 1024, 4096), || complete(text)) else { return };
+    // Once more changes nothing.
+    assert_eq!(complete(edited.text.as_bytes()).unwrap(), edited);
+    if edited.format == Format::Yaml {
+        let ours = edited.value["providers"].as_array().unwrap();
+        let ours = ours.iter().find(|provider| provider["name"] == PLUGIN || provider["name"] == PROGRAM).unwrap();
+        let images = ours["matchImages"].as_array().unwrap();
+        assert!(plan.images.iter().all(|image| images.iter().any(|found| found == image.as_str())), "{}", edited.text);
+        return;
+    }
     let new = Tree::parse(edited.text.as_bytes()).unwrap();
     let old = Tree::parse(text);
     // The kubelet refuses such a file, before and after: its decoder is strict, and providers' names are unique.
@@ -36,9 +47,7 @@ pub fn check(input: &[u8]) {
     let Some(Tree::List(images)) = images else { panic!("{}", edited.text) };
     assert!(plan.images.iter().all(|image| images.contains(&Tree::Text(image.clone()))), "{}", edited.text);
     assert!(ours[0].get("apiVersion").is_some() && ours[0].get("defaultCacheDuration").is_some());
-    assert!(edited.audience.is_some() || !plan.tokens, "{}", edited.text);
-    // Once more changes nothing.
-    assert_eq!(plan.edit(edited.text.as_bytes()).unwrap().text, edited.text);
+    assert!(edited.audience().is_some() || !plan.tokens, "{}", edited.text);
     let Some(old) = old else {
         assert!(String::from_utf8_lossy(text).trim().is_empty());
         return;
@@ -58,5 +67,8 @@ pub fn check(input: &[u8]) {
 /// The providers that are not ours, and those that are.
 fn providers(config: &Tree) -> (Vec<Tree>, Vec<Tree>) {
     let Some(Tree::List(providers)) = config.get("providers") else { return (Vec::new(), Vec::new()) };
-    providers.iter().cloned().partition(|provider| provider.get("name").and_then(Tree::text) != Some(PLUGIN))
+    let name = |provider: &Tree| provider.get("name").and_then(Tree::text).unwrap_or_default().to_owned();
+    // By the plugin's name, or else by the helper's own.
+    let ours = [PLUGIN, PROGRAM].into_iter().find(|ours| providers.iter().any(|provider| name(provider) == *ours));
+    providers.iter().cloned().partition(|provider| Some(name(provider).as_str()) != ours)
 }

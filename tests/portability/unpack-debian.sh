@@ -2,6 +2,9 @@
 # Another Debian's files, without installing anything: what its packages hold is unpacked into a directory.
 #
 #   tests/portability/unpack-debian.sh SUITE DIRECTORY PACKAGE...
+#   tests/portability/unpack-debian.sh SUITE DIRECTORY --closure PACKAGE...
+#                                                           with all that the packages depend on; a package that the
+#                                                           mirror does not have is named on stdout and left out
 #   tests/portability/unpack-debian.sh SUITE DIRECTORY --whole        a whole small system with mDNS, by debootstrap; takes
 #                                                           minutes
 #
@@ -30,7 +33,10 @@ if [ "$1" = --whole ]; then
     mv "$work/root" "$directory"
     exit
 fi
+closure=
+[ "$1" != --closure ] || { closure=yes; shift; }
 mkdir -p "$work"/{lists/partial,cache/archives/partial,root}
+: >"$work/status"
 architectures=$(dpkg --print-architecture)
 for package; do
     case $package in
@@ -41,15 +47,34 @@ printf 'deb [arch=%s signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] %
     >"$work/sources.list"
 options=(
     -o Dir::Etc::SourceList="$work/sources.list" -o Dir::Etc::SourceParts=/dev/null -o Dir::Etc::Preferences=/dev/null
-    -o Dir::Etc::PreferencesParts=/dev/null -o Dir::State::Lists="$work/lists" -o Dir::State::Status=/dev/null
+    -o Dir::Etc::PreferencesParts=/dev/null -o Dir::State::Lists="$work/lists" -o Dir::State::Status="$work/status"
     -o Dir::Cache="$work/cache" -o Acquire::Languages=none -o Acquire::Retries=3 -o APT::Sandbox::User=root
-    -o Acquire::IndexTargets::deb::DEP-11::DefaultEnabled=false -o APT::Architectures="$architectures"
+    -o Acquire::IndexTargets::deb::DEP-11::DefaultEnabled=false
+    -o APT::Architectures="$architectures"
+    # The release file of a suite that moves every day may be past its date on a mirror that is not made every day.
+    -o Acquire::Check-Valid-Until=false
 )
 cd "$work"
 apt-get -q "${options[@]}" update
-apt-get -q "${options[@]}" download "$@"
+if [ -n "$closure" ]; then
+    wanted=()
+    for package; do
+        if apt-cache "${options[@]}" show --no-all-versions "$package" >/dev/null 2>&1; then
+            wanted+=("$package")
+        else
+            echo "$suite: $package is not on this mirror"
+        fi
+    done
+    apt-get -q "${options[@]}" install --yes --no-install-recommends --download-only "${wanted[@]}" >&2
+    mv "$work"/cache/archives/*.deb "$work"
+else
+    apt-get -q "${options[@]}" download "$@"
+fi
 for package in "$work"/*.deb; do
     dpkg-deb --extract "$package" "$work/root"
+    dpkg-deb --show --showformat '${Package} ${Version}\n' "$package" >>"$work/versions"
 done
+mkdir -p "$work/root/var/lib"
+mv "$work/versions" "$work/root/var/lib/unpacked-versions"
 mkdir -p "$(dirname "$directory")"
 mv "$work/root" "$directory"

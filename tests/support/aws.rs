@@ -65,6 +65,7 @@ struct State {
     container_authorization: Option<String>,
     bucket: Option<Bucket>,
     clock: i64,
+    mfa_code: Option<String>,
 }
 
 /// Faults that come at random.
@@ -117,6 +118,7 @@ impl FakeAws {
             container_authorization: None,
             bucket: None,
             clock: 0,
+            mfa_code: None,
         }));
         let server = Self::listen(address, certificate, &state, &authority);
         Self { server, state, authority }
@@ -245,6 +247,11 @@ impl FakeAws {
         keys.chain(tokens).chain(state.imds_tokens.iter().cloned()).collect()
     }
 
+    /// The code that every MFA device shows from now on; it is good once.
+    pub fn mfa_code(&self, code: &str) {
+        self.state().mfa_code = Some(code.to_owned());
+    }
+
     /// AWS's clock is ahead of ours by so many seconds, and ours is to blame.
     pub fn clock(&self, seconds: i64) {
         self.state().clock = seconds;
@@ -369,6 +376,14 @@ impl State {
         };
         match action.as_str() {
             "AssumeRole" => {
+                if let Some(serial) = request.form("SerialNumber") {
+                    let code = request.form("TokenCode");
+                    if code.is_none() || self.mfa_code != code || !serial.contains(":mfa/") {
+                        let message = "MultiFactorAuthentication failed with invalid MFA one time pass code. ";
+                        return Service::Sts.error(403, "AccessDenied", message);
+                    }
+                    self.mfa_code = None;
+                }
                 let keys = self.issue(format!("role-{role}-by-{signer}"));
                 sts_role(&action, &role_arn, &session, &keys)
             }

@@ -116,7 +116,7 @@ impl Call {
         let registry = Registry::parse(self.registry).unwrap();
         let speaker = CredentialSettings::default();
         let identity = Identity::resolve(&environment, CredentialSelector::Settings(&speaker), &registry).unwrap();
-        aws::fetch(&environment, &identity, &registry, Deadline::within(self.limit), self.patience)
+        aws::fetch(&environment, &identity, &registry, Deadline::within(self.limit), self.patience, None)
     }
 
     /// The failure of the fetch in this process.

@@ -77,6 +77,20 @@ pub fn empty_home() -> TempDir {
     tempfile::tempdir().unwrap()
 }
 
+/// What names somebody's home to a program. On Windows its directories are where Linux has them, so that a test says
+/// `.config/ecr-login` and `.cache/ecr-login`.
+pub fn home_variables(home: &Path) -> Vec<(OsString, OsString)> {
+    let mut variables = vec![("HOME".into(), home.into())];
+    if cfg!(windows) {
+        variables.push(("USERPROFILE".into(), home.into()));
+        variables.push(("APPDATA".into(), home.join(".config").into()));
+        variables.push(("LOCALAPPDATA".into(), home.join(".cache").into()));
+        // Without it there are no sockets.
+        variables.push(("SystemRoot".into(), std::env::var_os("SystemRoot").unwrap_or_default()));
+    }
+    variables
+}
+
 /// How the binary is to be run; its home lives as long as this does.
 pub struct Helper {
     home: TempDir,
@@ -91,21 +105,8 @@ impl Helper {
     pub fn new() -> Self {
         let home = empty_home();
         let path = std::env::join_paths([&home.path().join("bin"), programs()]).unwrap();
-        let environment = vec![
-            ("HOME".into(), home.path().into()),
-            ("PATH".into(), path),
-            ("AWS_EC2_METADATA_DISABLED".into(), "true".into()),
-            #[cfg(windows)]
-            ("USERPROFILE".into(), home.path().into()),
-            // Where Linux has them, so that a test says `.config/ecr-login` and `.cache/ecr-login`.
-            #[cfg(windows)]
-            ("APPDATA".into(), home.path().join(".config").into()),
-            #[cfg(windows)]
-            ("LOCALAPPDATA".into(), home.path().join(".cache").into()),
-            // Without it there are no sockets.
-            #[cfg(windows)]
-            ("SystemRoot".into(), std::env::var_os("SystemRoot").unwrap_or_default()),
-        ];
+        let mut environment = vec![("PATH".into(), path), ("AWS_EC2_METADATA_DISABLED".into(), "true".into())];
+        environment.extend(home_variables(home.path()));
         Self { home, program: binary().to_owned(), name: None, environment }
     }
 
@@ -206,7 +207,18 @@ impl Helper {
 
     /// The command, for a test that runs it in its own way.
     pub fn command<S: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = S>) -> Command {
+        #[cfg(unix)]
         let mut command = Command::new(&self.program);
+        // A name of its own takes a file of its own here.
+        #[cfg(windows)]
+        let mut command = Command::new(match &self.name {
+            Some(name) => {
+                let program = self.home().join(name).with_extension("exe");
+                let _there_already = std::fs::hard_link(&self.program, &program);
+                program
+            }
+            None => self.program.clone(),
+        });
         #[cfg(unix)]
         if let Some(name) = &self.name {
             use std::os::unix::process::CommandExt;

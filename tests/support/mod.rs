@@ -21,10 +21,13 @@ mod issued;
 pub mod kubelet;
 #[cfg(target_os = "linux")]
 pub mod name_server;
+#[cfg(unix)]
+pub mod pty;
 pub mod raw_server;
 mod request;
 mod server;
 mod services;
+mod sign_in;
 mod sources;
 pub mod sso;
 #[cfg(target_os = "linux")]
@@ -32,13 +35,17 @@ pub mod strace;
 #[cfg(unix)]
 pub mod terminal;
 mod tls;
+pub mod token_services;
 
 pub use aws::{Call, FakeAws, Service};
 pub use fault::{Fault, Part};
-pub use helper::{Answer, Helper, NOT_FOUND, Outcome, Running, binary, copy_binary, empty_home, on_our_path};
+pub use helper::{
+    Answer, Helper, NOT_FOUND, Outcome, Running, binary, copy_binary, empty_home, home_variables, on_our_path,
+};
 pub use issued::{Token, now};
 pub use request::Request;
 pub use server::{Event, Opening, Respond, Response, Server};
+pub use sign_in::{SignIn, click_through, http_get};
 pub use sources::{Source, login_file, web_token};
 pub use tls::{Authority, Certificate};
 

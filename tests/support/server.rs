@@ -228,10 +228,10 @@ impl Server {
         Event::new(move || shared.opened.load(Ordering::SeqCst) > 0)
     }
 
-    /// That a connection was accepted.
-    pub fn is_accepted(&self) -> Event {
+    /// That so many connections were accepted.
+    pub fn has_connections(&self, number: usize) -> Event {
         let shared = Arc::clone(&self.shared);
-        Event::new(move || shared.connections.load(Ordering::SeqCst) > 0)
+        Event::new(move || shared.connections.load(Ordering::SeqCst) >= number)
     }
 
     /// That a connection has ended.

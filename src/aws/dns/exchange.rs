@@ -62,7 +62,7 @@ pub async fn ask(config: &Config, name: &str, record: Record) -> Result<Vec<IpAd
                 Ok(Answer::CutShort | Answer::Foreign) => {
                     last = Error::Failed(server.ip().to_string(), "something unreadable".into());
                 }
-                Err(e) if e.kind() == io::ErrorKind::TimedOut => last = Error::NotConfigured(server.ip().to_string()),
+                Err(e) if e.kind() == io::ErrorKind::TimedOut => last = Error::NoAnswer(server.ip().to_string()),
                 Err(e) => last = Error::Failed(server.ip().to_string(), format!("nothing: {e}")),
             }
         }

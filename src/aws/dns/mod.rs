@@ -23,9 +23,15 @@ use super::progress::{Phase, Progress};
 use config::Config;
 use exchange::Record;
 
-/// How long one family's addresses wait for the other's; a name server that drops AAAA questions must not hold
-/// up the rest (RFC 8305, section 3, has 50 ms for whoever has the better family already).
-const RESOLUTION_DELAY: Duration = Duration::from_millis(300);
+/// How long IPv4 addresses wait for IPv6 addresses, which a name server may not answer for (RFC 8305, section 3).
+const RESOLUTION_DELAY: Duration = Duration::from_millis(50);
+
+/// How long IPv6 addresses wait for those of IPv4: they are connected to first, but without the others there is nothing to
+/// fall back on where IPv6 is broken.
+const FALLBACK_DELAY: Duration = Duration::from_millis(300);
+
+/// An address of Amazon's, to ask the kernel for a route to.
+const AMAZON_V6: IpAddr = IpAddr::V6(Ipv6Addr::new(0x2600, 0x1f00, 0, 0, 0, 0, 0, 1));
 
 /// Why a name did not resolve.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -38,7 +44,7 @@ pub enum Error {
     NoAddress,
     /// No name server answered.
     #[error("no answer from the DNS server {0}")]
-    NotConfigured(String),
+    NoAnswer(String),
     /// The last name server's answer was an error.
     #[error("the DNS server {0} answered {1}")]
     Failed(String, String),
@@ -53,7 +59,7 @@ pub enum Error {
 impl Error {
     /// Whether another try may end otherwise.
     pub fn is_transient(&self) -> bool {
-        matches!(self, Self::NotConfigured(_) | Self::Failed(..) | Self::System(_))
+        matches!(self, Self::NoAnswer(_) | Self::Failed(..) | Self::System(_))
     }
 }
 
@@ -92,7 +98,7 @@ impl tower_service::Service<Name> for Resolver {
 
 #[cfg(all(unix, not(target_os = "macos"), not(feature = "system-resolver")))]
 async fn resolve(name: &str) -> Result<Vec<IpAddr>, Error> {
-    lookup(&Config::of_system(), name).await
+    lookup(&Config::of_system(), name, || has_route(AMAZON_V6)).await
 }
 
 #[cfg(any(not(unix), target_os = "macos", feature = "system-resolver"))]
@@ -106,7 +112,7 @@ async fn resolve(name: &str) -> Result<Vec<IpAddr>, Error> {
     any(not(unix), target_os = "macos", feature = "system-resolver"),
     allow(dead_code, reason = "the system's resolver is asked in this build")
 )]
-async fn lookup(config: &Config, name: &str) -> Result<Vec<IpAddr>, Error> {
+async fn lookup(config: &Config, name: &str, has_ipv6: fn() -> bool) -> Result<Vec<IpAddr>, Error> {
     let found = config.hosts(name);
     if !found.is_empty() {
         return Ok(in_order(found));
@@ -118,7 +124,7 @@ async fn lookup(config: &Config, name: &str) -> Result<Vec<IpAddr>, Error> {
     }
     let mut missing = Error::NoSuchName;
     for candidate in config.candidates(name) {
-        match both_families(config, &candidate).await {
+        match both_families(config, &candidate, has_ipv6).await {
             Ok(found) => return Ok(in_order(found)),
             Err(Error::NoSuchName) => {}
             Err(Error::NoAddress) => missing = Error::NoAddress,
@@ -128,17 +134,17 @@ async fn lookup(config: &Config, name: &str) -> Result<Vec<IpAddr>, Error> {
     Err(missing)
 }
 
-async fn both_families(config: &Config, name: &str) -> Result<Vec<IpAddr>, Error> {
+async fn both_families(config: &Config, name: &str, has_ipv6: fn() -> bool) -> Result<Vec<IpAddr>, Error> {
     let (v6, v4) = {
         let v6 = Box::pin(exchange::ask(config, name, Record::Aaaa));
         let v4 = Box::pin(exchange::ask(config, name, Record::A));
         match select(v6, v4).await {
             Either::Left((v6, rest)) => {
-                let v4 = other(&v6, rest).await;
+                let v4 = other(&v6, rest, FALLBACK_DELAY).await;
                 (v6, v4)
             }
             Either::Right((v4, rest)) => {
-                let v6 = other(&v4, rest).await;
+                let v6 = other(&v4, rest, aaaa_delay(has_ipv6())).await;
                 (v6, v4)
             }
         }
@@ -162,15 +168,19 @@ async fn both_families(config: &Config, name: &str) -> Result<Vec<IpAddr>, Error
 async fn other(
     first: &Result<Vec<IpAddr>, Error>,
     rest: impl Future<Output = Result<Vec<IpAddr>, Error>>,
+    delay: Duration,
 ) -> Result<Vec<IpAddr>, Error> {
     match first {
-        Ok(found) if !found.is_empty() => {
-            tokio::time::timeout(RESOLUTION_DELAY, rest).await.unwrap_or_else(|_| Ok(Vec::new()))
-        }
+        Ok(found) if !found.is_empty() => tokio::time::timeout(delay, rest).await.unwrap_or_else(|_| Ok(Vec::new())),
         // There is no such name in any family.
         Err(Error::NoSuchName) => Err(Error::NoSuchName),
         _ => rest.await,
     }
+}
+
+/// How long IPv4 addresses wait for those of IPv6, which are connected to first where the host can reach them.
+fn aaaa_delay(has_ipv6: bool) -> Duration {
+    if has_ipv6 { RESOLUTION_DELAY } else { Duration::ZERO }
 }
 
 /// IPv6 first where the host has a way to it, IPv4 first otherwise: the connector takes the first address's

@@ -15,7 +15,7 @@ enum Manner {
     DropsAaaa,
     NoSuchName,
     ServFail,
-    NotConfigured,
+    Silent,
     CutShort,
 }
 
@@ -55,7 +55,7 @@ fn answer(question: &[u8], manner: Manner, cut_short: bool) -> Option<Vec<u8>> {
     let packet = Packet::parse(question).unwrap();
     let asked = packet.questions[0].clone();
     let is_v6 = asked.qtype == QTYPE::TYPE(TYPE::AAAA);
-    if manner == Manner::NotConfigured || (manner == Manner::DropsAaaa && is_v6) {
+    if manner == Manner::Silent || (manner == Manner::DropsAaaa && is_v6) {
         return None;
     }
     let mut reply = Packet::new_reply(packet.id());
@@ -90,7 +90,7 @@ fn config(servers: &[SocketAddr]) -> Config {
 
 fn resolved(config: &Config, name: &str) -> Result<Vec<IpAddr>, Error> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    runtime.block_on(lookup(config, name))
+    runtime.block_on(lookup(config, name, || true))
 }
 
 const V4: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 9));
@@ -113,6 +113,14 @@ fn a_name_with_one_family_resolves_and_so_does_one_whose_server_drops_aaaa() {
 }
 
 #[test]
+fn a_host_without_ipv6_does_not_wait_for_aaaa() {
+    assert_eq!((aaaa_delay(false), aaaa_delay(true)), (Duration::ZERO, Duration::from_millis(50)));
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let (address, _) = server(Manner::DropsAaaa);
+    assert_eq!(runtime.block_on(lookup(&config(&[address]), "api.example", || false)), Ok(vec![V4]));
+}
+
+#[test]
 fn an_answer_cut_short_is_asked_for_again_over_tcp() {
     let (address, _) = server(Manner::CutShort);
     assert!(resolved(&config(&[address]), "api.example").unwrap().contains(&V4));
@@ -125,15 +133,15 @@ fn a_dead_or_failing_server_is_passed_over() {
         let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
         socket.local_addr().unwrap()
     };
-    for bad in [server(Manner::NotConfigured).0, server(Manner::ServFail).0, closed] {
+    for bad in [server(Manner::Silent).0, server(Manner::ServFail).0, closed] {
         assert_eq!(resolved(&config(&[bad, good]), "api.example"), Ok(vec![V4]));
     }
 }
 
 #[test]
 fn failures_say_which_server_and_why() {
-    let (silent, count) = server(Manner::NotConfigured);
-    assert_eq!(resolved(&config(&[silent]), "api.example"), Err(Error::NotConfigured("127.0.0.1".into())));
+    let (silent, count) = server(Manner::Silent);
+    assert_eq!(resolved(&config(&[silent]), "api.example"), Err(Error::NoAnswer("127.0.0.1".into())));
     assert_eq!(count.load(Ordering::SeqCst), 4, "two families, two rounds");
     let (failing, _) = server(Manner::ServFail);
     assert_eq!(

@@ -55,7 +55,7 @@ pub async fn assume(
     sts::credentials(answer.credentials, "AssumeRole", &asked)
 }
 
-fn refused(
+pub(super) fn refused(
     base: &CredentialSource,
     wanted: AssumeRoleParameters<'_>,
     region: &str,

@@ -12,12 +12,14 @@
 //! | `aws login` | here | nobody: see docs/sources.md |
 
 mod assume_role;
-mod command_line;
+pub(crate) mod command_line;
 mod ecs;
 mod imds;
 pub mod metadata_http;
+pub(crate) mod mfa;
 pub mod process;
 mod redact;
+pub mod shared;
 mod sso;
 pub mod sso_token_file;
 mod sts;
@@ -72,12 +74,18 @@ async fn ask(source: &CredentialSource, aws: &AwsContext<'_>) -> Result<Credenti
         CredentialSource::Container { uri, authorization } => ecs::credentials(uri, authorization.as_ref(), aws).await,
         CredentialSource::Imds { endpoint } => imds::credentials(endpoint, aws).await,
         CredentialSource::LoginSession { profile, .. } => Err(login(profile)),
-        CredentialSource::AssumeRole { base, role_arn, session_name, external_id, duration_seconds } => {
+        CredentialSource::AssumeRole { base, role_arn, session_name, external_id, duration_seconds, mfa_serial } => {
+            if let (Some(serial), None) = (mfa_serial, aws.mfa) {
+                return Err(mfa::needed(role_arn, serial, aws.registry.host()));
+            }
             let credentials = of(base, aws).await.map_err(named)?;
             let (session_name, external_id) = (session_name.as_deref(), external_id.as_deref());
             let duration_seconds = *duration_seconds;
             let wanted = assume_role::AssumeRoleParameters { role_arn, session_name, external_id, duration_seconds };
-            assume_role::assume(base, credentials, wanted, aws).await
+            match (mfa_serial, aws.mfa) {
+                (Some(serial), Some(prompt)) => mfa::assume(base, credentials, wanted, serial, prompt, aws).await,
+                _ => assume_role::assume(base, credentials, wanted, aws).await,
+            }
         }
     }
 }
@@ -179,7 +187,7 @@ pub async fn caller(credentials: Credentials, aws: &AwsContext<'_>) -> Result<St
 }
 
 /// The host of an AWS service, for messages. Names follow the general reference's tables of service endpoints.
-fn host(aws: &AwsContext<'_>, service: &str, region: &str, endpoint: Option<&str>) -> String {
+pub(crate) fn host(aws: &AwsContext<'_>, service: &str, region: &str, endpoint: Option<&str>) -> String {
     if let Some(endpoint) = endpoint {
         return endpoint.to_owned();
     }

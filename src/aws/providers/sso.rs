@@ -7,6 +7,7 @@ use std::time::{Duration, SystemTime};
 use aws_credential_types::Credentials;
 
 use super::sso_token_file::{Lock, Login, LoginError, Replacement};
+use crate::PROGRAM;
 use crate::aws::client::AwsContext;
 use crate::aws::error::{CallError, CallTarget, Class};
 use crate::text::user_error::{Kind, UserError};
@@ -33,7 +34,8 @@ pub struct SsoParameters<'a> {
 
 impl SsoParameters<'_> {
     fn remedy(&self) -> String {
-        format!("run \"aws sso login --profile {}\"", self.profile)
+        let profile = self.profile;
+        format!("run \"{PROGRAM} login --profile {profile}\" or \"aws sso login --profile {profile}\"")
     }
 
     /// Whose login it is, for the start of a sentence.

@@ -60,7 +60,14 @@ impl SecureDir {
                 return Err(io::Error::from(error).into());
             }
         };
-        trusted(&rustix::fs::fstat(&handle).map_err(io::Error::from)?).map_err(Unopened::Untrusted)?;
+        let found = rustix::fs::fstat(&handle).map_err(io::Error::from)?;
+        if let Err(reason) = trusted(&found) {
+            // Kubernetes' `fsGroup` gives the group write on everything of a volume at each mount. What it could have
+            // written meanwhile is not read: its files are not ours, and ours are checked one by one.
+            if !is_ours(&found) || rustix::fs::fchmod(&handle, Mode::RWXU).is_err() {
+                return Err(Unopened::Untrusted(reason));
+            }
+        }
         Ok(Some(Self { handle }))
     }
 
@@ -97,7 +104,11 @@ impl SecureDir {
         if !is_regular(&found) || size > limit {
             return Err(Unread::Unusable);
         }
-        trusted(&found).map_err(Unread::Untrusted)?;
+        if let Err(reason) = trusted(&found) {
+            // The group can write it after a mount with `fsGroup`: a miss, and the next write replaces it.
+            let by_group_alone = is_ours(&found) && found.st_mode & 0o002 == 0;
+            return Err(if by_group_alone { Unread::Unusable } else { Unread::Untrusted(reason) });
+        }
         let mut bytes = Wiped::from(vec![0; size]);
         let mut filled = 0;
         while let Some(rest) = bytes.get_mut(filled..).filter(|rest| !rest.is_empty()) {
@@ -204,7 +215,9 @@ impl SecureDir {
 
     fn ours(&self, handle: OwnedFd) -> io::Result<File> {
         let found = rustix::fs::fstat(&handle)?;
-        if is_regular(&found) && trusted(&found).is_ok() {
+        // Locks and marks have nothing in them that somebody could have forged.
+        let mended = || is_ours(&found) && rustix::fs::fchmod(&handle, Mode::RUSR | Mode::WUSR).is_ok();
+        if is_regular(&found) && (trusted(&found).is_ok() || mended()) {
             Ok(File::from(handle))
         } else {
             Err(io::ErrorKind::PermissionDenied.into())
@@ -243,6 +256,10 @@ fn make(path: &Path) -> io::Result<()> {
 
 fn is_regular(found: &Stat) -> bool {
     rustix::fs::FileType::from_raw_mode(found.st_mode) == rustix::fs::FileType::RegularFile
+}
+
+fn is_ours(found: &Stat) -> bool {
+    found.st_uid == user::effective()
 }
 
 fn trusted(found: &Stat) -> Result<(), String> {

@@ -2,7 +2,7 @@
 //!
 //! It runs the very code that a `get` runs, one step at a time, each within the limit of a `get`, and shows no secret.
 
-mod clients;
+pub(super) mod clients;
 mod report;
 
 use std::path::PathBuf;
@@ -81,6 +81,7 @@ fn examine(name: Option<&str>, environment: &Environment) -> Report {
     let asked = crate::registry::host_of(name).unwrap_or_else(|| name.to_owned());
     steps.extend(clients::examine(environment, &asked).0);
     steps.push(says(&settings, &target, &asked));
+    steps.extend(last_failure(environment));
     if target.credentials.anonymous {
         steps.push(Step::skipped("source", "the settings say anonymous = true: nobody is asked for credentials"));
         return Report::new(Some(asked), steps);
@@ -103,6 +104,13 @@ fn examine(name: Option<&str>, environment: &Environment) -> Report {
         Err(failure) => steps.push(Step::failed("settings", failure)),
     }
     Report::new(Some(asked), steps)
+}
+
+/// What a `get` last said: several clients hide it.
+fn last_failure(environment: &Environment) -> Option<Step> {
+    let last = Cache::open(environment)?.last_failure()?;
+    let found = format!("the last failure, at {}: {}", diagnostics::moment(last.at), last.line);
+    Some(Step { remedy: None, ..Step::note("last", found, "") })
 }
 
 /// The file of this program. Without `/proc` the system does not say, and the name that we were started by has to do.
@@ -282,6 +290,7 @@ fn cached(
         username: entry.username,
         password: entry.password,
         expires_at: Some(entry.times.expires_at),
+        own_registry: None,
         warnings: Vec::new(),
     };
     match diagnostics::accepts(environment, identity, &target.registry, limit, &token) {

@@ -2,7 +2,7 @@
 
 pub mod backup;
 pub mod client;
-pub mod client_paths;
+pub(crate) use crate::clients::paths as client_paths;
 mod diff;
 mod discovery;
 pub mod json;

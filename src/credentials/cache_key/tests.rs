@@ -59,6 +59,7 @@ fn role(base: CredentialSource) -> CredentialSource {
         session_name: None,
         external_id: None,
         duration_seconds: None,
+        mfa_serial: None,
     }
 }
 
@@ -70,6 +71,7 @@ fn sso() -> CredentialSource {
         region: "eu-west-1".into(),
         account: "1".into(),
         role: "Pull".into(),
+        scopes: None,
         token_file: Some("/home/u/.aws/sso/cache/x.json".into()),
     }
 }

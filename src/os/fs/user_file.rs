@@ -25,6 +25,8 @@ pub struct UserFile {
     /// Whose it was, and with which mode, when it was read. Not asked again later: somebody who may write a directory on
     /// the way could have put a file of his own there by then, and would be given what was read of ours.
     found: Option<fs::Metadata>,
+    /// Whether others lose what they could read of it.
+    private: bool,
 }
 
 /// Why a file of the user's could not be read or replaced. Its text names the file and the remedy.
@@ -104,7 +106,7 @@ impl UserFile {
             other => other,
         })?;
         let (content, found) = read.unzip();
-        Ok(Self { path: path.to_owned(), target, content, found })
+        Ok(Self { path: path.to_owned(), target, content, found, private: false })
     }
 
     /// Replaces the file by one that holds `new`, atomically.
@@ -114,6 +116,15 @@ impl UserFile {
     pub fn replace(&self, new: &[u8]) -> Result<(), FileError> {
         self.may_replace()?;
         self.put(&self.target, new, if self.content.is_some() { Instead::OfWhatWasRead } else { Instead::OfNothing })
+    }
+
+    /// Replaces the file by one that holds `new` and that its owner alone may read, atomically.
+    ///
+    /// # Errors
+    /// The old file is left as it was.
+    pub(crate) fn replace_private(mut self, new: &[u8]) -> Result<(), FileError> {
+        self.private = true;
+        self.replace(new)
     }
 
     /// Removes the file.
@@ -211,7 +222,7 @@ impl UserFile {
                 std::os::unix::fs::fchown(&file, Some(found.uid()), Some(found.gid()))?;
             }
             // Also where there was no file: an odd umask must not lock its owner out.
-            let mode = self.found.as_ref().map_or(0o600, |found| found.mode() & 0o7777);
+            let mode = self.found.as_ref().filter(|_| !self.private).map_or(0o600, |found| found.mode() & 0o7777);
             file.set_permissions(fs::Permissions::from_mode(mode))?;
         }
         #[cfg(not(unix))]

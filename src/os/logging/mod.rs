@@ -13,6 +13,7 @@ use std::path::Path;
 use tracing::level_filters::LevelFilter;
 
 use crate::os::environment::Environment;
+use crate::os::stdio;
 use subscriber::{Lines, Output};
 
 /// The variable with the level.
@@ -28,6 +29,8 @@ pub fn start(environment: &Environment) -> Option<String> {
         return Some(format!("{LEVEL} is {level:?}, and can be error, warn, info, debug or trace: nothing is logged"));
     };
     let output = match environment.var_os(FILE) {
+        // Who reads both as one text would take a line of the log for the answer.
+        None if stdio::is_one_stream() => Output::Nobody,
         None => Output::Stderr,
         Some(path) => match file::LogFile::open(Path::new(path)) {
             Ok(file) => Output::File(file),

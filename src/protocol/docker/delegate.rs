@@ -14,6 +14,7 @@ use super::Action;
 use super::response::Response;
 use crate::PROGRAM;
 use crate::os::executable;
+use crate::os::stdio;
 use crate::os::subprocess::{self, Bounds, ChildError, Finished, Stderr};
 use crate::token::RequestContext;
 
@@ -100,7 +101,13 @@ fn run(action: Action, input: &[u8], call: &RequestContext) -> Result<(String, F
     let mut command = Command::new(program);
     command.arg(action.name()).env_clear().envs(call.environment.variables()).env(GUARD, "1");
     // On a terminal the delegate may ask there for its own password.
-    let stderr = if std::io::stderr().is_terminal() { Stderr::Terminal } else { Stderr::Shown };
+    let stderr = if std::io::stderr().is_terminal() {
+        Stderr::Terminal
+    } else if stdio::is_one_stream() {
+        Stderr::Kept
+    } else {
+        Stderr::Shown
+    };
     match subprocess::run(command, input, Bounds { deadline: call.deadline, stdout: LONGEST_ANSWER, stderr }) {
         Ok(finished) => Ok((name, finished)),
         Err(cause) => Err(DelegateError::Failed { name, cause }),

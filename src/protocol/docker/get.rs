@@ -4,6 +4,8 @@ use super::input::{self, Input};
 use super::response::{NO_SERVER_URL, Response};
 use super::{Action, HelperContext, delegate};
 use crate::aws::retry::RetryPolicy;
+use crate::cache::{Cache, LastFailure};
+use crate::os::clock;
 use crate::registry::{Service, host_of, near_miss};
 use crate::settings::ResolvedRegistry;
 use crate::text::user_error::{Kind, UserError};
@@ -35,7 +37,18 @@ pub fn get(situation: &HelperContext, input: Input) -> Response {
         Ok(response) => response,
         Err(failure) => explain(name, &target, &failure, is_strict),
     };
-    response.with(situation.no_log.clone())
+    let response = response.with(situation.no_log.clone());
+    if !response.stderr.is_empty() && target.credentials.cache {
+        record(situation, &response.stderr);
+    }
+    response
+}
+
+/// For `status` and `doctor`, since some clients hide stderr.
+fn record(situation: &HelperContext, lines: &[String]) {
+    if let Some(cache) = Cache::open(&situation.call.environment) {
+        cache.record_failure(&LastFailure { at: clock::seconds(), line: lines.join("; ") });
+    }
 }
 
 /// The one line for a name in AWS's own domains that is mistyped; nothing for any other registry.
@@ -63,7 +76,8 @@ fn explain(name: &str, target: &ResolvedRegistry, failure: &UserError, is_strict
     match target.registry.service() {
         // ECR Public serves anonymous pulls, so missing credentials are not worth a line.
         Service::Public if failure.kind == Kind::NoCredentials => Response::not_found(),
-        Service::Private if is_strict => Response::error(&format!("{}: {line}", crate::PROGRAM)),
+        // On stderr as well: docker pull and regctl throw a helper's stdout away and go on.
+        Service::Private if is_strict => Response::error(&format!("{}: {line}", crate::PROGRAM)).with(Some(line)),
         Service::Public | Service::Private => Response::not_found().with(Some(line)),
     }
 }

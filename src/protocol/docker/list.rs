@@ -1,15 +1,16 @@
-//! `list`: the registries that a `get` would serve from the cache now.
+//! `list`: the registries that a `get` may be asked for.
 
 use serde_json::{Map, Value};
 
 use super::response::Response;
 use super::{Action, HelperContext, delegate};
+use crate::clients::docker_config;
 use crate::token;
 
 /// What clients send, and what goes to a delegate.
 const UNUSED: &[u8] = b"unused";
 
-/// `{"https://REGISTRY":"AWS"}`, with the delegate's own beside them. Never the network.
+/// `{"REGISTRY":"AWS"}`, with the delegate's own beside them. With everything cached no network is used.
 pub fn list(situation: &HelperContext) -> Response {
     let mut names = Map::new();
     let mut lines: Vec<String> = situation.warning().into_iter().chain(situation.no_log.clone()).collect();
@@ -20,9 +21,15 @@ pub fn list(situation: &HelperContext) -> Response {
                 Err(error) => lines.push(format!("{}: {error}", Action::List.name())),
             }
         }
-        let (ours, warnings) = token::listed_registries(&situation.call);
-        lines.extend(warnings);
-        names.extend(ours.into_iter().map(|host| (format!("https://{host}"), Value::from("AWS"))));
+        // Some clients ask only for what is listed (the classic builder, docker-py's `build`, regctl), so what they may
+        // need is named before it was ever served.
+        let literal = situation.call.settings.literal_names().map(str::to_owned);
+        let named = literal.chain(docker_config::names(&situation.call.environment)).collect::<Vec<_>>();
+        let mut listed = token::listed_registries(&situation.call, named);
+        token::add_own_registries(&situation.call, &mut listed);
+        lines.extend(listed.warnings);
+        // Bare: podman's service refuses the whole list for one `https://`, and every other client takes both.
+        names.extend(listed.hosts.into_iter().map(|host| (host, Value::from("AWS"))));
     }
     let text = format!("{}\n", Value::Object(names));
     lines.into_iter().fold(Response::of(text), |response, line| response.with(Some(line)))

@@ -159,7 +159,8 @@ impl HelperContext {
             Ok(limit) => (limit, None),
             Err(failure) => (DEFAULT_TIMEOUT, Some(failure)),
         };
-        let call = RequestContext { environment, settings, deadline: Deadline::within(limit) };
+        let call =
+            RequestContext { environment, settings, deadline: Deadline::within(limit), shared_credentials: None };
         Self { call, broken_settings, wrong_limit, no_log: None }
     }
 

@@ -83,14 +83,23 @@ impl Response {
         self
     }
 
-    /// Writes the response. Warnings go first: a client that has its answer may not read on.
+    /// Writes the response. Warnings go first: a client that has its answer may not read on. Where it reads stdout and
+    /// stderr as one text (Spring Boot, cue), a line beside the answer would spoil it, so it goes to the log alone.
     pub fn send(self, deadline: Deadline) -> ExitCode {
-        for line in &self.stderr {
-            stdio::warn_line(PROGRAM, line);
+        if !self.stderr.is_empty() {
+            let spoils = !self.stdout.is_empty() && stdio::is_one_stream();
+            for line in &self.stderr {
+                if spoils {
+                    tracing::warn!(reason = %line, "not written to stderr, which is stdout too");
+                } else {
+                    stdio::warn_line(PROGRAM, line);
+                }
+            }
         }
         match stdio::write_stdout(&self.stdout, deadline) {
             Ok(()) => ExitCode::from(self.code),
             Err(error) => {
+                // Nobody reads an answer that could be spoilt.
                 stdio::warn_line(PROGRAM, &format!("the answer could not be written to stdout: {error}"));
                 ExitCode::FAILURE
             }

@@ -1,28 +1,31 @@
 //! `store` and `erase`: what `docker login` and `docker logout` run.
 
+use std::borrow::Cow;
+
 use serde::Deserialize;
-use serde::de::IgnoredAny;
 
 use super::input::{self, Input};
 use super::response::{NO_SERVER_URL, NO_USERNAME, Response};
 use super::{Action, HelperContext, delegate};
 use crate::cache::Cache;
+use crate::credentials::{CredentialSelector, Identity};
 use crate::os::stdio::one_line;
 use crate::registry::host_of;
+use crate::settings::ResolvedRegistry;
 
 /// The one user name of ECR.
 const ECR_USER: &str = "AWS";
 
-/// The input of `store`. The secret is not copied.
+/// The input of `store`. The secret is copied only where JSON writes it with an escape.
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
-struct Login {
+struct Login<'a> {
     #[serde(rename = "ServerURL", alias = "serverURL", alias = "serverurl", default)]
     server_url: Option<String>,
     #[serde(alias = "username", default)]
     username: Option<String>,
-    #[serde(rename = "Secret", default)]
-    _secret: IgnoredAny,
+    #[serde(borrow, default)]
+    secret: Option<Cow<'a, str>>,
 }
 
 /// Stores nothing: tokens for ECR are fetched, and other registries are not served.
@@ -37,7 +40,7 @@ pub fn store(situation: &HelperContext, input: Input) -> Response {
         // serde would take an array for a struct whose fields come in order.
         return Response::error(NO_SERVER_URL).with(Some("stdin is not the JSON of a login (a list)".to_owned()));
     }
-    let login: Login = match serde_json::from_slice(&bytes) {
+    let login: Login<'_> = match serde_json::from_slice(&bytes) {
         Ok(login) => login,
         // The parser's own message could quote the secret.
         Err(error) => {
@@ -54,8 +57,14 @@ pub fn store(situation: &HelperContext, input: Input) -> Response {
         return Response::error(NO_USERNAME);
     }
     let shown = shown(name);
-    if situation.call.settings.target(name).is_some() {
-        let response = Response::of("").with(Some(kept_nothing(&shown, user)));
+    if let Some(target) = situation.call.settings.target(name) {
+        let line = match login.secret.as_deref() {
+            Some(secret) if user == ECR_USER && !is_cached(situation, &target, secret) => {
+                not_our_token(situation, &target, &shown)
+            }
+            _ => kept_nothing(&shown, user),
+        };
+        let response = Response::of("").with(Some(line));
         return response.with(situation.warning()).with(situation.no_log.clone());
     }
     if situation.broken_settings.is_none() && situation.call.settings.delegate.is_some() {
@@ -67,6 +76,26 @@ pub fn store(situation: &HelperContext, input: Input) -> Response {
          helper"
     );
     Response::error(&line).with(Some(line)).with(situation.warning())
+}
+
+/// Whether this helper fetched the token: every other one may be another identity's.
+fn is_cached(situation: &HelperContext, target: &ResolvedRegistry, secret: &str) -> bool {
+    let entries = Cache::open(&situation.call.environment).map(|cache| cache.entries()).unwrap_or_default();
+    entries.iter().any(|entry| entry.registry == target.registry.host() && entry.password.expose() == secret)
+}
+
+/// A script that logs in with a token of its own believes that pulls and pushes run as the token's identity.
+fn not_our_token(situation: &HelperContext, target: &ResolvedRegistry, name: &str) -> String {
+    let wanted = CredentialSelector::Settings(&target.credentials);
+    let whose = match Identity::resolve(&situation.call.environment, wanted, &target.registry) {
+        Ok(identity) => format!(" ({})", identity.label),
+        Err(_) => String::new(),
+    };
+    format!(
+        "{name}: nothing was stored: this login's token was not fetched by this helper, and pulls and pushes use the \
+         helper's own credentials{whose}, not those of the login; to use others, name their profile or role for this \
+         registry in the settings file"
+    )
 }
 
 /// For those who typed `docker login`; louder where they meant somebody else.

@@ -132,7 +132,7 @@ pub fn answer(
     let service_account = service_account::of(&request, &environment)
         .map_err(|error| named(UserError::new(Kind::Credentials, error.to_string())))?;
     let public = target.registry.service() == Service::Public;
-    let call = RequestContext { environment, settings, deadline };
+    let call = RequestContext { environment, settings, deadline, shared_credentials: None };
     let question = TokenRequest {
         target: &target,
         service_account: service_account.as_ref(),

@@ -31,6 +31,8 @@ struct FakeBackend {
     takes: Cell<Millis>,
     calls: Cell<usize>,
     started: Cell<usize>,
+    /// Whether a fetch needs a person.
+    needs_person: Cell<bool>,
     /// Serial, identity and end of each token.
     issued: RefCell<Vec<(u8, i64)>>,
 }
@@ -46,6 +48,7 @@ impl FakeBackend {
             takes: Cell::new(0),
             calls: Cell::new(0),
             started: Cell::new(0),
+            needs_person: Cell::new(false),
             issued: RefCell::default(),
         }
     }
@@ -96,6 +99,10 @@ impl TokenBackend for &FakeBackend {
         Duration::ZERO
     }
 
+    fn needs_person(&self, _: &u8) -> bool {
+        self.needs_person.get()
+    }
+
     fn fetch(&self, who: &u8, _: Deadline) -> Result<AuthorizationToken, UserError> {
         self.calls.set(self.calls.get() + 1);
         self.now.set(self.now.get() + self.takes.get());
@@ -110,7 +117,13 @@ impl TokenBackend for &FakeBackend {
         let mut issued = self.issued.borrow_mut();
         issued.push((*who, expires_at));
         let password = Secret::new((issued.len() - 1).to_string());
-        Ok(AuthorizationToken { username: "AWS".into(), password, expires_at: Some(expires_at), warnings: Vec::new() })
+        Ok(AuthorizationToken {
+            username: "AWS".into(),
+            password,
+            expires_at: Some(expires_at),
+            own_registry: None,
+            warnings: Vec::new(),
+        })
     }
 
     fn start_refresh(&self) -> bool {
@@ -121,6 +134,26 @@ impl TokenBackend for &FakeBackend {
     fn jitter(&self, _: &CacheKey) -> u32 {
         0
     }
+}
+
+#[test]
+fn what_needs_a_person_is_not_refreshed_ahead_of_time() {
+    let backend = FakeBackend::new();
+    let token = backend.get("a.example").unwrap();
+    backend.needs_person.set(true);
+    for background in [true, false] {
+        backend.now.set(START + 8 * 3_600_000);
+        let answer = backend.ask("a.example", FetchMode::UseCache, background).unwrap();
+        assert_eq!(answer.password.expose(), token.to_string());
+        assert!(answer.warnings.is_empty(), "{:?}", answer.warnings);
+    }
+    assert_eq!((backend.calls.get(), backend.started.get()), (1, 0));
+    // The last stretch: the fetch says what the person must do, and the token is served beside it.
+    backend.down.set(9);
+    backend.now.set(START + (LIFE - 600) * 1_000);
+    let answer = backend.ask("a.example", FetchMode::UseCache, true).unwrap();
+    assert_eq!(answer.password.expose(), token.to_string());
+    assert!(answer.warnings[0].contains("the token ends in 10 minutes and cannot be refreshed"), "{answer:?}");
 }
 
 #[test]
@@ -204,7 +237,7 @@ fn a_try_with_little_time_left_fails_nobody_who_has_more() {
 
 #[test]
 fn a_token_that_ends_while_a_fresh_one_is_waited_for_is_no_reason_to_fail() {
-    // In the last stretch, and in the second half where nothing refreshes behind our back.
+    // In the last quarter, and in the second half where nothing refreshes behind our back.
     for (background, age, takes) in [(true, LIFE * 1_000 - 20, 30), (false, LIFE * 700, LIFE * 400)] {
         let backend = FakeBackend::new();
         backend.get("a").unwrap();

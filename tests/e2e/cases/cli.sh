@@ -19,4 +19,4 @@ kept doctor
 check_fails "doctor: keys that are missing are found and named" "credentials" \
     env -u AWS_ACCESS_KEY_ID "${person[@]}" doctor "$registry"
 check "clear: forgets the token" "${person[@]}" clear "$registry"
-same "clear: list is empty" "{}" "$("${person[@]}" list </dev/null)"
+same "clear: list names what docker's file names" "{\"$registry\":\"AWS\"}" "$("${person[@]}" list </dev/null)"

@@ -243,29 +243,3 @@ fn the_cache_can_be_turned_off() {
     assert_eq!(aws.calls(Service::Ecr), 2);
     assert!(!helper.cache().exists());
 }
-
-#[test]
-fn list_names_what_get_would_serve_now_to_who_we_are_now() {
-    let aws = FakeAws::start();
-    let mut helper = helper(&aws);
-    let listed = |helper: &Helper| -> Vec<String> {
-        let list = helper.run(["list"], "unused");
-        assert_eq!((list.code, list.stderr.as_str()), (Some(0), ""), "{list:?}");
-        let map: std::collections::BTreeMap<String, String> = serde_json::from_str(&list.stdout).unwrap();
-        assert!(map.values().all(|user| user == "AWS"));
-        map.into_keys().collect()
-    };
-    assert!(listed(&helper).is_empty());
-    assert!(!helper.cache().exists(), "reading makes nothing");
-    helper.get(&registry(1)).token();
-    helper.get(&registry(2)).token();
-    helper = helper.keys("AKIAOTHER");
-    helper.get(&registry(3)).token();
-    assert_eq!(listed(&helper), [format!("https://{}", registry(3))]);
-    helper = helper.keys("AKIAEXAMPLE");
-    assert_eq!(listed(&helper), [1, 2].map(|number| format!("https://{}", registry(number))));
-    let calls = aws.all_calls().len();
-    crate::support::cache::age(&helper, 13 * crate::support::cache::HOUR);
-    assert!(listed(&helper).is_empty());
-    assert_eq!(aws.all_calls().len(), calls);
-}

@@ -61,7 +61,16 @@ fn every_shell_has_completions_of_every_command() {
 fn the_man_page_has_every_command_and_option() {
     let page = said(&["man"]);
     assert!(page.contains(".TH docker-credential-ecr-login 1"), "{page}");
-    for word in COMMANDS.into_iter().chain(["setup docker", "setup kubelet", "role\\-arn", "ECR_LOGIN_TIMEOUT"]) {
+    for word in COMMANDS.into_iter().chain([
+        "setup docker",
+        "setup kubelet",
+        "role\\-arn",
+        "EXIT STATUS",
+        "FILES",
+        "EXAMPLES",
+        "ECR_LOGIN_TIMEOUT",
+        "ECR_LOGIN_CONFIG",
+    ]) {
         assert!(page.contains(word), "{word}");
     }
 }

@@ -2,6 +2,10 @@
 
 mod doctor;
 mod help;
+#[cfg(unix)]
+mod login_mfa;
+#[cfg(unix)]
+mod login_sso;
 mod logs;
 mod status;
 mod warm;

@@ -52,7 +52,7 @@ fn each_token_with_its_region_its_identity_in_words_and_its_times() {
     assert_eq!(token["expired"], false);
     assert!(token["expires_at"].as_str().unwrap().ends_with('Z'), "{said:#}");
     assert!(said["cache"]["path"].as_str().unwrap().ends_with("ecr-login"));
-    assert!(said["settings"]["path"].as_str().unwrap().ends_with(".config/ecr-login/config.toml"));
+    assert!(said["settings"]["path"].as_str().unwrap().replace('\\', "/").ends_with(".config/ecr-login/config.toml"));
 
     let text = helper.run(["status"], "").stdout;
     for word in [REGISTRY, OTHER, "profile prod", "region us-east-1", "ends in", "(2 tokens)", "config.toml"] {
@@ -91,11 +91,12 @@ fn a_broken_settings_file_is_shown_and_the_tokens_all_the_same() {
 #[cfg(unix)]
 #[test]
 fn a_cache_that_is_not_trusted_is_shown_as_such() {
-    use std::os::unix::fs::PermissionsExt as _;
     let aws = FakeAws::start();
     let helper = Helper::new().aws(&aws).keys("AKIATRUST");
     warm(&helper, &[REGISTRY]);
-    std::fs::set_permissions(helper.cache(), std::fs::Permissions::from_mode(0o777)).unwrap();
+    let aside = helper.home().join("aside");
+    std::fs::rename(helper.cache(), &aside).unwrap();
+    std::os::unix::fs::symlink(&aside, helper.cache()).unwrap();
     let said = status(&helper);
     assert_eq!(said["tokens"].as_array().unwrap().len(), 0);
     assert!(said["cache"]["warnings"][0].as_str().unwrap().contains("is not used"), "{said:#}");

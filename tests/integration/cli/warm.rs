@@ -1,7 +1,7 @@
 //! `warm` fetches before anybody needs it; `password` prints what tools without helpers want.
 
 use crate::support::cache::{HOUR, age, forget_failures};
-use crate::support::{FakeAws, Fault, Helper, REGISTRY, Service, Token};
+use crate::support::{FakeAws, Fault, Helper, REGISTRY, Service, Source, Token};
 
 const OTHER: &str = "210987654321.dkr.ecr.eu-west-1.amazonaws.com";
 const FAR: &str = "123456789012.dkr.ecr.us-east-1.amazonaws.com";
@@ -117,6 +117,7 @@ fn warm_takes_no_token_of_another_registry_that_is_in_its_second_half() {
     assert_eq!(helper.get(OTHER).token().serial, 2);
 }
 
+#[cfg(unix)]
 #[test]
 fn warm_fails_where_nothing_can_be_kept() {
     let aws = FakeAws::start();
@@ -186,4 +187,40 @@ fn password_says_why_there_is_none() {
         assert_eq!((outcome.code, outcome.stdout.as_str()), (Some(1), ""), "{outcome:?}");
         assert!(outcome.line().contains(reason) && outcome.line().contains(registry), "{outcome:?}");
     }
+}
+
+const REGIONS: [&str; 4] = [
+    REGISTRY,
+    FAR,
+    "123456789012.dkr.ecr.ap-southeast-2.amazonaws.com",
+    "123456789012.dkr.ecr.us-gov-west-1.amazonaws.com",
+];
+
+#[test]
+fn regions_of_one_role_are_one_call_of_sts_for_each_partition_and_are_connected_to_side_by_side() {
+    for source in [Source::Role, Source::WebIdentity] {
+        let aws = FakeAws::start();
+        let sts = aws.host_of_its_own(None);
+        // Without a connection for each region of the partition there would be no answer before the timeout.
+        aws.fail(Service::Sts, Fault::Once(aws.server().has_connections(3)));
+        let helper = source.speak(Helper::new().aws(&aws).env("AWS_ENDPOINT_URL_STS", sts.url()), &aws.url());
+        let outcome = helper.run(["warm", "--timeout", "20", REGIONS[0], REGIONS[1], REGIONS[2], REGIONS[3]], "");
+        assert_eq!((outcome.code, outcome.stdout.lines().count()), (Some(0), 4), "{outcome:?}");
+        assert_eq!((aws.calls(Service::Sts), aws.calls(Service::Ecr)), (2, 4), "{source:?}");
+        assert_eq!((aws.connections(), sts.connections()), (4, 2), "{source:?}");
+    }
+}
+
+#[test]
+fn a_region_whose_sts_refuses_does_not_fail_the_others() {
+    let aws = FakeAws::start();
+    let helper = Source::Role.speak(Helper::new().aws(&aws), &aws.url());
+    aws.fail_times(
+        Service::Sts,
+        1,
+        Fault::Error { status: 403, code: "RegionDisabledException", message: "STS is not activated".to_owned() },
+    );
+    let outcome = helper.run(["warm", REGIONS[0], REGIONS[1], REGIONS[2]], "");
+    assert_eq!((outcome.code, outcome.stdout.lines().count(), outcome.stderr.lines().count()), (Some(1), 2, 1));
+    assert!(outcome.stderr.contains("RegionDisabledException"), "{outcome:?}");
 }

@@ -156,7 +156,11 @@ fn strict_puts_the_reason_where_clients_stop() {
     let base = || Helper::new().aws(&aws).keys("AKIATEST");
     for helper in [base().env("ECR_LOGIN_STRICT", "1"), base().settings("strict = true\n")] {
         let outcome = helper.get(REGISTRY);
-        assert_eq!((outcome.code, outcome.stderr.as_str()), (Some(1), ""), "{outcome:?}");
+        assert_eq!(
+            (outcome.code, &outcome.stderr),
+            (Some(1), &outcome.stdout),
+            "docker pull hides stdout: {outcome:?}"
+        );
         let line = outcome.stdout.strip_suffix('\n').unwrap();
         assert!(line.contains("AccessDenied") && line.contains(REGISTRY) && !line.contains('\n'), "{line}");
         helper.get("docker.io").assert_not_found();

@@ -4,4 +4,5 @@
 mod delegate;
 mod get;
 mod mistyped;
+mod one_stream;
 mod protocol;

@@ -4,7 +4,7 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use crate::support::cache::{HOUR, age};
-use crate::support::{FakeAws, Helper, NOT_FOUND, REGISTRY, Running, Service};
+use crate::support::{FakeAws, Fault, Helper, NOT_FOUND, REGISTRY, Running, Service};
 
 const FOREIGN: [&str; 12] = [
     "docker.io",
@@ -122,6 +122,28 @@ fn docker_login_to_ecr_succeeds_keeps_nothing_and_says_so() {
 }
 
 #[test]
+fn a_login_with_a_token_of_another_identity_says_whose_credentials_are_used_instead() {
+    let aws = FakeAws::start();
+    let own = Helper::new().aws(&aws).keys("AKIAOWN");
+    let secret = |helper: &Helper| {
+        let answer: serde_json::Value = serde_json::from_str(&helper.get(REGISTRY).stdout).unwrap();
+        answer["Secret"].as_str().unwrap().to_owned()
+    };
+    let with = |secret: &str| format!(r#"{{"ServerURL":"{REGISTRY}","Username":"AWS","Secret":"{secret}"}}"#);
+    let outcome = own.run(["store"], with(&secret(&own)));
+    assert!(!outcome.line().contains("was not fetched by this helper"), "its own token: {outcome:?}");
+    let foreign = secret(&Helper::new().aws(&aws).keys("AKIAOTHER"));
+    let outcome = own.run(["store"], with(&foreign));
+    assert_eq!((outcome.code, outcome.stdout.as_str()), (Some(0), ""), "{outcome:?}");
+    let line = outcome.line();
+    assert!(
+        line.contains(REGISTRY) && line.contains("the helper's own credentials (keys in the environment)"),
+        "{line}"
+    );
+    assert!(line.contains("nothing was stored") && !line.contains(&foreign), "{line}");
+}
+
+#[test]
 fn docker_login_elsewhere_fails_and_names_the_place_to_look() {
     let helper = Helper::new();
     let outcome = helper.run(["store"], login("docker.io", "bob"));
@@ -152,23 +174,93 @@ fn a_store_that_is_no_login_gets_the_protocols_strings() {
     assert_eq!(helper.run(["store"], vec![b'{'; 70_000]).code, Some(1));
 }
 
+/// The names of a `list`, which warns of nothing.
+fn listed(helper: &Helper) -> Vec<String> {
+    let outcome = helper.run(["list"], "unused");
+    assert_eq!((outcome.code, outcome.stderr.as_str()), (Some(0), ""), "{outcome:?}");
+    let map: std::collections::BTreeMap<String, String> = serde_json::from_str(&outcome.stdout).unwrap();
+    assert!(map.values().all(|user| user == "AWS"));
+    map.into_keys().collect()
+}
+
 #[test]
-fn list_reads_the_cache_alone() {
+fn list_on_a_cold_cache_names_the_callers_own_registry_and_ecr_public_and_keeps_their_tokens() {
     let aws = FakeAws::start();
-    let helper = Helper::new().aws(&aws).keys("AKIATEST");
-    let list = |helper: &Helper| {
-        let outcome = helper.run(["list"], "unused");
-        assert_eq!((outcome.code, outcome.stderr.as_str()), (Some(0), ""), "{outcome:?}");
-        outcome.stdout
-    };
-    assert_eq!(list(&helper), "{}\n");
-    assert_eq!(aws.connections(), 0);
-    helper.get(REGISTRY).token();
+    let helper = Helper::new().aws(&aws).keys("AKIATEST").env("AWS_REGION", "eu-west-1");
+    assert_eq!(listed(&helper), [REGISTRY, "public.ecr.aws"], "the fake's account is {REGISTRY}'s");
     let before = aws.connections();
-    assert_eq!(list(&helper), format!("{{\"https://{REGISTRY}\":\"AWS\"}}\n"));
+    helper.get(REGISTRY).token();
+    helper.get("public.ecr.aws").token();
+    assert_eq!(listed(&helper), [REGISTRY, "public.ecr.aws"]);
+    assert_eq!(aws.connections(), before, "both are hits, and with everything cached nobody is asked");
+    assert_eq!((aws.calls(Service::Ecr), aws.calls(Service::EcrPublic)), (1, 1));
+
+    let nobody = Helper::new().aws(&aws).env("AWS_REGION", "eu-west-1");
+    assert!(listed(&nobody).is_empty(), "nobody without credentials is asked for a password");
     assert_eq!(aws.connections(), before);
-    let nobody = Helper::new().env("AWS_ECR_CACHE_DIR", helper.home().join(".cache"));
-    assert_eq!(list(&nobody), "{}\n", "without keys nobody could use the entry");
+}
+
+#[test]
+fn list_takes_the_region_of_the_profile_in_use() {
+    let aws = FakeAws::start();
+    let helper = Helper::new()
+        .aws(&aws)
+        .env("AWS_PROFILE", "dev")
+        .aws_config("[profile dev]\naws_access_key_id = AKIADEV\naws_secret_access_key = s\nregion = eu-west-1\n");
+    assert_eq!(listed(&helper), [REGISTRY, "public.ecr.aws"]);
+}
+
+#[test]
+fn list_leaves_out_what_cannot_be_asked_and_asks_it_once_a_minute() {
+    let aws = FakeAws::start();
+    aws.fail(Service::Ecr, Fault::access_denied());
+    aws.fail(Service::EcrPublic, Fault::access_denied());
+    let helper = Helper::new().aws(&aws).keys("AKIATEST").env("AWS_REGION", "eu-west-1");
+    assert!(listed(&helper).is_empty());
+    assert!(listed(&helper).is_empty());
+    assert_eq!((aws.calls(Service::Ecr), aws.calls(Service::EcrPublic)), (1, 1));
+    aws.heal(Service::Ecr);
+    assert_eq!(helper.run(["erase"], REGISTRY).code, Some(0), "which forgets the failure");
+    aws.fail(Service::EcrPublic, Fault::access_denied());
+    helper.get(REGISTRY).token();
+    assert_eq!(listed(&helper), [REGISTRY], "a registry that was served is named");
+}
+
+#[test]
+fn list_names_the_registries_of_the_settings_and_of_dockers_file() {
+    let aws = FakeAws::start();
+    aws.fail(Service::EcrPublic, Fault::access_denied());
+    let [literal, helped, login, variable] =
+        [1, 2, 3, 4].map(|account| format!("{account:012}.dkr.ecr.eu-west-1.amazonaws.com"));
+    let settings = format!(
+        "[[registry]]\nmatch = \"{literal}\"\n[[registry]]\nmatch = \"mirror.example.com\"\nalias_of = \"{literal}\"\n\
+         [[registry]]\nmatch = \"*.dkr.ecr.us-*.amazonaws.com\"\n"
+    );
+    let helper = Helper::new().aws(&aws).keys("AKIATEST").settings(&settings);
+    let helper = helper.env("DOCKER_AUTH_CONFIG", format!(r#"{{"auths":{{"{variable}":{{}}}}}}"#));
+    let text = format!(
+        r#"{{"credHelpers":{{"{helped}":"ecr-login","999999999999.dkr.ecr.eu-west-1.amazonaws.com":"pass","gcr.io":"gcr"}},
+        "auths":{{"https://{login}/v2/":{{}},"docker.io":{{}}}}}} and more"#
+    );
+    helper.write(".docker/config.json", text);
+    assert_eq!(listed(&helper), [literal.as_str(), &helped, &login, &variable, "mirror.example.com"]);
+    assert_eq!(aws.calls(Service::Ecr), 0, "no region is configured, so the caller's own registry is not asked for");
+}
+
+#[test]
+fn list_asks_for_no_registry_whose_credentials_the_settings_make_depend_on_its_account() {
+    let aws = FakeAws::start();
+    aws.fail(Service::EcrPublic, Fault::access_denied());
+    for settings in ["role_arn = \"arn:aws:iam::{account}:role/pull\"\n", "anonymous = true\n", "cache = false\n"] {
+        let settings = format!("[[registry]]\nmatch = \"*.dkr.ecr.eu-west-1.amazonaws.com\"\n{settings}");
+        let helper = Helper::new().aws(&aws).keys("AKIATEST").env("AWS_REGION", "eu-west-1").settings(&settings);
+        assert!(listed(&helper).is_empty(), "{settings}");
+        assert_eq!(aws.calls(Service::Ecr) + aws.calls(Service::Sts), 0, "{settings}");
+    }
+    let settings = format!("[[registry]]\nmatch = \"{REGISTRY}\"\nprofile = \"of-its-own\"\n");
+    let helper = Helper::new().aws(&aws).keys("AKIATEST").env("AWS_REGION", "eu-west-1").settings(&settings);
+    helper.run(["list"], "unused");
+    assert!(!helper.get(REGISTRY).stdout.contains("Secret"), "the token of other credentials is not kept for it");
 }
 
 #[test]
@@ -186,12 +278,19 @@ fn list_says_why_it_cannot_tell_whose_tokens_are_ours_and_status_names_them_all(
 }
 
 #[test]
-fn list_never_names_an_expired_token() {
+fn a_registry_once_served_stays_on_the_list_when_its_token_has_expired_and_until_clear() {
     let aws = FakeAws::start();
+    aws.fail(Service::EcrPublic, Fault::access_denied());
+    let other = "210987654321.dkr.ecr.us-east-1.amazonaws.com";
     let helper = Helper::new().aws(&aws).keys("AKIATEST");
     helper.get(REGISTRY).token();
     age(&helper, 13 * HOUR);
-    assert_eq!(helper.run(["list"], "unused").stdout, "{}\n");
+    assert_eq!(listed(&helper), [REGISTRY]);
+    // This one's write takes the expired token away.
+    helper.get(other).token();
+    assert_eq!(listed(&helper), [REGISTRY, other]);
+    assert_eq!(helper.run(["clear"], "").code, Some(0));
+    assert!(listed(&helper).is_empty());
 }
 
 #[test]

@@ -86,7 +86,7 @@ fn where_credentials_are_refused_the_trouble_of_a_connection_that_nobody_needs_i
             if certificate == Certificate::Good {
                 aws.server().open(opening);
             }
-            aws.fail(Service::Sts, Fault::ErrorOnce(aws.server().is_accepted(), "AccessDenied"));
+            aws.fail(Service::Sts, Fault::ErrorOnce(aws.server().has_connections(1), "AccessDenied"));
             let outcome = apart(Source::WebIdentity, &aws, &others).get(REGISTRY);
             let line = outcome.failure();
             assert!(line.contains("AccessDenied") && line.contains("role/web"), "{opening:?}: {line}");

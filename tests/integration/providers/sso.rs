@@ -110,7 +110,7 @@ fn an_ended_login_whose_refresh_is_refused_names_the_command_and_stays_as_it_was
     let outcome = helper.get(REGISTRY);
     let line = outcome.failure();
     assert!(line.contains("the SSO session corp of profile dev0 has expired and its refresh was refused"), "{line}");
-    assert!(line.contains("run \"aws sso login --profile dev0\""), "{line}");
+    assert!(line.contains("or \"aws sso login --profile dev0\""), "{line}");
     assert_eq!(cached(&helper), login);
     let path = session_file(&helper);
     assert_eq!(std::fs::read_dir(path.parent().unwrap()).unwrap().count(), 1);
@@ -125,7 +125,7 @@ fn an_ended_login_that_cannot_be_refreshed_names_the_command() {
     let outcome = helper(&aws, Some(&login), 1).get(REGISTRY);
     let line = outcome.failure();
     assert!(line.contains("the SSO session corp of profile dev0 has expired"), "{line}");
-    assert!(line.contains("run \"aws sso login --profile dev0\""), "{line}");
+    assert!(line.contains("or \"aws sso login --profile dev0\""), "{line}");
     assert_eq!(aws.all_calls().len(), 0);
 }
 
@@ -137,7 +137,7 @@ fn nobody_logged_in_names_the_file_and_the_command() {
     let line = outcome.failure();
     assert!(line.contains("there is no cached login"), "{line}");
     assert!(line.contains(session_file(&helper).to_str().unwrap()), "{line}");
-    assert!(line.contains("run \"aws sso login --profile dev0\""), "{line}");
+    assert!(line.contains("or \"aws sso login --profile dev0\""), "{line}");
 }
 
 #[test]
@@ -148,7 +148,7 @@ fn a_broken_login_names_what_is_wrong_and_the_command() {
         std::fs::write(session_file(&helper), text).unwrap();
         let outcome = helper.get(REGISTRY);
         let line = outcome.failure();
-        assert!(line.contains(why) && line.contains("run \"aws sso login --profile dev0\""), "{line}");
+        assert!(line.contains(why) && line.contains("or \"aws sso login --profile dev0\""), "{line}");
     }
 }
 
@@ -159,7 +159,7 @@ fn a_login_that_the_portal_no_longer_knows_names_the_command() {
     let outcome = helper(&aws, Some(&login(3600)), 1).get(REGISTRY);
     let line = outcome.failure();
     assert!(line.contains("the SSO session corp of profile dev0 is no longer valid"), "{line}");
-    assert!(line.contains("run \"aws sso login --profile dev0\""), "{line}");
+    assert!(line.contains("or \"aws sso login --profile dev0\""), "{line}");
 }
 
 #[test]
@@ -226,7 +226,7 @@ fn killed_at_any_moment_of_a_refresh_the_login_is_the_old_one_or_the_new_one() {
             assert_eq!(next.token().identity, "sso-123456789012-Pull0");
         } else {
             // The fake, like AWS, takes a refresh token once: where it had been asked, and the answer is gone.
-            assert!(next.failure().contains("run \"aws sso login --profile dev0\""), "{next:?}");
+            assert!(next.failure().contains("or \"aws sso login --profile dev0\""), "{next:?}");
             assert_eq!((is_new, aws.calls(Service::SsoOidc)), (false, 2));
         }
         let path = session_file(&helper);

@@ -48,7 +48,7 @@ fn a_profile_that_is_named_and_does_not_exist_is_an_error_and_nobody_else_is_tri
 }
 
 #[test]
-fn a_role_that_wants_a_code_names_the_way_round() {
+fn a_role_that_wants_a_code_names_the_command() {
     let aws = FakeAws::start();
     let helper = Helper::new().aws(&aws).env("AWS_PROFILE", "admin").aws_config(
         "[profile base]\naws_access_key_id = AKIDBASE\naws_secret_access_key = s\n\
@@ -57,7 +57,10 @@ fn a_role_that_wants_a_code_names_the_way_round() {
     );
     let outcome = helper.get(REGISTRY);
     let line = outcome.failure();
-    assert!(line.contains("mfa_serial") && line.contains("aws configure export-credentials"), "{line}");
+    assert!(
+        line.contains("wants a code from the MFA device") && line.contains("docker-credential-ecr-login login"),
+        "{line}"
+    );
     assert_eq!(aws.all_calls().len(), 0);
 }
 

@@ -1,6 +1,7 @@
 //! `setup kubelet` makes a node's kubelet use this binary, and loses nothing that was there.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 
 use crate::support::{Helper, Outcome, binary};
@@ -21,6 +22,8 @@ impl Node {
 
     fn with(config: &str, text: &str) -> Self {
         let node = Self::new(config);
+        // The kubelet does not start without the executables of all providers.
+        node.executable("other");
         node.helper.write(&format!("etc/{config}"), text);
         node
     }
@@ -28,6 +31,19 @@ impl Node {
     fn set_up(&self, more: &[&str]) -> Outcome {
         let paths = ["--config", self.config.to_str().unwrap(), "--bin-dir", self.plugins.to_str().unwrap()];
         self.helper.run(["setup", "kubelet"].iter().chain(&paths).chain(more), "")
+    }
+
+    /// Of another provider.
+    fn executable(&self, name: &str) {
+        self.helper.write(&format!("plugins/{name}"), "#!/bin/sh\n");
+        fs::set_permissions(self.plugins.join(name), fs::Permissions::from_mode(0o755)).unwrap();
+    }
+
+    /// Nothing was linked: the directory has what the test put there.
+    fn nothing_is_linked(&self) -> bool {
+        fs::read_dir(&self.plugins)
+            .map_or(0, |there| there.filter(|file| file.as_ref().unwrap().file_name() != "other").count())
+            == 0
     }
 
     fn plugin(&self) -> PathBuf {
@@ -143,7 +159,7 @@ fn dry_run_shows_the_difference_and_changes_nothing() {
     assert!(said.contains("\n+                \"public.ecr.aws\","), "{said}");
     assert!(said.contains("would link"), "{said}");
     assert_eq!(node.text(), EKS);
-    assert!(!node.plugins.exists());
+    assert!(node.nothing_is_linked());
 }
 
 #[test]
@@ -179,21 +195,129 @@ fn versions_that_cannot_are_refused_before_anything_is_changed() {
         assert!(outcome.line().contains(said), "{outcome:?}");
     }
     assert_eq!(node.text(), EKS);
-    assert!(!node.plugins.exists());
+    assert!(node.nothing_is_linked());
 }
 
 #[test]
-fn yaml_is_left_alone_and_the_stanza_printed() {
-    let yaml = "apiVersion: kubelet.config.k8s.io/v1\nkind: CredentialProviderConfig\nproviders: # mine\n";
+fn yaml_is_edited_in_place_and_args_and_env_stay() {
+    let yaml = "# mine\napiVersion: kubelet.config.k8s.io/v1\nkind: CredentialProviderConfig\nproviders: # two\n- name: \
+                ecr-credential-provider\n  matchImages: ['*.dkr.ecr.*.amazonaws.com']\n  defaultCacheDuration: 12h\n  apiVersion: \
+                credentialprovider.kubelet.k8s.io/v1\n  args: [get-credentials]\n  env: [{name: AWS_PROFILE, value: node}] # keep\n";
     for name in ["config.yaml", "config.yml", "config"] {
         let node = Node::with(name, yaml);
-        let outcome = node.set_up(&[]);
-        let said = done(&outcome);
-        assert!(said.contains("  - name: \"ecr-credential-provider\"\n"), "{said}");
-        assert!(said.contains("      - \"public.ecr.aws\"\n"), "{said}");
-        assert_eq!(node.text(), yaml);
-        assert!(node.plugin().exists(), "the binary is linked all the same");
+        let outcome = node.set_up(&["--service-account-tokens", "--kubelet-version", "1.34"]);
+        done(&outcome);
+        let text = node.text();
+        let (head, tail) = yaml.split_once("']\n").unwrap();
+        assert!(text.starts_with(&format!("{head}', ")) && text.contains(tail), "{text}");
+        assert!(text.contains("'public.ecr.aws'") && text.ends_with("eks.amazonaws.com/ecr-role-arn\"\n"), "{text}");
+        assert!(node.plugin().exists());
+        assert_eq!(fs::read_to_string(node.config.with_file_name(format!("{name}.before-ecr-login"))).unwrap(), yaml);
+        assert!(done(&node.set_up(&["--service-account-tokens", "--kubelet-version", "1.34"])).contains("already"));
+        assert_eq!(node.text(), text);
     }
+}
+
+#[test]
+fn a_new_file_is_yaml_where_its_name_says_so() {
+    let node = Node::new("config.yaml");
+    done(&node.set_up(&[]));
+    assert!(
+        node.text().starts_with("apiVersion: kubelet.config.k8s.io/v1\nkind: CredentialProviderConfig\n"),
+        "{}",
+        node.text()
+    );
+}
+
+const OTHER: &str = "apiVersion: kubelet.config.k8s.io/v1\nkind: CredentialProviderConfig\nproviders:\n- {name: other, matchImages: [x.example], \
+                     defaultCacheDuration: 1h, apiVersion: credentialprovider.kubelet.k8s.io/v1}\n";
+
+#[test]
+fn in_a_directory_the_file_with_the_provider_is_edited_or_one_is_added() {
+    let node = Node::with("parts/10-other.yml", OTHER);
+    let directory = node.config.parent().unwrap().to_owned();
+    let node = Node { config: directory.clone(), ..node };
+    node.helper.write("etc/parts/README", "Nothing of the kubelet's.");
+    let outcome = node.set_up(&["--kubelet-version", "1.34", "--dry-run"]);
+    assert!(done(&outcome).contains("would write"), "{outcome:?}");
+    assert_eq!(fs::read_dir(&directory).unwrap().count(), 2);
+    done(&node.set_up(&["--kubelet-version", "1.34"]));
+    let ours = directory.join("ecr-credential-provider.yaml");
+    assert!(fs::read_to_string(&ours).unwrap().contains("name: ecr-credential-provider"));
+    assert_eq!(fs::read_to_string(directory.join("10-other.yml")).unwrap(), OTHER);
+    assert!(done(&node.set_up(&["--kubelet-version", "1.34"])).contains("already"));
+
+    // The file that has the provider, whatever its name.
+    fs::remove_file(&ours).unwrap();
+    node.helper.write("etc/parts/20.json", EKS);
+    node.helper.write("etc/parts/10-other.yml", OTHER.replace("other", "another"));
+    node.executable("another");
+    done(&node.set_up(&["--kubelet-version", "1.34"]));
+    assert!(!ours.exists());
+    assert!(fs::read_to_string(directory.join("20.json")).unwrap().contains("public.ecr.aws"));
+    assert_eq!(fs::read_to_string(directory.join("20.json.before-ecr-login")).unwrap(), EKS);
+}
+
+#[test]
+fn a_directory_with_which_the_kubelet_would_not_start_stays_as_it_is() {
+    let node = Node::with("parts/10.yml", OTHER);
+    let directory = node.config.parent().unwrap().to_owned();
+    let node = Node { config: directory.clone(), ..node };
+    let refused = |said: &str, options: &[&str]| {
+        let outcome = node.set_up(options);
+        assert_eq!((outcome.code, outcome.stdout.as_str()), (Some(1), ""), "{outcome:?}");
+        assert!(outcome.line().contains(said), "{outcome:?}");
+        assert!(node.nothing_is_linked(), "nothing is half done");
+    };
+    refused("a kubelet of version 1.33 reads one file and no directory", &["--kubelet-version", "1.33"]);
+    node.helper.write("etc/parts/20.yaml", OTHER);
+    refused("both name the provider other", &[]);
+    node.helper.write("etc/parts/20.yaml", OTHER.replace("x.example]", "x.example], note: mine").replace("other", "b"));
+    refused("20.yaml is left as it is, and the kubelet would not start with it: providers[0].note", &[]);
+    node.helper.write("etc/parts/20.yaml", OTHER.replace("other", "missing"));
+    refused("has no executable missing", &[]);
+    node.helper.write("etc/parts/20.yaml", "kind: [\n");
+    refused("20.yaml is left as it is: line", &[]);
+    assert_eq!(fs::read_dir(&directory).unwrap().count(), 2);
+}
+
+#[test]
+fn a_file_of_a_directory_that_the_kubelet_does_not_read_is_named() {
+    let node = Node::with("parts/10.yml", OTHER);
+    let node = Node { config: node.config.parent().unwrap().to_owned(), ..node };
+    node.helper.write("etc/parts/ecr.conf", EKS);
+    let outcome = node.set_up(&["--kubelet-version", "1.37"]);
+    let said = done(&outcome);
+    assert!(said.contains("ecr.conf is not read by the kubelet"), "{said}");
+    assert!(node.config.join("ecr-credential-provider.yaml").exists());
+}
+
+#[test]
+fn what_would_keep_the_kubelet_from_starting_is_an_error_before_anything_is_changed() {
+    for (old, new, said) in [
+        ("\"1h\"", "\"an hour\"", "providers[0].defaultCacheDuration"),
+        ("\"name\": \"other\"", "\"name\": \"ecr-credential-provider\"", "twice"),
+        ("\"name\": \"other\"", "\"name\": \"gone\"", "has no executable gone"),
+        ("\"name\": \"other\"", "\"name\": \"other\", \"command\": \"x\"", "providers[0].command"),
+    ] {
+        let text = EKS.replace(old, new);
+        let node = Node::with("config.json", &text);
+        let outcome = node.set_up(&[]);
+        assert_eq!((outcome.code, outcome.stdout.as_str()), (Some(1), ""), "{outcome:?}");
+        assert!(outcome.line().contains(said), "{outcome:?}");
+        assert!(node.nothing_is_linked() && node.text() == text);
+    }
+}
+
+#[test]
+fn a_provider_of_the_helper_s_own_name_is_linked_and_gets_its_action() {
+    let node = Node::with("config.json", &EKS.replace("ecr-credential-provider", "docker-credential-ecr-login"));
+    done(&node.set_up(&[]));
+    assert!(!node.plugin().exists());
+    let link = node.plugins.join("docker-credential-ecr-login");
+    assert_eq!(fs::read_link(&link).unwrap(), fs::canonicalize(binary()).unwrap());
+    let config: serde_json::Value = serde_json::from_str(&node.text()).unwrap();
+    assert_eq!(config["providers"][1]["args"], serde_json::json!(["kubelet"]));
 }
 
 #[test]
@@ -206,7 +330,7 @@ fn a_file_that_is_no_such_configuration_is_left_alone() {
         let line = outcome.line();
         assert!(line.contains(node.config.to_str().unwrap()) && line.contains(said), "{line}");
         assert_eq!(node.text(), text);
-        assert!(!node.plugins.exists(), "nothing is half done");
+        assert!(node.nothing_is_linked(), "nothing is half done");
     }
 }
 
@@ -230,6 +354,6 @@ fn a_file_that_is_not_utf_8_is_left_as_it_is() {
     fs::write(&node.config, text).unwrap();
     let outcome = node.set_up(&[]);
     assert_eq!(outcome.code, Some(1), "{outcome:?}");
-    assert!(outcome.stderr.contains("is left as it is: line 1, column 56: not JSON"), "{outcome:?}");
+    assert!(outcome.stderr.contains("is left as it is: line 1, column 56: not UTF-8"), "{outcome:?}");
     assert_eq!(fs::read(&node.config).unwrap(), text);
 }

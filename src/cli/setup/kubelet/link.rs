@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 
 use crate::os::fs::canonical;
 use crate::os::fs::user_file::{self, reason};
-use crate::protocol::kubelet::PLUGIN;
 
 /// What is to be done so that the plugin is this binary.
 #[derive(Debug, PartialEq, Eq)]
@@ -27,9 +26,9 @@ pub struct LinkError {
     source: io::Error,
 }
 
-/// The plugin's path in `directory`.
-pub fn plugin(directory: &Path) -> PathBuf {
-    directory.join(if cfg!(windows) { format!("{PLUGIN}.exe") } else { PLUGIN.to_owned() })
+/// The path in `directory` of the plugin that the kubelet's file calls `name`.
+pub fn plugin(directory: &Path, name: &str) -> PathBuf {
+    directory.join(if cfg!(windows) { format!("{name}.exe") } else { name.to_owned() })
 }
 
 /// Looks what is there now.
@@ -157,7 +156,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let binary = directory.path().join("docker-credential-ecr-login");
         fs::write(&binary, "ours").unwrap();
-        let plugin = plugin(&directory.path().join("bin"));
+        let plugin = plugin(&directory.path().join("bin"), "ecr-credential-provider");
         (directory, plugin, binary)
     }
 

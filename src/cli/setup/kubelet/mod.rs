@@ -2,14 +2,17 @@
 //! that tells it which images are ours.
 
 pub mod config;
+mod files;
 mod link;
+mod paths;
 pub mod version;
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use config::{ConfigError, Plan};
+use config::Plan;
+use files::{Configuration, FilesError};
 use link::{LinkError, Linking};
 use version::{KubeletVersion, VersionError};
 
@@ -17,15 +20,10 @@ use super::{backup, difference};
 use crate::cli::arguments::SetupKubelet;
 use crate::cli::terminal;
 use crate::os::environment::Environment;
-use crate::os::fs::user_file::{self, FileError, Instead, UserFile, exists};
+use crate::os::fs::user_file::{self, FileError, Instead, exists};
 use crate::protocol::kubelet::PLUGIN;
 use crate::registry::Registry;
 use crate::settings::{Settings, SettingsError};
-
-/// Where EKS images keep the configuration and the plugin, both.
-const EKS: &str = "/etc/eks/image-credential-provider";
-const CONFIG: &str = "/etc/kubernetes/credential-provider/config.json";
-const BIN_DIR: &str = "/usr/local/bin/credential-provider";
 
 #[derive(Debug, thiserror::Error)]
 enum KubeletError {
@@ -35,8 +33,8 @@ enum KubeletError {
     Link(#[from] LinkError),
     #[error("--kubelet-version: {0}")]
     Version(#[from] VersionError),
-    #[error("{} is left as it is: {source}", .path.display())]
-    Config { path: PathBuf, source: ConfigError },
+    #[error(transparent)]
+    Files(#[from] FilesError),
     #[error("{0}; correct the settings file first")]
     Settings(#[from] SettingsError),
     #[error("this binary's own path is not known: {0}")]
@@ -61,13 +59,13 @@ fn set_up(arguments: &SetupKubelet, environment: &Environment) -> Result<(), Kub
     if arguments.service_account_tokens {
         version.map_or(Ok(()), KubeletVersion::needs_tokens)?;
     }
-    let eks = exists(&Path::new(EKS).join("config.json"))?;
-    let absolute = |given: &Option<PathBuf>, on_eks: PathBuf, elsewhere: &str| {
-        let path = given.clone().unwrap_or_else(|| if eks { on_eks } else { elsewhere.into() });
+    let (usual_config, usual_bin_dir) = paths::usual(|path| exists(path).unwrap_or(true));
+    let absolute = |given: &Option<PathBuf>, usual: &str| {
+        let path = given.clone().unwrap_or_else(|| usual.into());
         std::path::absolute(&path).unwrap_or(path)
     };
-    let config = absolute(&arguments.config, Path::new(EKS).join("config.json"), CONFIG);
-    let bin_dir = absolute(&arguments.bin_dir, EKS.into(), BIN_DIR);
+    let config = absolute(&arguments.config, usual_config);
+    let bin_dir = absolute(&arguments.bin_dir, usual_bin_dir);
     let binary = std::env::current_exe().map_err(KubeletError::Ourselves)?;
     let settings = Settings::load(environment)?;
     let aliases = settings.registries.into_iter().filter(|entry| entry.alias_of.is_some());
@@ -75,45 +73,23 @@ fn set_up(arguments: &SetupKubelet, environment: &Environment) -> Result<(), Kub
     let plan = Plan { images, tokens: arguments.service_account_tokens, version };
 
     // Everything is looked at before anything is changed.
-    let plugin = link::plugin(&bin_dir);
+    let configuration = Configuration::plan(&config, &plan)?;
+    configuration.check_executables(&bin_dir)?;
+    let plugin = link::plugin(&bin_dir, configuration.plugin());
     let linking = link::plan(&plugin, &binary)?;
-    let original = UserFile::read(&config)?;
-    let wanted = configure(&original, &plan)?;
-    if let Configuration::Edit { .. } = wanted {
-        original.may_replace()?;
+    if configuration.old != configuration.new {
+        configuration.file.may_replace()?;
     }
     let mut said = String::new();
     if !arguments.dry_run {
-        user_file::sweep(&config);
+        user_file::sweep(&configuration.file.path);
         user_file::sweep(&plugin);
         link::put(&plugin, &binary, &linking)?;
     }
     say_link(&mut said, &plugin, &binary, &linking, arguments.dry_run);
-    write_config(&mut said, &original, &wanted, &plan, arguments.dry_run)?;
-    advise(&mut said, &plan, &wanted, &config, &bin_dir);
+    write_config(&mut said, &configuration, arguments.dry_run)?;
+    advise(&mut said, &plan, &configuration, &config, &bin_dir);
     terminal::print(&said).map_err(KubeletError::Output)
-}
-
-/// What is to become of the kubelet's file.
-enum Configuration {
-    /// JSON: this is what it is to say.
-    Edit { old: String, new: String, audience: Option<String> },
-    /// YAML: people edit it.
-    Yaml,
-}
-
-fn configure(original: &UserFile, plan: &Plan) -> Result<Configuration, KubeletError> {
-    let extension = original.path.extension().and_then(|extension| extension.to_str()).unwrap_or_default();
-    let bytes = original.content.as_deref().unwrap_or_default();
-    let old = String::from_utf8_lossy(bytes).into_owned();
-    // YAML under another name: its top has keys, not a brace.
-    let is_json = old.trim_start().starts_with('{') || old.trim().is_empty();
-    let looks_yaml = old.lines().any(|line| line.starts_with("apiVersion:") || line.starts_with("kind:"));
-    if extension.eq_ignore_ascii_case("yaml") || extension.eq_ignore_ascii_case("yml") || (!is_json && looks_yaml) {
-        return Ok(Configuration::Yaml);
-    }
-    let edited = plan.edit(bytes).map_err(|source| KubeletError::Config { path: original.path.clone(), source })?;
-    Ok(Configuration::Edit { old, new: edited.text, audience: edited.audience })
 }
 
 fn say_link(said: &mut String, plugin: &Path, binary: &Path, linking: &Linking, dry_run: bool) {
@@ -128,64 +104,57 @@ fn say_link(said: &mut String, plugin: &Path, binary: &Path, linking: &Linking, 
     };
 }
 
-fn write_config(
-    said: &mut String,
-    original: &UserFile,
-    wanted: &Configuration,
-    plan: &Plan,
-    dry_run: bool,
-) -> Result<(), KubeletError> {
-    let path = &original.path;
-    let _ = match wanted {
-        Configuration::Yaml => writeln!(
-            said,
-            "{} is YAML and is left as it is. It needs this (apiVersion {}), instead of any provider of that name:\n\n\
-             providers:\n{}",
-            path.display(),
-            plan.config_api(),
-            plan.stanza()
-        ),
-        Configuration::Edit { old, new, .. } if old == new => {
-            writeln!(said, "{} says what it should already", path.display())
+fn write_config(said: &mut String, configuration: &Configuration, dry_run: bool) -> Result<(), KubeletError> {
+    let Configuration { file, old, new, unread, .. } = configuration;
+    let path = &file.path;
+    let _ = if old == new {
+        writeln!(said, "{} says what it should already", path.display())
+    } else if dry_run {
+        writeln!(said, "would write {}:\n{}", path.display(), difference(path, &old.text, &new.text))
+    } else {
+        let copy = backup::path(path);
+        let keep = file.content.is_some() && !exists(&copy)?;
+        if keep {
+            file.back_up(&copy, Instead::OfNothing)?;
         }
-        Configuration::Edit { old, new, .. } if dry_run => {
-            writeln!(said, "would write {}:\n{}", path.display(), difference(path, old, new))
-        }
-        Configuration::Edit { new, .. } => {
-            let copy = backup::path(path);
-            let keep = original.content.is_some() && !exists(&copy)?;
-            if keep {
-                original.back_up(&copy, Instead::OfNothing)?;
-            }
-            original.replace(new.as_bytes())?;
-            let kept =
-                if keep { format!("; what it said before is kept as {}", copy.display()) } else { String::new() };
-            writeln!(said, "wrote {}{kept}", path.display())
-        }
+        file.replace(new.text.as_bytes())?;
+        let kept = if keep { format!("; what it said before is kept as {}", copy.display()) } else { String::new() };
+        writeln!(said, "wrote {}{kept}", path.display())
     };
+    for file in unread {
+        let _ = writeln!(
+            said,
+            "{} is not read by the kubelet: of a directory it reads what ends in .json, .yaml or .yml",
+            file.display()
+        );
+    }
     Ok(())
 }
 
 /// What is left for people to do.
-fn advise(said: &mut String, plan: &Plan, wanted: &Configuration, config: &Path, bin_dir: &Path) {
-    let _ = writeln!(
-        said,
-        "\nStart the kubelet with these two flags, and again after every change of the file:\n  \
+fn advise(said: &mut String, plan: &Plan, configuration: &Configuration, config: &Path, bin_dir: &Path) {
+    if paths::is_rancher(config, bin_dir) {
+        let _ = writeln!(
+            said,
+            "\nk3s and RKE2 start their kubelet with these paths: restart them (k3s, k3s-agent, rke2-server or rke2-agent)."
+        );
+    } else {
+        let _ = writeln!(
+            said,
+            "\nStart the kubelet with these two flags, and again after every change of the file:\n  \
          --image-credential-provider-config={}\n  --image-credential-provider-bin-dir={}",
-        config.display(),
-        bin_dir.display()
-    );
+            config.display(),
+            bin_dir.display()
+        );
+    }
     if !plan.tokens {
         return;
     }
-    let audience = match wanted {
-        Configuration::Edit { audience: Some(audience), .. } => audience,
-        _ => config::AUDIENCE,
-    };
+    let audience = configuration.new.audience().unwrap_or_else(|| config::AUDIENCE.to_owned());
     let _ = writeln!(
         said,
         "\nLet the kubelets ask for service account tokens of this audience (kubectl apply -f -):\n\n{}",
-        rbac(audience)
+        rbac(&audience)
     );
     if plan.version.is_none() {
         let _ = writeln!(

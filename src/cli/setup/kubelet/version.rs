@@ -18,6 +18,9 @@ pub enum VersionError {
     /// Service account tokens before Kubernetes 1.33.
     #[error("a kubelet of version {0}.{1} gives plugins no service account tokens; they came with 1.33")]
     NoTokens(u32, u32),
+    /// A directory of configurations before Kubernetes 1.34.
+    #[error("a kubelet of version {0}.{1} reads one file and no directory, which came with 1.34")]
+    NoDirectories(u32, u32),
 }
 
 impl FromStr for KubeletVersion {
@@ -53,6 +56,23 @@ impl KubeletVersion {
             _ if self >= Self(1, 24) => "v1beta1",
             _ => "v1alpha1",
         }
+    }
+
+    /// Whether it knows a version of the two APIs.
+    pub fn knows(self, api: &str) -> bool {
+        match api {
+            "v1" => self >= Self(1, 26),
+            "v1beta1" => self >= Self(1, 24),
+            _ => api == "v1alpha1",
+        }
+    }
+
+    /// Fails where the configuration must be one file.
+    ///
+    /// # Errors
+    /// It is older than 1.34.
+    pub fn needs_directories(self) -> Result<(), VersionError> {
+        if self < Self(1, 34) { Err(VersionError::NoDirectories(self.0, self.1)) } else { Ok(()) }
     }
 
     /// Whether `tokenAttributes.cacheType` is known, and then required.

@@ -29,6 +29,7 @@ fn some_source() -> impl Strategy<Value = CredentialSource> {
                     region,
                     account,
                     role,
+                    scopes: None,
                     token_file: None,
                 }
             }
@@ -47,13 +48,14 @@ fn some_source() -> impl Strategy<Value = CredentialSource> {
         text().prop_map(|endpoint| CredentialSource::Imds { endpoint }),
     ];
     leaf.prop_recursive(3, 8, 1, |base| {
-        (base, text(), prop::option::of(text()), prop::option::of(text())).prop_map(
-            |(base, role_arn, session_name, external_id)| CredentialSource::AssumeRole {
+        (base, text(), prop::option::of(text()), prop::option::of(text()), prop::option::of(text())).prop_map(
+            |(base, role_arn, session_name, external_id, mfa_serial)| CredentialSource::AssumeRole {
                 base: Box::new(base),
                 role_arn,
                 session_name,
                 external_id,
                 duration_seconds: None,
+                mfa_serial,
             },
         )
     })

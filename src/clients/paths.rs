@@ -7,6 +7,9 @@ use std::path::PathBuf;
 
 use crate::os::environment::Environment;
 
+/// docker 28.4 and later, crane and others take logins from this variable, before every file.
+pub const DOCKER_AUTH_CONFIG: &str = "DOCKER_AUTH_CONFIG";
+
 /// `HOME`, else the passwd entry's, as both clients have it.
 fn home(environment: &Environment) -> Option<PathBuf> {
     environment.home().or_else(crate::os::user::passwd_home)

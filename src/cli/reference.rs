@@ -1,0 +1,74 @@
+//! What the man page has beyond commands and options: environment, files, exit status and examples.
+
+use std::io::{self, Write};
+
+/// The environment variables of the program's own, and those of the Go helper that it honours.
+pub const ENVIRONMENT: [(&str, &str); 9] = [
+    (
+        "AWS_PROFILE, AWS_REGION, AWS_...",
+        "Credentials, profiles, endpoints and certificates, as the AWS CLI reads them.",
+    ),
+    ("AWS_ECR_CACHE_DIR", "The directory in which the cache directory ecr-login is made."),
+    ("AWS_ECR_DISABLE_CACHE", "Not empty: no token is cached."),
+    ("ECR_LOGIN_CONFIG", "The settings file."),
+    ("ECR_LOGIN_TIMEOUT", "Seconds for a whole call; the default is 10, and 45 for the kubelet."),
+    ("ECR_LOGIN_STRICT", "1: a failure stops the client, which otherwise goes on without a password."),
+    ("ECR_LOGIN_REFRESH", "1: fetch a new token instead of the cached one."),
+    ("ECR_LOGIN_BACKGROUND", "0: no background process refreshes tokens."),
+    ("ECR_LOGIN_LOG, ECR_LOGIN_LOG_FILE", "Log level (error, warn, info, debug, trace) and log file."),
+];
+
+/// The files that the program reads and writes.
+const FILES: [(&str, &str); 5] = [
+    ("~/.config/ecr-login/config.toml, /etc/ecr-login/config.toml", "Settings; the first that exists is read."),
+    ("~/.cache/ecr-login/", "Cached tokens, readable by their owner alone."),
+    ("~/.aws/config, ~/.aws/credentials, ~/.aws/sso/cache/", "Profiles and logins of the AWS CLI."),
+    ("~/.docker/config.json", "Edited by setup docker."),
+    ("~/.config/containers/auth.json", "Edited by setup podman."),
+];
+
+/// The exit codes.
+pub const EXIT_STATUS: [(&str, &str); 3] = [
+    ("0", "The command did what it was asked to, and its answer was delivered."),
+    (
+        "1",
+        "It failed; for get also: there are no credentials for this registry. For doctor: a pull would fail. The reason \
+         is on stderr.",
+    ),
+    ("2", "The arguments are wrong."),
+];
+
+/// Commands that people start with.
+const EXAMPLES: [(&str, &str); 4] = [
+    (
+        "docker-credential-ecr-login setup docker",
+        "Make docker use this helper for the registries that your AWS profiles name.",
+    ),
+    ("docker-credential-ecr-login doctor", "Find out why a pull fails."),
+    ("docker-credential-ecr-login status", "Show the cached tokens, whose they are and when they expire."),
+    (
+        "docker-credential-ecr-login password REGISTRY | helm registry login --username AWS --password-stdin REGISTRY",
+        "Log in with a tool that knows no credential helpers.",
+    ),
+];
+
+/// Writes the sections in roff.
+pub fn write_sections(page: &mut impl Write) -> io::Result<()> {
+    for (title, rows) in [
+        ("EXIT STATUS", &EXIT_STATUS[..]),
+        ("ENVIRONMENT", &ENVIRONMENT[..]),
+        ("FILES", &FILES[..]),
+        ("EXAMPLES", &EXAMPLES[..]),
+    ] {
+        writeln!(page, ".SH \"{title}\"")?;
+        for (term, text) in rows {
+            writeln!(page, ".TP\n\\fB{}\\fR\n{}", escaped(term), escaped(text))?;
+        }
+    }
+    writeln!(page, ".SH \"SEE ALSO\"\n.BR docker (1),\n.BR podman (1),\n.BR containers\\-auth.json (5)")
+}
+
+/// Text of roff: hyphens that can be copied, and no line that begins with a control character.
+fn escaped(text: &str) -> String {
+    text.replace('\\', "\\\\").replace('-', "\\-").replace('~', "\\(ti").replace('\'', "\\(aq")
+}

@@ -1,0 +1,87 @@
+# Kubernetes' own plugin beside this one, under the kubelet's own code: the table of docs/kubernetes.md. Times are shown, not
+# judged; the calls are.
+# shellcheck shell=bash
+
+if [ -x "$programs/ecr-credential-provider" ]; then
+    runs=5
+    tls_aws=https://127.0.0.1:8098
+    certificate aws IP:127.0.0.1
+    start_service tls-aws "$programs/loopback-aws" "${tls_aws#https://}" "$work/aws.crt" "$work/aws.key"
+    wait_for 20 curl -sf --cacert "$work/aws-ca.crt" "$tls_aws/control/calls"
+
+    images_at_once=$(seq 30 | sed "s|.*|\"$plain/team/app-&\"|" | paste -sd ,)
+    account='"Namespace":"n","Pod":"p","Account":"a","Role":"arn:aws:iam::123456789012:role/a","Life":600'
+
+    # measured NAME LOOKUPS: runs the look-ups of a kubelet that has just started; adds "cpu wall peak ecr sts" to a file.
+    measured() {
+        local before after
+        before=$(curl -sf --cacert "$work/aws-ca.crt" "$tls_aws/control/calls")
+        env -i PATH="$PATH" AWS_ENDPOINT_URL="$tls_aws" AWS_CA_BUNDLE="$work/aws-ca.crt" AWS_EC2_METADATA_DISABLED=true \
+            AWS_ECR_CACHE_DIR="$cache" AWS_ACCESS_KEY_ID="$node_key" AWS_SECRET_ACCESS_KEY=secret \
+            timeout 120 "$programs/keyring" -config "$config" -bin-dir "$plugins" <<<"$2" >"$log/answers.json" 2>"$log/keyring" &&
+            ! grep -q '"Passwords":\[\]' "$log/answers.json" || {
+            fail "the look-ups of $1 are answered"
+            tail -n 3 "$log/keyring"
+        }
+        after=$(curl -sf --cacert "$work/aws-ca.crt" "$tls_aws/control/calls")
+        sed -n 's/^cost cpu=\(.*\) wall=\(.*\) peak=\(.*\)/\1 \2 \3/p' "$log/keyring" |
+            tr '\n' ' ' >>"$work/measured-$1"
+        echo "$before $after" | sed 's/ecr=\([0-9]*\) ecr_public=[0-9]* sts=\([0-9]*\)/\1 \2/g' |
+            awk '{print $3 - $1, $4 - $2}' >>"$work/measured-$1"
+    }
+
+    for _ in $(seq "$runs"); do
+        for which in ours theirs; do
+            for mode in node accounts; do
+                use_node "table-$which-$mode"
+                pods_of=
+                options=()
+                [ "$mode" = node ] || pods_of=",$account" options=(--service-account-tokens)
+                rm -rf "$cache"
+                bounded docker-credential-ecr-login setup kubelet --config "$config" --bin-dir "$plugins" \
+                    --kubelet-version "$kubelet_version" "${options[@]}"
+                if [ "$which" = theirs ]; then
+                    rm "$plugins/ecr-credential-provider"
+                    cp "$programs/ecr-credential-provider" "$plugins/"
+                fi
+                measured "$which-$mode-cold" "{\"Images\":[$images_at_once]$pods_of}"
+                measured "$which-$mode-restart" "{\"Images\":[\"$plain/team/other:1\"]$pods_of}"
+            done
+        done
+    done
+
+    # median FILE COLUMN
+    median() {
+        cut -d ' ' -f "$2" "$work/measured-$1" | sort -n | sed -n "$(((runs + 1) / 2))p"
+    }
+    size() {
+        stat -c %s "$1"
+    }
+    {
+        echo "| | calls to ECR | calls to STS | wall | CPU | peak memory of a process |"
+        echo "|---|---:|---:|---:|---:|---:|"
+        for row in "node-cold:30 images at once, cold" "node-restart:one look-up after a restart" \
+            "accounts-cold:30 images at once of one service account, cold" \
+            "accounts-restart:one look-up of that account after a restart"; do
+            for which in theirs ours; do
+                part=$which-${row%%:*}
+                label=ecr-credential-provider
+                [ "$which" = theirs ] || label="this one"
+                awk -v label="$label, ${row#*:}" -v cpu="$(median "$part" 1)" -v wall="$(median "$part" 2)" \
+                    -v peak="$(median "$part" 3)" -v ecr="$(median "$part" 4)" -v sts="$(median "$part" 5)" \
+                    'BEGIN {printf "| %s | %d | %d | %.1f ms | %.1f ms | %.1f MB |\n", label, ecr, sts, wall * 1000, cpu * 1000, peak / 1024}'
+            done
+            awk -v a="$(median "ours-${row%%:*}" 1)" -v b="$(median "theirs-${row%%:*}" 1)" -v c="$(median "ours-${row%%:*}" 2)" \
+                -v d="$(median "theirs-${row%%:*}" 2)" 'BEGIN {printf "| ours / theirs | | | %.3f | %.3f | |\n", c / d, a / b}'
+        done
+        awk -v a="$(size "$programs/ecr-credential-provider")" -v b="$(size "$work/bin/docker-credential-ecr-login")" \
+            'BEGIN {printf "\nSize: %.1f MB against %.1f MB.\n", a / 1e6, b / 1e6}'
+    } >"$work/table.md"
+    cat "$work/table.md"
+    same "30 images at once: one call to ECR by ours, 30 by theirs" "1 30" \
+        "$(median ours-node-cold 4) $(median theirs-node-cold 4)"
+    same "30 images of a service account at once: one call to STS and one to ECR by ours, 30 by theirs" "1 1 30 30" \
+        "$(median ours-accounts-cold 5) $(median ours-accounts-cold 4) $(median theirs-accounts-cold 5) $(median theirs-accounts-cold 4)"
+    same "after a restart: no call by ours, one by theirs" "0 1" \
+        "$(median ours-node-restart 4) $(median theirs-node-restart 4)"
+fi
