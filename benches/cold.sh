@@ -10,8 +10,8 @@
 # row one get of each binary is run alone, and its DNS questions and TCP connections over the wire are counted. With
 # ECR_LOGIN_TRACE=FILE its packets are written there: microseconds, direction, protocol, ports, flags, bytes.
 set -euo pipefail
-# shellcheck source=benches/world.sh
-. "$(dirname "$0")/world.sh"
+# shellcheck source=benches/fixture.sh
+. "$(dirname "$0")/fixture.sh"
 rounds=${1:-15}
 shift $(($# > 0 ? 1 : 0))
 

@@ -4,8 +4,8 @@
 #
 #   benches/counts.sh      as root; needs gcc, python3, strace, valgrind
 set -euo pipefail
-# shellcheck source=benches/world.sh
-. "$(dirname "$0")/world.sh"
+# shellcheck source=benches/fixture.sh
+. "$(dirname "$0")/fixture.sh"
 
 max_instructions=300000 max_calls=70 max_memory=2539 # KiB: 2.6 MB
 

@@ -8,8 +8,8 @@
 # Each NAME=BINARY is another build of ours, whose rows stand beside those of this one. ECR_LOGIN_GO_HELPER names another Go
 # helper than Debian's.
 set -euo pipefail
-# shellcheck source=benches/world.sh
-. "$(dirname "$0")/world.sh"
+# shellcheck source=benches/fixture.sh
+. "$(dirname "$0")/fixture.sh"
 rounds=${1:-300}
 shift $(($# > 0 ? 1 : 0))
 
@@ -21,24 +21,24 @@ noop=$programs/noop
 go=${ECR_LOGIN_GO_HELPER-/usr/bin/docker-credential-ecr-login}
 mkdir "$world/go"
 labels=(ours) builds=("$ours")
-for build in "$@"; do
-    labels+=("${build%%=*}")
-    cp "${build#*=}" "$programs/${#labels[@]}"
+for helper in "$@"; do
+    labels+=("${helper%%=*}")
+    cp "${helper#*=}" "$programs/${#labels[@]}"
     builds+=("$programs/${#labels[@]}")
 done
 
 # A home for each build: another one's entries may be of another format.
 aws plain
 homes=()
-for n in "${!builds[@]}"; do
-    home "warm-$n"
+for build in "${!builds[@]}"; do
+    home "warm-$build"
     homes+=("HOME=$home AWS_ENDPOINT_URL=$url AWS_EC2_METADATA_DISABLED=true")
     for other in $(seq 9); do
         # shellcheck disable=SC2086 # a command line of assignments and words
-        printf '3%011d.dkr.ecr.%s.amazonaws.com' "$other" "$region" | env -i ${homes[n]} "${builds[n]}" get >/dev/null
+        printf '3%011d.dkr.ecr.%s.amazonaws.com' "$other" "$region" | env -i ${homes[build]} "${builds[build]}" get >/dev/null
     done
     # shellcheck disable=SC2086
-    env -i ${homes[n]} "${builds[n]}" get <"$world/registry" >/dev/null
+    env -i ${homes[build]} "${builds[build]}" get <"$world/registry" >/dev/null
 done
 mkdir "$world/empty"
 warm="${homes[0]} $ours"
@@ -46,41 +46,41 @@ warm="${homes[0]} $ours"
 # Each row follows the same row of another build, which has left the processor's caches alike.
 echo "## Warm: $rounds rounds"
 rows=(no-op /dev/null "$noop")
-for n in "${!builds[@]}"; do
-    of=${labels[n]} helper="${homes[n]} ${builds[n]}"
-    rows+=("get, cached: $of|1.15" "$world/registry" "$helper get"
-        "kubelet, cached: $of|as get" "$world/kubelet" "$helper kubelet"
-        "get of a foreign name: $of|1.05" "$world/foreign" "@exit:1 $helper get")
+for build in "${!builds[@]}"; do
+    of=${labels[build]} command="${homes[build]} ${builds[build]}"
+    rows+=("get, cached: $of|1.15" "$world/registry" "$command get"
+        "kubelet, cached: $of|as get" "$world/kubelet" "$command kubelet"
+        "get of a foreign name: $of|1.05" "$world/foreign" "@exit:1 $command get")
 done
 "$world/interleave" "$rounds" "${rows[@]}"
 
 echo
 echo "## The other actions: $rounds rounds"
 rows=(no-op /dev/null "$noop")
-for n in "${!builds[@]}"; do
-    of=${labels[n]} helper="${homes[n]} ${builds[n]}"
-    rows+=("list of 10 entries: $of|1.5" /dev/null "$helper list"
-        "store: $of|1.5" "$world/store" "$helper store"
-        "erase with nothing cached: $of|1.5" "$world/registry" "HOME=$world/empty ${builds[n]} erase")
+for build in "${!builds[@]}"; do
+    of=${labels[build]} command="${homes[build]} ${builds[build]}"
+    rows+=("list of 10 entries: $of|1.5" /dev/null "$command list"
+        "store: $of|1.5" "$world/store" "$command store"
+        "erase with nothing cached: $of|1.5" "$world/registry" "HOME=$world/empty ${builds[build]} erase")
 done
 "$world/interleave" "$rounds" "${rows[@]}"
 
 # In tables and homes of their own: these change the cache, and what is left behind leaves other caches cold.
-for n in "${!builds[@]}"; do
-    of=${labels[n]}
-    home "second-half-$n"
-    second="HOME=$home AWS_ENDPOINT_URL=$url AWS_EC2_METADATA_DISABLED=true ${builds[n]}"
+for build in "${!builds[@]}"; do
+    of=${labels[build]}
+    home "second-half-$build"
+    second="HOME=$home AWS_ENDPOINT_URL=$url AWS_EC2_METADATA_DISABLED=true ${builds[build]}"
     # shellcheck disable=SC2086
     env -i $second get <"$world/registry" >/dev/null
     middle_aged "$home/.cache/ecr-login"
     entry=$(echo "$home"/.cache/ecr-login/*-"$registry")
-    cp "$entry" "$world/old-entry-$n"
+    cp "$entry" "$world/old-entry-$build"
     echo
     "$world/interleave" "$rounds" no-op /dev/null "$noop" \
-        "erase of an entry: $of|1.5" "$world/registry" "@copy:$world/old-entry-$n:$entry $second erase"
+        "erase of an entry: $of|1.5" "$world/registry" "@copy:$world/old-entry-$build:$entry $second erase"
     echo
     "$world/interleave" "$rounds" no-op /dev/null "$noop" \
-        "get that starts a refresh: $of|2.2" "$world/registry" "@copy:$world/old-entry-$n:$entry $second get"
+        "get that starts a refresh: $of|2.2" "$world/registry" "@copy:$world/old-entry-$build:$entry $second get"
 done
 
 aws secure --tls --port 443 --ca "$world/ca.pem" --plain
@@ -110,15 +110,15 @@ data = "{}"
 url = "https://$api/"
 END
 # All begin without a token and keep the one that they get.
-for n in "${!builds[@]}"; do mkdir "$world/cold-$n"; done
+for build in "${!builds[@]}"; do mkdir "$world/cold-$build"; done
 cat /etc/ssl/certs/ca-certificates.crt "$world/ca.pem" >"$world/bundle.pem"
 rows=()
 if [ -x "$go" ]; then
     rows=('Go helper: get, cold' "$world/registry" "@empty:$world/go/.ecr HOME=$world/go $keys $go get")
 fi
-for n in "${!builds[@]}"; do
-    cold="@empty:$world/cold-$n/.cache/ecr-login HOME=$world/cold-$n"
-    rows+=("get, cold: ${labels[n]}|0.6, goal 0.4; CPU 0.5; 4.2 MiB" "$world/registry" "$cold $keys ${builds[n]} get")
+for build in "${!builds[@]}"; do
+    cold="@empty:$world/cold-$build/.cache/ecr-login HOME=$world/cold-$build"
+    rows+=("get, cold: ${labels[build]}|0.6, goal 0.4; CPU 0.5; 4.2 MiB" "$world/registry" "$cold $keys ${builds[build]} get")
 done
 rows+=('curl, the same POST' /dev/null "HOME=$world/cold-0 $(command -v curl) -q -K $world/curl")
 "$world/interleave" $((rounds / 3)) "${rows[@]}"
@@ -158,9 +158,9 @@ keys_alone="AWS_ACCESS_KEY_ID=AKIABENCHMARK AWS_SECRET_ACCESS_KEY=benchmark"
 rows=()
 # sources NAME VARIABLES: its row for each build.
 sources() {
-    local n
-    for n in "${!builds[@]}"; do
-        rows+=("$1: ${labels[n]}" "$world/registry" "$base $2 ${builds[n]} get")
+    local build
+    for build in "${!builds[@]}"; do
+        rows+=("$1: ${labels[build]}" "$world/registry" "$base $2 ${builds[build]} get")
     done
 }
 sources 'keys in the environment' "$off $keys_alone"

@@ -16,12 +16,15 @@
 #[path = "../tests/support"]
 mod support {
     pub mod aws;
+    mod aws_login;
     pub mod fault;
     mod issued;
     pub mod name_server;
     mod request;
     mod server;
     mod services;
+    mod signature;
+    mod throttle;
     pub mod tls;
 }
 

@@ -12,8 +12,8 @@ if [ -z "${ECR_LOGIN_BENCH_INSIDE-}" ]; then
     ECR_LOGIN_BINARY=$(realpath "$(scripts/build-release.sh --symbols)")
     export ECR_LOGIN_BINARY
 fi
-# shellcheck source=benches/world.sh
-. "$(dirname "$0")/../benches/world.sh"
+# shellcheck source=benches/fixture.sh
+. "$(dirname "$0")/../benches/fixture.sh"
 
 aws plain
 home warm

@@ -135,8 +135,8 @@ impl<'a> AwsContext<'a> {
         self.clients.nearby.clone()
     }
 
-    /// Begins the connection to ECR's host, for a source of credentials that is about to ask STS or the SSO portal: not
-    /// earlier, since nobody is connected to where there may be no credentials.
+    /// Begins the connection to ECR's host, for a source of credentials that is about to ask for them and is sure to be there:
+    /// not earlier, since nobody is connected to where there may be no credentials.
     pub fn preconnect(&self) {
         if let Some(sharing) = self.sharing.get() {
             sharing.asking();

@@ -1,15 +1,17 @@
 //! The environment variables that concern AWS, found in one pass, since dozens of them are asked for.
 
+use std::borrow::Cow;
 use std::ffi::OsStr;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use super::error::IdentityError;
 use crate::os::environment::Environment;
 
-/// Variables that are set and not empty. (The SDK takes some empty ones for values; here, as for most AWS SDKs,
-/// an empty variable is an unset one.)
+/// Variables that are set and not empty. (The AWS CLI and SDKs take some empty ones for values; here an empty variable is
+/// an unset one.)
 pub(super) struct AwsEnv<'a> {
     aws: Vec<(&'a [u8], &'a OsStr)>,
+    environment: &'a Environment,
     home: Option<PathBuf>,
 }
 
@@ -19,14 +21,14 @@ impl<'a> AwsEnv<'a> {
         let mut aws = Vec::with_capacity(16);
         for (name, value) in environment.variables() {
             let name = name.as_encoded_bytes();
-            if (name.starts_with(b"AWS_") || name == b"SECRET_ACCESS_KEY") && !value.is_empty() {
+            if name.starts_with(b"AWS_") && !value.is_empty() {
                 aws.push((name, value));
             }
         }
-        Self { aws, home: environment.home() }
+        Self { aws, environment, home: environment.aws_home() }
     }
 
-    /// The home directory where the SDK looks for `~/.aws`.
+    /// The home directory where `~/.aws` is looked for.
     pub(super) fn home(&self) -> Option<&Path> {
         self.home.as_deref()
     }
@@ -63,5 +65,48 @@ impl<'a> AwsEnv<'a> {
                 .map(Some)
                 .ok_or(IdentityError::InvalidVariable { name: name.into(), reason: "is not UTF-8".into() }),
         }
+    }
+
+    /// A path of the user's as the AWS CLI reads it: variables (`$NAME`, `${NAME}`), then [`Self::at_home`].
+    pub(super) fn expanded(&self, path: &OsStr) -> Option<PathBuf> {
+        match path.to_str().filter(|path| path.contains('$')) {
+            Some(text) => self.at_home(OsStr::new(&*self.with_variables(text))),
+            None => self.at_home(path),
+        }
+    }
+
+    /// `path` with a first component `~` made the home directory; `None` where that is asked for and there is none.
+    /// (`~user` is not expanded.)
+    pub(super) fn at_home(&self, path: &OsStr) -> Option<PathBuf> {
+        let mut components = Path::new(path).components();
+        match components.next() {
+            Some(Component::Normal(first)) if first == "~" => self.home().map(|home| home.join(components.as_path())),
+            _ => Some(path.into()),
+        }
+    }
+
+    /// The text with the values of its variables, as Python's `os.path.expandvars`: an unknown one stays as it is.
+    fn with_variables<'t>(&self, text: &'t str) -> Cow<'t, str> {
+        let mut expanded = String::with_capacity(text.len());
+        let mut rest = text;
+        while let Some(at) = rest.find('$') {
+            expanded.push_str(&rest[..at]);
+            let after = &rest[at + 1..];
+            let (name, length) = match after.strip_prefix('{') {
+                Some(braced) => braced.find('}').map_or(("", 0), |end| (&braced[..end], end + 2)),
+                None => {
+                    let is_part = |c: char| c.is_alphanumeric() || c == '_';
+                    let end = after.find(|c| !is_part(c)).unwrap_or(after.len());
+                    (&after[..end], end)
+                }
+            };
+            match self.environment.var(name).filter(|_| !name.is_empty()) {
+                Some(value) => expanded.push_str(value),
+                None => expanded.push_str(&rest[at..=at + length]),
+            }
+            rest = &after[length..];
+        }
+        expanded.push_str(rest);
+        Cow::Owned(expanded)
     }
 }

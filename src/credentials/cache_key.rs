@@ -3,6 +3,7 @@
 //! a tag, so that no value can pass for another.
 
 use std::net::IpAddr;
+use std::path::Path;
 
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -73,9 +74,11 @@ pub(super) fn of(
     }
     encoder.source(source);
     encoder.option(network.sts_endpoint.as_deref().filter(|_| uses_sts(source)));
-    let with_sso = uses_sso(source);
+    let with_sso = matches!(base(source), CredentialSource::Sso { .. });
     encoder.option(network.sso_endpoint.as_deref().filter(|_| with_sso));
     encoder.option(network.sso_oidc_endpoint.as_deref().filter(|_| with_sso));
+    let with_login = matches!(base(source), CredentialSource::LoginSession { .. });
+    encoder.option(network.sign_in_endpoint.as_deref().filter(|_| with_login));
     if encoder.unclear {
         return (None, encoder.ends_at);
     }
@@ -86,10 +89,11 @@ fn uses_sts(source: &CredentialSource) -> bool {
     matches!(source, CredentialSource::AssumeRole { .. } | CredentialSource::WebIdentity { .. })
 }
 
-fn uses_sso(source: &CredentialSource) -> bool {
+/// What the chain of roles rests on.
+fn base(source: &CredentialSource) -> &CredentialSource {
     match source {
-        CredentialSource::AssumeRole { base, .. } => uses_sso(base),
-        source => matches!(source, CredentialSource::Sso { .. }),
+        CredentialSource::AssumeRole { base: below, .. } => base(below),
+        source => source,
     }
 }
 
@@ -127,6 +131,16 @@ impl Encoder<'_> {
         }
     }
 
+    fn path(&mut self, path: Option<&Path>) {
+        match path {
+            None => self.tag(0),
+            Some(path) => {
+                self.tag(1);
+                self.bytes(path.as_os_str().as_encoded_bytes());
+            }
+        }
+    }
+
     /// Something that must be known.
     fn known(&mut self, text: Option<&str>) {
         self.unclear |= text.is_none();
@@ -158,17 +172,12 @@ impl Encoder<'_> {
                     self.text(text);
                 }
                 // Another home directory may hold another person's login.
-                match token_file {
-                    None => self.tag(0),
-                    Some(path) => {
-                        self.tag(1);
-                        self.bytes(path.as_os_str().as_encoded_bytes());
-                    }
-                }
+                self.path(token_file.as_deref());
             }
-            CredentialSource::LoginSession { profile: _, session } => {
+            CredentialSource::LoginSession { profile: _, session, region: _, session_file } => {
                 self.tag(4);
                 self.text(session);
+                self.path(session_file.as_deref());
             }
             CredentialSource::WebIdentity { role_arn, session_name, token_file: _, token } => {
                 self.tag(5);

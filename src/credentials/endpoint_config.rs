@@ -18,8 +18,8 @@ pub(super) fn network(context: &ResolveContext<'_>, service: Service) -> Result<
         ca_bundle: context
             .in_force
             .and_then(|profile| profile.get("ca_bundle"))
-            .filter(|path| !path.is_empty())
             .map(|path| profile_chain::path_of(context, path)),
+        imds_v1_disabled: flag(context, "AWS_EC2_METADATA_V1_DISABLED", "ec2_metadata_v1_disabled"),
         ..EndpointConfig::default()
     };
     if !flag(context, "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "ignore_configured_endpoint_urls") {
@@ -30,6 +30,7 @@ pub(super) fn network(context: &ResolveContext<'_>, service: Service) -> Result<
         network.sts_endpoint = overridden("AWS_ENDPOINT_URL_STS", "sts")?;
         network.sso_endpoint = overridden("AWS_ENDPOINT_URL_SSO", "sso")?;
         network.sso_oidc_endpoint = overridden("AWS_ENDPOINT_URL_SSO_OIDC", "sso-oidc")?;
+        network.sign_in_endpoint = overridden("AWS_ENDPOINT_URL_SIGNIN", "signin")?;
     }
     Ok(network)
 }
@@ -48,14 +49,12 @@ fn endpoint(
         }
     }
     let Some(profile) = context.in_force else { return Ok(None) };
-    let of_service = profile
-        .get("services")
-        .and_then(|services| Some((services, context.files.service_endpoint(services, key)?)))
-        .filter(|(_, url)| !url.is_empty());
+    let of_service =
+        profile.get("services").and_then(|services| Some((services, context.files.service_endpoint(services, key)?)));
     if let Some((services, url)) = of_service {
         return checked(url, || format!("endpoint_url of {key} in [services {}]", plain(services))).map(Some);
     }
-    match profile.get("endpoint_url").filter(|url| !url.is_empty()) {
+    match profile.get("endpoint_url") {
         Some(url) => checked(url.to_owned(), || format!("endpoint_url of profile {}", plain(&profile.name))).map(Some),
         None => Ok(None),
     }

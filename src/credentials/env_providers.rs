@@ -11,6 +11,7 @@ use super::profile_chain::Lookup;
 use super::profile_files::{Profile, ProfileFiles};
 use crate::os::fs::bounded_read;
 use crate::os::secret::Secret;
+use crate::text::timestamp;
 
 /// What sources are read from.
 pub(super) struct ResolveContext<'a> {
@@ -27,39 +28,77 @@ impl ResolveContext<'_> {
     }
 }
 
-/// Keys in the environment, as the SDK reads them: blank ones count for nothing.
+/// Keys in the environment. Half a pair is an error, as for the AWS CLI: whose keys the other half was to be is not known.
 pub(super) fn keys(variables: &AwsEnv<'_>) -> Result<Lookup, IdentityError> {
+    const SECRET: &str = "AWS_SECRET_ACCESS_KEY";
+    const EXPIRATION: &str = "AWS_CREDENTIAL_EXPIRATION";
     let filled = |name| Ok(variables.need(name)?.filter(|value| !value.trim().is_empty()));
-    let silent = |reason: &str| Ok(Lookup::NotConfigured(format!("keys in the environment: {reason}")));
     let Some(id) = filled("AWS_ACCESS_KEY_ID")? else {
-        return silent("AWS_ACCESS_KEY_ID is not set");
+        return Ok(Lookup::NotConfigured("keys in the environment: AWS_ACCESS_KEY_ID is not set".to_owned()));
     };
-    let Some(secret) = (match filled("AWS_SECRET_ACCESS_KEY")? {
-        None => filled("SECRET_ACCESS_KEY")?,
-        secret => secret,
-    }) else {
-        return silent("AWS_ACCESS_KEY_ID is set, but AWS_SECRET_ACCESS_KEY is not");
+    let Some(secret) = filled(SECRET)? else {
+        let reason = "is not set, but AWS_ACCESS_KEY_ID is".to_owned();
+        return Err(IdentityError::InvalidVariable { name: SECRET.into(), reason });
     };
-    let session_token = filled("AWS_SESSION_TOKEN")?.map(str::trim);
+    if variables.need(EXPIRATION)?.is_some_and(|end| timestamp::parse(end).is_none()) {
+        let reason = "is no time such as 2026-01-31T12:00:00Z".to_owned();
+        return Err(IdentityError::InvalidVariable { name: EXPIRATION.into(), reason });
+    }
+    // The first is the name that old tools give it.
+    let session_token = match filled("AWS_SECURITY_TOKEN")? {
+        None => filled("AWS_SESSION_TOKEN")?,
+        token => token,
+    };
     let owned = |value: &str| Secret::new(value.to_owned());
     Ok(Lookup::Found(CredentialSource::StaticKeys {
         id: owned(id),
         secret: owned(secret),
-        session_token: session_token.map(owned),
+        session_token: session_token.map(str::trim).map(owned),
     }))
 }
 
-/// A web identity token in a file that the environment names (EKS' IRSA, OIDC of CI systems).
-pub(super) fn web_identity_of_environment(variables: &AwsEnv<'_>) -> Result<Lookup, IdentityError> {
+/// Keys in the file of the first EC2 tools, which the AWS CLI still reads where `AWS_CREDENTIAL_FILE` names it.
+pub(super) fn ec2_tools_file(variables: &AwsEnv<'_>) -> Result<Lookup, IdentityError> {
+    const FILE: &str = "AWS_CREDENTIAL_FILE";
+    let Some(path) = variables.os(FILE).and_then(|path| variables.at_home(path)) else {
+        return Ok(Lookup::NotConfigured(format!("{FILE} is not set")));
+    };
+    let text = token_file(&path, FILE.to_owned())?;
+    let value = |wanted: &str| {
+        let mut pairs = text.lines().filter_map(|line| line.split_once('='));
+        pairs.find(|(name, _)| name.trim() == wanted).map(|(_, value)| Secret::new(value.trim().to_owned()))
+    };
+    match (value("AWSAccessKeyId"), value("AWSSecretKey")) {
+        (Some(id), Some(secret)) => Ok(Lookup::Found(CredentialSource::StaticKeys { id, secret, session_token: None })),
+        _ => {
+            let reason = "it has no AWSAccessKeyId with an AWSSecretKey".to_owned();
+            Err(IdentityError::TokenFile { path, named_by: FILE.to_owned(), reason })
+        }
+    }
+}
+
+/// A web identity token in a file that the environment or else the profile names (EKS' IRSA, OIDC of CI systems). As with
+/// the AWS CLI, each of file, role and session name is the environment's, if it is there.
+pub(super) fn web_identity_of_environment(
+    variables: &AwsEnv<'_>,
+    profile: Option<&Profile<'_>>,
+) -> Result<Lookup, IdentityError> {
     const FILE: &str = "AWS_WEB_IDENTITY_TOKEN_FILE";
-    let silent = |reason: &str| Ok(Lookup::NotConfigured(format!("web identity: {reason}")));
-    let Some(path) = variables.need(FILE)? else {
-        return silent("AWS_WEB_IDENTITY_TOKEN_FILE is not set");
+    let of_profile = |key| profile.and_then(|profile| profile.get(key));
+    let (path, named_by) = match (variables.need(FILE)?, of_profile("web_identity_token_file")) {
+        (Some(path), _) => (path, FILE.to_owned()),
+        (None, Some(path)) => {
+            let name = profile.map(|profile| plain(&profile.name)).unwrap_or_default();
+            (path, format!("web_identity_token_file of profile {name}"))
+        }
+        (None, None) => return Ok(Lookup::NotConfigured(format!("web identity: {FILE} is not set"))),
     };
-    let Some(role_arn) = variables.need("AWS_ROLE_ARN")? else {
-        return silent("AWS_WEB_IDENTITY_TOKEN_FILE is set, but AWS_ROLE_ARN is not");
+    let Some(role_arn) = variables.need("AWS_ROLE_ARN")?.or_else(|| of_profile("role_arn")) else {
+        let reason = "names a token file, but there is no AWS_ROLE_ARN".to_owned();
+        return Err(IdentityError::InvalidVariable { name: named_by, reason });
     };
-    web_identity(path, FILE.to_owned(), role_arn, variables.need("AWS_ROLE_SESSION_NAME")?).map(Lookup::Found)
+    let session_name = variables.need("AWS_ROLE_SESSION_NAME")?.or_else(|| of_profile("role_session_name"));
+    web_identity(path, named_by, role_arn, session_name).map(Lookup::Found)
 }
 
 /// The web identity whose token is in the file `path`.

@@ -1,5 +1,6 @@
 //! Who we would be: the source of credentials that speaks for a registry, found without network, child
-//! process or clock by reading environment and files once, in the AWS SDK for Rust's own order.
+//! process or clock by reading environment and files once. Where the Go helper and the AWS CLI use the same credentials, so
+//! do we; where they differ, we do as the AWS CLI (docs/identity.md).
 //!
 //! The [`CredentialSource`] holds the very bytes that were read, so the fetch runs what the cache key names.
 
@@ -14,9 +15,9 @@ mod profile_chain;
 mod profile_files;
 mod profile_parser;
 mod provider_chain;
-mod sso;
 #[cfg(test)]
 mod tests;
+mod token_files;
 
 use std::path::PathBuf;
 
@@ -104,6 +105,10 @@ pub enum CredentialSource {
         profile: String,
         /// `login_session`, the ARN that the session was opened for.
         session: String,
+        /// The region of AWS Sign-In, if any is configured; else the registry's.
+        region: Option<String>,
+        /// The session's file under `~/.aws/login/cache`; `None` without a home directory.
+        session_file: Option<PathBuf>,
     },
     /// A web identity token (IRSA, OIDC of a CI system, a kubelet's service account token).
     WebIdentity {
@@ -167,12 +172,17 @@ pub struct EndpointConfig {
     pub sso_endpoint: Option<String>,
     /// The same for SSO OIDC.
     pub sso_oidc_endpoint: Option<String>,
+    /// The same for AWS Sign-In.
+    pub sign_in_endpoint: Option<String>,
     /// `AWS_USE_FIPS_ENDPOINT` or `use_fips_endpoint`.
     pub use_fips: bool,
     /// `AWS_USE_DUALSTACK_ENDPOINT` or `use_dualstack_endpoint`.
     pub use_dual_stack: bool,
     /// `ca_bundle` of the profile.
     pub ca_bundle: Option<PathBuf>,
+    /// `AWS_EC2_METADATA_V1_DISABLED` or `ec2_metadata_v1_disabled`: the instance metadata service is never asked without a
+    /// session token.
+    pub imds_v1_disabled: bool,
 }
 
 /// Who speaks for a registry, and how AWS is reached.
@@ -203,7 +213,7 @@ impl Identity {
         wanted: CredentialSelector<'_>,
         registry: &Registry,
     ) -> Result<Self, IdentityError> {
-        read(environment, |variables, files, broken| provider_chain::find(variables, files, broken, wanted, registry))
+        read(environment, |variables, files| provider_chain::find(variables, files, wanted, registry))
     }
 
     /// Finds who speaks for each of several registries, from one reading of the environment and the files.
@@ -211,8 +221,8 @@ impl Identity {
         environment: &Environment,
         questions: impl IntoIterator<Item = (CredentialSelector<'a>, &'a Registry)>,
     ) -> Vec<Result<Self, IdentityError>> {
-        read(environment, |variables, files, broken| {
-            let find = |(wanted, registry)| provider_chain::find(variables, files, broken.clone(), wanted, registry);
+        read(environment, |variables, files| {
+            let find = |(wanted, registry)| provider_chain::find(variables, files, wanted, registry);
             questions.into_iter().map(find).collect()
         })
     }
@@ -225,20 +235,9 @@ impl Identity {
     }
 }
 
-/// Reads environment and files, and hands on what they say and what is wrong with them: broken files do not matter
-/// where keys in the environment speak, since the SDK asks those first.
-fn read<R>(
-    environment: &Environment,
-    then: impl FnOnce(&AwsEnv<'_>, &ProfileFiles<'_>, Option<IdentityError>) -> R,
-) -> R {
+/// Reads environment and files, and hands on what they say.
+fn read<R>(environment: &Environment, then: impl FnOnce(&AwsEnv<'_>, &ProfileFiles<'_>) -> R) -> R {
     let variables = AwsEnv::of(environment);
-    let (texts, mut broken) = match FileContents::read(&variables) {
-        Ok(texts) => (texts, None),
-        Err(error) => (FileContents::default(), Some(error)),
-    };
-    let files = texts.parse().unwrap_or_else(|error| {
-        broken.get_or_insert(error);
-        ProfileFiles::none()
-    });
-    then(&variables, &files, broken)
+    let contents = FileContents::read(&variables);
+    then(&variables, &contents.sections())
 }

@@ -17,11 +17,11 @@ pub struct ProfileAccount {
 
 /// The accounts of all profiles, in the order of their names; none where the files cannot be read.
 pub fn profile_accounts(environment: &Environment) -> Vec<ProfileAccount> {
-    super::read(environment, |variables, files, _| {
+    super::read(environment, |variables, files| {
         let default_region = default_region(variables, files);
         let mut profile_accounts = Vec::new();
-        for profile in files.profile_names().into_iter().filter_map(|name| files.profile(name)) {
-            let source = profile.get("source_profile").and_then(|source| files.profile(source));
+        for profile in files.profile_names().into_iter().filter_map(|name| files.profile(name.to_owned())) {
+            let source = profile.get("source_profile").and_then(|source| files.profile(source.to_owned()));
             let of_source = source.as_ref().and_then(|source| source.get("region"));
             let Some(region) = profile.get("region").or(of_source).or(default_region.as_deref()) else { continue };
             for account in accounts(&profile) {
@@ -40,7 +40,7 @@ fn default_region(variables: &AwsEnv<'_>, files: &ProfileFiles<'_>) -> Option<St
 
 /// The region that the environment or the profile in use names; none where the files cannot be read.
 pub fn configured_region(environment: &Environment) -> Option<String> {
-    super::read(environment, |variables, files, _| {
+    super::read(environment, |variables, files| {
         let variable = |names: [&str; 2]| names.into_iter().find_map(|name| variables.get(name)).map(str::to_owned);
         variable(["AWS_REGION", "AWS_DEFAULT_REGION"]).or_else(|| {
             let profile = variable(["AWS_PROFILE", "AWS_DEFAULT_PROFILE"]);
@@ -91,7 +91,8 @@ mod tests {
             assert_eq!(found, expected);
             variables.push(("AWS_REGION", "r-variable".into()));
         }
-        std::fs::write(path("credentials"), "no section\n").unwrap();
+        std::fs::write(path("credentials"), b"[\xff").unwrap();
+        std::fs::write(path("config"), "no section\n[\n").unwrap();
         assert_eq!(profile_accounts(&Environment::of(variables)), []);
     }
 }

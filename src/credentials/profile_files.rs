@@ -2,26 +2,28 @@
 
 use std::borrow::Cow;
 use std::ffi::OsStr;
-use std::path::{Component, Path, PathBuf};
+use std::io;
+use std::path::{Path, PathBuf};
 
 use zeroize::Zeroize;
 
 use super::aws_env::AwsEnv;
 use super::error::{IdentityError, NoSuchProfile, plain};
-use super::profile_parser::{Group, Kind, Properties, Sections, get, nested};
+use super::profile_parser::{FileKind, MalformedLine, Properties, SectionKind, Sections};
 use crate::os::fs::bounded_read;
+use crate::os::user;
 
 /// The two files' texts, each read once.
-#[derive(Default)]
 pub(super) struct FileContents {
     config: FileContent,
     credentials: FileContent,
 }
 
-#[derive(Default)]
 struct FileContent {
     path: PathBuf,
     content: String,
+    /// Why the content is empty though there is a file.
+    unreadable: Option<IdentityError>,
 }
 
 /// The two files, taken apart.
@@ -32,46 +34,50 @@ pub(super) struct ProfileFiles<'a> {
     pub config_path: &'a Path,
     /// Where the credentials file is, or would be.
     pub credentials_path: &'a Path,
+    /// A file that is there and cannot be read. It counts once something is wanted of a profile.
+    pub unreadable: Option<&'a IdentityError>,
 }
 
-/// A profile, or an `sso-session` section: its properties, the credentials file's after the config file's.
+/// A profile: what either file says of it.
 pub(super) struct Profile<'a> {
     /// Its name, without `profile`.
     pub name: Cow<'a, str>,
-    properties: Properties<'a>,
+    /// What the config file has.
+    pub config: Properties<'a>,
+    /// What the credentials file has, which comes first.
+    pub credentials: Properties<'a>,
 }
 
 impl Profile<'_> {
-    /// The value of `key`. An empty value is a value, as it is for the SDK.
+    /// The value of `key`, if it is not empty.
     pub(super) fn get(&self, key: &str) -> Option<&str> {
-        get(&self.properties, key)
+        self.credentials.get(key).or_else(|| self.config.get(key))
+    }
+
+    /// Whether a key of a pair of static keys has a value.
+    pub(super) fn has_static_keys(&self) -> bool {
+        ["aws_access_key_id", "aws_secret_access_key"].iter().any(|key| self.get(key).is_some())
     }
 }
 
 impl FileContents {
     /// Reads both files. A missing one is empty.
-    ///
-    /// # Errors
-    /// A file that is there and cannot be read, or is not UTF-8. (The SDK logs these and goes on with the next
-    /// source of credentials: as somebody else than the user meant.)
-    pub(super) fn read(variables: &AwsEnv<'_>) -> Result<Self, IdentityError> {
-        Ok(Self {
-            config: FileContent::read(variables, "AWS_CONFIG_FILE", "~/.aws/config")?,
-            credentials: FileContent::read(variables, "AWS_SHARED_CREDENTIALS_FILE", "~/.aws/credentials")?,
-        })
+    pub(super) fn read(variables: &AwsEnv<'_>) -> Self {
+        Self {
+            config: FileContent::read(variables, "AWS_CONFIG_FILE", "~/.aws/config"),
+            credentials: FileContent::read(variables, "AWS_SHARED_CREDENTIALS_FILE", "~/.aws/credentials"),
+        }
     }
 
-    /// Takes both files apart.
-    ///
-    /// # Errors
-    /// A line that the grammar does not allow.
-    pub(super) fn parse(&self) -> Result<ProfileFiles<'_>, IdentityError> {
-        Ok(ProfileFiles {
-            config: self.config.parse(Kind::Config)?,
-            credentials: self.credentials.parse(Kind::Credentials)?,
+    /// Finds the sections of both files.
+    pub(super) fn sections(&self) -> ProfileFiles<'_> {
+        ProfileFiles {
+            config: Sections::find(&self.config.content, FileKind::Config),
+            credentials: Sections::find(&self.credentials.content, FileKind::Credentials),
             config_path: &self.config.path,
             credentials_path: &self.credentials.path,
-        })
+            unreadable: self.config.unreadable.as_ref().or(self.credentials.unreadable.as_ref()),
+        }
     }
 }
 
@@ -83,90 +89,122 @@ impl Drop for FileContents {
 }
 
 impl FileContent {
-    fn read(variables: &AwsEnv<'_>, variable: &str, default: &str) -> Result<Self, IdentityError> {
+    fn read(variables: &AwsEnv<'_>, variable: &str, default: &str) -> Self {
         let named = variables.os(variable);
-        let Some(path) = expand_home(named.unwrap_or(OsStr::new(default)), variables.home()) else {
-            // A default path without a home directory is no file at all.
-            return Ok(Self { path: default.into(), content: String::new() });
+        let path = match named {
+            Some(named) => variables.expanded(named),
+            None => variables.at_home(OsStr::new(default)),
         };
-        match bounded_read::whole(&path) {
-            Ok(bytes) => match String::from_utf8(bytes.unwrap_or_default()) {
-                Ok(content) => Ok(Self { path, content }),
-                Err(error) => {
-                    let line = 1 + error.as_bytes()[..error.utf8_error().valid_up_to()]
-                        .iter()
-                        .filter(|byte| **byte == b'\n')
-                        .count();
-                    Err(IdentityError::Malformed { path, line, reason: "not UTF-8" })
-                }
+        let Some(path) = path else {
+            // A default path without a home directory is no file at all.
+            return Self { path: default.into(), content: String::new(), unreadable: None };
+        };
+        let (content, unreadable) = match bounded_read::whole(&path) {
+            Ok(bytes) => match text(bytes.unwrap_or_default()) {
+                Ok(content) => (content, None),
+                Err(reason) => (String::new(), Some(IdentityError::Unreadable { path: path.clone(), reason })),
             },
-            Err(error) => Err(IdentityError::Unreadable { path, reason: bounded_read::reason(&error) }),
-        }
-    }
-
-    fn parse(&self, kind: Kind) -> Result<Sections<'_>, IdentityError> {
-        Sections::parse(&self.content, kind).map_err(|malformed| IdentityError::Malformed {
-            path: self.path.clone(),
-            line: malformed.line,
-            reason: malformed.reason,
-        })
+            Err(error) if named.is_none() && is_hidden(&error, variables.home()) => (String::new(), None),
+            Err(error) => {
+                let reason = bounded_read::reason(&error);
+                (String::new(), Some(IdentityError::Unreadable { path: path.clone(), reason }))
+            }
+        };
+        Self { path, content, unreadable }
     }
 }
 
-impl<'a> ProfileFiles<'a> {
-    /// No files: what stands in for ones that are broken where another source of credentials speaks anyhow.
-    pub(super) fn none() -> Self {
-        Self {
-            config: Sections::default(),
-            credentials: Sections::default(),
-            config_path: Path::new("~/.aws/config"),
-            credentials_path: Path::new("~/.aws/credentials"),
-        }
-    }
+/// Whether a file below the home cannot be opened since we may not search the home, which then is none.
+fn is_hidden(error: &io::Error, home: Option<&Path>) -> bool {
+    error.kind() == io::ErrorKind::PermissionDenied && home.is_some_and(|home| !user::may_search(home))
+}
 
+/// A file's bytes as text. Bytes that are not UTF-8 become [`char::REPLACEMENT_CHARACTER`], which the parser minds where
+/// somebody asks for the section: a comment in Latin-1 breaks nothing.
+fn text(bytes: Vec<u8>) -> Result<String, String> {
+    String::from_utf8(bytes).or_else(|error| {
+        let bytes = error.into_bytes();
+        if bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]) || bytes.contains(&0) {
+            return Err("it is not UTF-8, but looks like UTF-16: save it as UTF-8".to_owned());
+        }
+        Ok(String::from_utf8_lossy(&bytes).into_owned())
+    })
+}
+
+impl<'a> ProfileFiles<'a> {
     /// The profile `name` of both files.
     pub(super) fn profile(&self, name: impl Into<Cow<'a, str>>) -> Option<Profile<'a>> {
         let name = name.into();
-        let mut properties = Properties::with_capacity(16);
-        let configured = self.config.profile(&name, &mut properties);
-        let known = self.credentials.profile(&name, &mut properties);
-        (configured || known).then_some(Profile { name, properties })
+        let config = self.config.get(SectionKind::Profile, &name);
+        let credentials = self.credentials.get(SectionKind::Profile, &name);
+        if config.is_none() && credentials.is_none() {
+            return None;
+        }
+        Some(Profile { name, config: config.unwrap_or_default(), credentials: credentials.unwrap_or_default() })
     }
 
     /// The names of all profiles of both files, in order.
-    pub(super) fn profile_names(&self) -> Vec<&'a str> {
+    pub(super) fn profile_names(&self) -> Vec<&str> {
         let mut names: Vec<&str> = self.config.profile_names().chain(self.credentials.profile_names()).collect();
         names.sort_unstable();
         names.dedup();
         names
     }
 
-    /// The file in which the static keys of the profile `name` are to be mended.
-    pub(super) fn path_of_keys(&self, name: &str) -> &'a Path {
-        if self.credentials.profile_names().any(|known| known == name) {
-            self.credentials_path
-        } else {
-            self.config_path
-        }
-    }
-
     /// The section `[sso-session name]`.
-    pub(super) fn sso_session(&self, name: &str) -> Option<Profile<'a>> {
-        let properties = self.config.section(Group::SsoSession, name)?;
-        Some(Profile { name: name.to_owned().into(), properties })
+    ///
+    /// # Errors
+    /// A line in it that cannot be read.
+    pub(super) fn sso_session(&self, name: &str) -> Result<Option<Properties<'a>>, IdentityError> {
+        let Some(properties) = self.config.get(SectionKind::SsoSession, name) else { return Ok(None) };
+        match properties.malformed {
+            Some(malformed) => Err(malformed_line(self.config_path, malformed)),
+            None => Ok(Some(properties)),
+        }
     }
 
     /// `endpoint_url` of `service` in `[services name]`.
     pub(super) fn service_endpoint(&self, name: &str, service: &str) -> Option<String> {
-        let properties = self.config.section(Group::Services, name)?;
-        get(&properties, service).and_then(|value| nested(value, "endpoint_url")).map(str::to_owned)
+        let properties = self.config.get(SectionKind::Services, name)?;
+        properties.nested(service, "endpoint_url").map(str::to_owned)
+    }
+
+    /// Whether the profile can be relied on.
+    ///
+    /// # Errors
+    /// A file that cannot be read, or a line of the profile.
+    pub(super) fn check(&self, profile: Option<&Profile<'_>>) -> Result<(), IdentityError> {
+        if let Some(unreadable) = self.unreadable {
+            return Err(unreadable.clone());
+        }
+        let Some(profile) = profile else { return Ok(()) };
+        match (profile.credentials.malformed, profile.config.malformed) {
+            (Some(malformed), _) => Err(malformed_line(self.credentials_path, malformed)),
+            (None, Some(malformed)) => Err(malformed_line(self.config_path, malformed)),
+            (None, None) => Ok(()),
+        }
+    }
+
+    /// What keeps the profile `name`, which was not found, from being told from one that is not there.
+    ///
+    /// # Errors
+    /// That.
+    pub(super) fn check_absence(&self, name: &str) -> Result<(), IdentityError> {
+        let in_file = |sections: &Sections<'_>, path| sections.hidden(name).map(|line| malformed_line(path, line));
+        let hidden =
+            in_file(&self.credentials, self.credentials_path).or_else(|| in_file(&self.config, self.config_path));
+        hidden.map_or(Ok(()), Err)
     }
 
     /// The error for a profile that `named_by` asks for and that is in neither file.
     pub(super) fn no_such_profile(&self, name: &str, named_by: String) -> IdentityError {
+        if let Err(error) = self.check(None).and_then(|()| self.check_absence(name)) {
+            return error;
+        }
+        let right = if name.contains(char::is_whitespace) { format!("'{}'", plain(name)) } else { plain(name) };
         let misspelled = if self.config.misspells(name) {
-            Some((self.config_path, format!("[profile {}]", plain(name))))
-        } else if self.credentials.misspells(name) {
+            Some((self.config_path, format!("[profile {right}]")))
+        } else if self.credentials.profile_names().any(|known| known.strip_prefix("profile ") == Some(name)) {
             Some((self.credentials_path, format!("[{}]", plain(name))))
         } else {
             None
@@ -183,12 +221,6 @@ impl<'a> ProfileFiles<'a> {
     }
 }
 
-/// `path` with a first component `~` made the home directory, as the SDK does it; `None` where that is asked
-/// for and there is none. (`~user` is not expanded.)
-pub(super) fn expand_home(path: &OsStr, home: Option<&Path>) -> Option<PathBuf> {
-    let mut components = Path::new(path).components();
-    match components.next() {
-        Some(Component::Normal(first)) if first == "~" => home.map(|home| home.join(components.as_path())),
-        _ => Some(path.into()),
-    }
+fn malformed_line(path: &Path, MalformedLine { line, reason }: MalformedLine) -> IdentityError {
+    IdentityError::Malformed { path: path.to_owned(), line, reason }
 }

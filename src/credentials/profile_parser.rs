@@ -1,28 +1,57 @@
-//! The grammar of AWS's shared config and credentials files, as the AWS SDK for Rust reads it
-//! (aws-runtime's `env_config`): every line is checked, so that a file the SDK refuses is refused here, but
-//! only the sections that somebody asks for are taken apart. Borrows from the text.
+//! The grammar of AWS's shared config and credentials files as the AWS CLI reads it (Python's `configparser`, then
+//! botocore's `configloader`), with two differences: what is wrong in a section that nobody asks for breaks nothing, and
+//! an indented `[section]` begins a section wherever it stands.
+//!
+//! The first pass finds the sections alone; a section is taken apart when somebody asks for it. Borrows from the text.
 //!
 //! <https://docs.aws.amazon.com/sdkref/latest/guide/file-format.html>
 
 use std::borrow::Cow;
 
-use crate::text::scan::{find, find_either};
+/// Keys that decide whose credentials are used. A line of theirs that is not read as it looks is an error.
+const IDENTITY_KEYS: [&str; 19] = [
+    "aws_access_key_id",
+    "aws_secret_access_key",
+    "aws_security_token",
+    "aws_session_token",
+    "credential_process",
+    "credential_source",
+    "duration_seconds",
+    "external_id",
+    "login_session",
+    "mfa_serial",
+    "role_arn",
+    "role_session_name",
+    "source_profile",
+    "sso_account_id",
+    "sso_region",
+    "sso_role_name",
+    "sso_session",
+    "sso_start_url",
+    "web_identity_token_file",
+];
 
-/// What the grammar takes for blanks; other white space is part of names and values.
-const BLANK: [char; 2] = [' ', '\t'];
+/// The key whose value may go on in the next lines.
+const MULTILINE_KEY: &str = "credential_process";
+
+/// The section whose keys hold for every other section of its file.
+const FOR_ALL: &str = "DEFAULT";
+
+/// What stands for bytes that are not UTF-8.
+const NOT_UTF8: char = char::REPLACEMENT_CHARACTER;
 
 /// Which of the two files a text is; they spell section names differently.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum FileKind {
     /// `~/.aws/config`: `[default]`, `[profile NAME]`, `[sso-session NAME]`, `[services NAME]`.
     Config,
     /// `~/.aws/credentials`: `[NAME]`.
     Credentials,
 }
 
-/// A line that the grammar does not allow.
+/// A line that cannot be read, or that would be read as something else than it looks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Malformed {
+pub(super) struct MalformedLine {
     /// Its number; the first is 1.
     pub line: usize,
     /// What is wrong with it.
@@ -31,313 +60,318 @@ pub(super) struct Malformed {
 
 /// What a section is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Group {
-    /// A profile; `[profile default]` is told from `[default]`, since it replaces it.
-    Profile { prefixed: bool },
+pub(super) enum SectionKind {
+    /// A profile.
+    Profile,
     /// `[sso-session NAME]`.
     SsoSession,
     /// `[services NAME]`.
     Services,
-    /// A section whose name is not spelled as its file wants it: `[NAME]` in the config file, `[profile NAME]` in
-    /// the credentials file. It counts for nothing; messages name it, as it is a common mistake.
+    /// `[DEFAULT]`, whose keys hold for every section of the file.
+    ForAll,
+    /// The header has no closing bracket.
+    Unclosed,
+    /// The header's name is not spelled as the file wants it: `[NAME]` or `[profile A B]` in the config file. It counts for
+    /// nothing; messages name it, as it is a common mistake.
     Misspelled,
 }
 
-#[derive(Clone, Copy)]
 struct Section<'a> {
-    group: Group,
-    name: &'a str,
+    kind: SectionKind,
+    name: Cow<'a, str>,
+    /// The header's line, without what surrounds it.
+    header: &'a str,
+    /// Where the header's line begins.
+    at: usize,
+    /// White space before the header.
+    indent: usize,
     body: &'a str,
-}
-
-/// The sections of one file.
-#[derive(Debug, Default)]
-pub(super) struct Sections<'a> {
-    list: Vec<Section<'a>>,
-    /// There is a `[profile default]`, so `[default]` counts for nothing.
-    default_is_prefixed: bool,
+    /// Where the body begins.
+    body_at: usize,
 }
 
 impl std::fmt::Debug for Section<'_> {
     /// Without the body: it may hold keys.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{:?} {}", self.group, self.name)
+        write!(f, "{:?} {}", self.kind, self.name)
     }
 }
 
-/// Keys (in lower case) and values of one or more sections, in the order of the file.
-pub(super) type Properties<'a> = Vec<(Cow<'a, str>, Cow<'a, str>)>;
-
-/// Where a line begins, where it ends, and where the next one begins.
-type Span = (usize, usize, usize);
-
-/// What the lines so far mean for the next one.
-enum State {
-    /// No section has begun.
-    Start,
-    /// A section has begun, and no property in it.
-    Section,
-    /// The last property's line; `nested` once it is known whether its value is empty.
-    Property { line: Span, nested: Option<bool> },
+/// The sections of one file.
+#[derive(Debug, Default)]
+pub(super) struct Sections<'a> {
+    text: &'a str,
+    list: Vec<Section<'a>>,
+    /// The first key before the first section that would decide whose credentials are used.
+    stray_key: Option<usize>,
 }
 
-/// The value of `key`: the last one counts.
-pub(super) fn get<'p>(properties: &'p Properties<'_>, key: &str) -> Option<&'p str> {
-    properties.iter().rev().find(|(k, _)| k == key).map(|(_, value)| &**value)
+/// Keys (in lower case) and values of a section, in the order of the file, and what is wrong with it.
+#[derive(Debug, Default)]
+pub(super) struct Properties<'a> {
+    list: Vec<(Cow<'a, str>, Cow<'a, str>)>,
+    /// The first line that is wrong.
+    pub malformed: Option<MalformedLine>,
+}
+
+impl Properties<'_> {
+    /// The value of `key`, if it is not empty. The value of `credential_process` may have line ends in it.
+    pub(super) fn get(&self, key: &str) -> Option<&str> {
+        self.list
+            .iter()
+            .rev()
+            .find(|(name, _)| name == key)
+            .map(|(_, value)| &**value)
+            .filter(|value| !value.is_empty())
+    }
+
+    /// Whether `key` is there, with or without a value.
+    pub(super) fn has(&self, key: &str) -> bool {
+        self.list.iter().any(|(name, _)| name == key)
+    }
+
+    /// The value of `key` among the lines nested below `parent`: `endpoint_url` below `ecr =`.
+    pub(super) fn nested(&self, parent: &str, key: &str) -> Option<&str> {
+        let lines = self.get(parent)?.strip_prefix('\n')?.split('\n');
+        let found = lines.filter_map(|line| line.split_once('=')).rfind(|(name, _)| name.trim() == key);
+        found.map(|(_, value)| value.trim()).filter(|value| !value.is_empty())
+    }
 }
 
 impl<'a> Sections<'a> {
-    /// Checks every line of `text` and notes where the sections are.
-    pub(super) fn parse(text: &'a str, kind: Kind) -> Result<Self, Malformed> {
-        let mut sections = Self { list: Vec::with_capacity(64), default_is_prefixed: false };
-        let mut state = State::Start;
-        // The section that is being read, and where its body begins.
-        let mut open: Option<(Group, &str)> = None;
-        let mut begin = 0;
-        let bytes = text.as_bytes();
-        let comment_from = |at: usize| find_either(b'#', b';', &bytes[at..]).map_or(bytes.len(), |n| at + n);
-        // No comment sign stands between the beginning of the line and here.
-        let mut comment = comment_from(0);
-        let mut start = 0;
-        let mut number = 0;
-        while start < bytes.len() {
-            number += 1;
-            let refuse = |reason| Malformed { line: number, reason };
-            let (end, next) = match find(b'\n', &bytes[start..]) {
-                Some(length) => (start + length, start + length + 1),
-                None => (bytes.len(), bytes.len()),
-            };
-            match bytes[start] {
-                b'\n' | b'#' | b';' => {}
-                b'\r' if end == start + 1 && next > end => {}
-                b'[' => {
-                    sections.close(open.take(), &text[begin..start]);
-                    let line = line(text, (start, end, next));
-                    open = match plain_profile(line, kind) {
-                        Some(name) => Some((Group::Profile { prefixed: kind == Kind::Config }, name)),
-                        None => section(header(line).map_err(refuse)?, kind),
-                    };
-                    begin = next;
-                    state = State::Section;
-                }
-                b' ' | b'\t' => {
-                    let line = line(text, (start, end, next));
-                    if !trim(line).is_empty() {
-                        state.check_continuation(text, line).map_err(refuse)?;
-                    }
-                }
-                first => {
-                    if matches!(state, State::Start) {
-                        return Err(refuse(if text.starts_with('\u{feff}') && number == 1 {
-                            "the file begins with a byte order mark; save it as UTF-8 without one"
-                        } else {
-                            "a property before the first [section]"
-                        }));
-                    }
-                    if comment < start {
-                        comment = comment_from(start);
-                    }
-                    // Nearly every line: a name, then `=`, and no comment sign before it.
-                    let sign = find(b'=', &bytes[start..]).map_or(bytes.len(), |n| start + n);
-                    if first == b'=' || sign >= end || sign > comment {
-                        property(line(text, (start, end, next))).map_err(refuse)?;
-                    }
-                    state = State::Property { line: (start, end, next), nested: None };
-                }
+    /// Finds the sections in `text`.
+    pub(super) fn find(text: &'a str, file: FileKind) -> Self {
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+        let mut sections = Self { text, list: Vec::with_capacity(64), stray_key: None };
+        for (at, line) in Lines::of(text) {
+            match line.as_bytes().first() {
+                // Nearly every line.
+                Some(b'a'..=b'z') if !sections.list.is_empty() => continue,
+                None => continue,
+                _ => {}
             }
-            start = next;
-        }
-        sections.close(open, &text[begin..]);
-        Ok(sections)
-    }
-
-    fn close(&mut self, open: Option<(Group, &'a str)>, body: &'a str) {
-        let Some((group, name)) = open else { return };
-        if group == (Group::Profile { prefixed: true }) && name == "default" {
-            self.default_is_prefixed = true;
-        }
-        self.list.push(Section { group, name, body });
-    }
-
-    /// Appends the properties of the profile `name` to `into`; whether there is such a profile.
-    pub(super) fn profile(&self, name: &str, into: &mut Properties<'a>) -> bool {
-        let mut found = false;
-        for section in self.list.iter().filter(|section| section.name == name) {
-            let Group::Profile { prefixed } = section.group else { continue };
-            if prefixed || name != "default" || !self.default_is_prefixed {
-                found = true;
-                properties(section.body, into);
+            let content = line.trim_start();
+            if content.starts_with('[') {
+                if let Some(last) = sections.list.last_mut() {
+                    last.body = &text[last.body_at..at];
+                }
+                let (kind, name) = header(content.trim_end(), file);
+                let (indent, body_at) = (line.len() - content.len(), (at + line.len() + 1).min(text.len()));
+                let header = content.trim_end();
+                sections.list.push(Section { kind, name, header, at, indent, body: "", body_at });
+            } else if sections.list.is_empty() && sections.stray_key.is_none() && is_identity_line(content) {
+                sections.stray_key = Some(at);
             }
         }
-        found
-    }
-
-    /// The properties of `[sso-session name]` or `[services name]`.
-    pub(super) fn section(&self, group: Group, name: &str) -> Option<Properties<'a>> {
-        let mut into = None;
-        for section in self.list.iter().filter(|section| section.group == group && section.name == name) {
-            properties(section.body, into.get_or_insert_default());
+        if let Some(last) = sections.list.last_mut() {
+            last.body = &text[last.body_at..];
         }
-        into
+        sections
     }
 
-    /// Whether `name` stands in a section whose spelling belongs to the other file.
+    /// The properties of the section that counts for this name: the last one, as in the AWS CLI.
+    pub(super) fn get(&self, kind: SectionKind, name: &str) -> Option<Properties<'a>> {
+        let mut named = self.list.iter().filter(|section| section.kind == kind && section.name == name);
+        let mut last = named.next()?;
+        let mut twice = None;
+        for section in named {
+            if section.header == last.header {
+                twice = Some(section.at);
+            }
+            last = section;
+        }
+        let mut properties = Properties::default();
+        if let Some(at) = twice {
+            properties.malformed = Some(self.malformed(at, "the section is there twice"));
+        }
+        for section in self.list.iter().filter(|section| section.kind == SectionKind::ForAll) {
+            self.read(section, &mut properties);
+        }
+        self.read(last, &mut properties);
+        Some(properties)
+    }
+
+    /// What is wrong with the file where the profile `name` may have been meant and is not found: a header that is not
+    /// closed, keys before the first header.
+    pub(super) fn hidden(&self, name: &str) -> Option<MalformedLine> {
+        let unclosed = |section: &&Section<'_>| section.kind == SectionKind::Unclosed && section.name == name;
+        let unclosed =
+            self.list.iter().find(unclosed).map(|section| (section.at, "a section's name without its closing bracket"));
+        let stray = self.stray_key.filter(|_| name == "default").map(|at| (at, "a key before the first [section]"));
+        unclosed.or(stray).map(|(at, reason)| self.malformed(at, reason))
+    }
+
+    /// Whether `name` stands in a section whose header is not spelled as the file wants it.
     pub(super) fn misspells(&self, name: &str) -> bool {
-        self.list.iter().any(|section| section.group == Group::Misspelled && section.name == name)
+        self.list.iter().any(|section| section.kind == SectionKind::Misspelled && section.name == name)
     }
 
     /// The names of all profiles.
-    pub(super) fn profile_names(&self) -> impl Iterator<Item = &'a str> {
-        self.list.iter().filter(|section| matches!(section.group, Group::Profile { .. })).map(|section| section.name)
+    pub(super) fn profile_names(&self) -> impl Iterator<Item = &str> {
+        self.list.iter().filter(|section| section.kind == SectionKind::Profile).map(|section| &*section.name)
     }
-}
 
-impl State {
-    fn check_continuation(&mut self, text: &str, continuation: &str) -> Result<(), &'static str> {
-        match self {
-            Self::Start => Err("an indented line before the first [section]"),
-            Self::Section => Err("an indented line that continues no property"),
-            Self::Property { line: of, nested } => {
-                let nested =
-                    *nested.get_or_insert_with(|| property(line(text, *of)).is_ok_and(|(_, value)| value.is_empty()));
-                if nested { property(continuation).map(|_| ()) } else { Ok(()) }
+    fn malformed(&self, at: usize, reason: &'static str) -> MalformedLine {
+        MalformedLine { line: number(self.text, at), reason }
+    }
+
+    /// Appends the properties of `section`.
+    fn read(&self, section: &Section<'a>, into: &mut Properties<'a>) {
+        let mut indent = section.indent;
+        let first = into.list.len();
+        // Whether a deeper line goes on with the last property.
+        let mut is_open = false;
+        let mut wrong = |at, reason| {
+            into.malformed.get_or_insert_with(|| self.malformed(section.body_at + at, reason));
+        };
+        for (at, line) in Lines::of(section.body) {
+            let content = line.trim();
+            if content.is_empty() || content.starts_with(['#', ';']) {
+                continue;
             }
-        }
-    }
-}
-
-/// A line without its end (`\n` or `\r\n`; a `\r` alone at the end of the file is part of the line).
-fn line(text: &str, (start, end, next): Span) -> &str {
-    let line = &text[start..end];
-    if next > end { line.strip_suffix('\r').unwrap_or(line) } else { line }
-}
-
-/// The text without blanks at either end.
-fn trim(text: &str) -> &str {
-    let filled = |byte: &u8| !matches!(byte, b' ' | b'\t');
-    let bytes = text.as_bytes();
-    let start = bytes.iter().position(filled).unwrap_or(bytes.len());
-    let end = bytes.iter().rposition(filled).map_or(start, |last| last + 1);
-    &text[start..end]
-}
-
-/// The name in a header as nearly all are: `[profile NAME]` or, in the credentials file, `[NAME]`, and no more.
-fn plain_profile(line: &str, kind: Kind) -> Option<&str> {
-    let opening = match kind {
-        Kind::Config => "[profile ",
-        Kind::Credentials => "[",
-    };
-    line.strip_prefix(opening)?.strip_suffix(']').filter(|name| is_identifier(name))
-}
-
-/// What stands between the brackets.
-fn header(line: &str) -> Result<&str, &'static str> {
-    let end = find_either(b'#', b';', line.as_bytes()).unwrap_or(line.len());
-    trim(&line[..end])
-        .strip_prefix('[')
-        .and_then(|line| line.strip_suffix(']'))
-        .ok_or("a section's name without its closing bracket")
-}
-
-/// What a section's header means; `None` for one that counts for nothing.
-fn section(header: &str, kind: Kind) -> Option<(Group, &str)> {
-    let header = trim(header);
-    let split = header.split_once(BLANK).map(|(prefix, name)| (prefix.trim(), name.trim()));
-    match (kind, split) {
-        (Kind::Config, Some((prefix, name))) if is_identifier(name) => match prefix {
-            "profile" => Some((Group::Profile { prefixed: true }, name)),
-            "sso-session" => Some((Group::SsoSession, name)),
-            "services" => Some((Group::Services, name)),
-            _ => None,
-        },
-        (Kind::Config, None) if header.trim() == "default" => Some((Group::Profile { prefixed: false }, "default")),
-        (Kind::Config, None) => Some((Group::Misspelled, header)),
-        (Kind::Credentials, None) if is_identifier(header.trim()) => {
-            Some((Group::Profile { prefixed: false }, header.trim()))
-        }
-        (Kind::Credentials, Some(("profile", name))) => Some((Group::Misspelled, name)),
-        _ => None,
-    }
-}
-
-/// Names are ASCII letters and digits and a few signs; the empty one passes, as it does in the SDK.
-fn is_identifier(name: &str) -> bool {
-    const ALLOWED: [bool; 256] = {
-        let mut allowed = [false; 256];
-        let mut byte = 0;
-        while byte < 256 {
-            #[expect(clippy::cast_possible_truncation, reason = "the loop ends at 256")]
-            let character = byte as u8;
-            allowed[byte] = character.is_ascii_alphanumeric()
-                || matches!(character, b'_' | b'-' | b'/' | b'.' | b'%' | b'@' | b':' | b'+');
-            byte += 1;
-        }
-        allowed
-    };
-    name.bytes().all(|byte| ALLOWED[usize::from(byte)])
-}
-
-/// Name and value of a property's line.
-fn property(line: &str) -> Result<(&str, &str), &'static str> {
-    let line = without_comment(line);
-    let sign = find(b'=', line.as_bytes()).ok_or("a property without '='")?;
-    let (name, value) = (&line[..sign], &line[sign + 1..]);
-    let name = trim(name);
-    if name.is_empty() {
-        return Err("a property without a name");
-    }
-    Ok((name, trim(value)))
-}
-
-/// The line up to a comment sign with white space before it.
-fn without_comment(line: &str) -> &str {
-    let line = trim(line);
-    let mut from = 0;
-    while let Some(at) = find_either(b'#', b';', &line.as_bytes()[from..]).map(|at| from + at) {
-        if line[..at].chars().next_back().is_some_and(char::is_whitespace) {
-            return trim(&line[..at]);
-        }
-        from = at + 1;
-    }
-    line
-}
-
-/// Appends the properties in a section's body, which has been checked, to `into`.
-fn properties<'a>(body: &'a str, into: &mut Properties<'a>) {
-    for line in body.lines() {
-        match line.as_bytes().first() {
-            None | Some(b'#' | b';') => {}
-            Some(b' ' | b'\t') => {
-                let line = trim(line);
-                if !line.is_empty()
-                    && let Some((_, value)) = into.last_mut()
-                {
+            if content.contains(NOT_UTF8) {
+                wrong(at, "not UTF-8");
+            }
+            let depth = line.len() - line.trim_start().len();
+            if is_open && depth > indent {
+                if let Some((name, value)) = into.list.last_mut() {
+                    if value.is_empty() || value.starts_with('\n') {
+                        if !content.contains('=') {
+                            wrong(at, "a nested line without '='");
+                        } else if IDENTITY_KEYS.contains(&&**name) {
+                            wrong(at, CONTINUED);
+                        }
+                    } else if is_identity_line(content) || name != MULTILINE_KEY && IDENTITY_KEYS.contains(&&**name) {
+                        wrong(at, CONTINUED);
+                    }
                     let value = value.to_mut();
                     value.push('\n');
-                    value.push_str(line);
+                    value.push_str(content);
                 }
+                continue;
             }
-            Some(_) => {
-                if let Ok((name, value)) = property(line) {
-                    let name = if name.bytes().any(|byte| byte.is_ascii_uppercase()) {
-                        Cow::Owned(name.to_ascii_lowercase())
-                    } else {
-                        Cow::Borrowed(name)
-                    };
-                    into.push((name, Cow::Borrowed(value)));
-                }
+            indent = depth;
+            let Some((name, value)) = property(content) else {
+                is_open = false;
+                wrong(at, "neither a comment nor 'key = value'");
+                continue;
+            };
+            if into.list[first..].iter().any(|(known, _)| *known == name) {
+                wrong(at, "the key is there twice");
             }
+            into.list.push((name, Cow::Borrowed(value)));
+            is_open = true;
         }
     }
 }
 
-/// The value of `key` among the lines nested below a property: `endpoint_url` below `s3 =`.
-pub(super) fn nested<'v>(value: &'v str, key: &str) -> Option<&'v str> {
-    value
-        .split('\n')
-        .filter_map(|line| line.split_once('='))
-        .rfind(|(name, _)| trim(name) == key)
-        .map(|(_, value)| trim(value))
+const CONTINUED: &str = "it is indented, and so it continues the line above it; begin it where that line begins";
+
+/// Name, in lower case, and value of a line: what stands before and after the first `=` or `:`.
+fn property(content: &str) -> Option<(Cow<'_, str>, &str)> {
+    let sign = content.find(['=', ':'])?;
+    let (name, value) = (content[..sign].trim_end(), content[sign + 1..].trim_start());
+    if name.is_empty() {
+        return None;
+    }
+    let is_lower = !name.bytes().any(|byte| byte.is_ascii_uppercase());
+    Some((if is_lower { Cow::Borrowed(name) } else { Cow::Owned(name.to_ascii_lowercase()) }, value))
+}
+
+/// Whether a line looks like one of the keys that decide whose credentials are used.
+fn is_identity_line(content: &str) -> bool {
+    property(content).is_some_and(|(name, _)| IDENTITY_KEYS.contains(&&*name))
+}
+
+/// What a header means.
+fn header(line: &str, file: FileKind) -> (SectionKind, Cow<'_, str>) {
+    let inner = &line[1..];
+    let Some(mut end) = inner.find(']') else { return (SectionKind::Unclosed, Cow::Borrowed(inner.trim())) };
+    // What follows the bracket is a comment, or the name has a bracket in it.
+    let rest = inner[end + 1..].trim_start();
+    if !rest.is_empty() && !rest.starts_with(['#', ';']) {
+        end = inner.rfind(']').unwrap_or(end);
+    }
+    let name = inner[..end].trim();
+    if name == FOR_ALL {
+        return (SectionKind::ForAll, Cow::Borrowed(name));
+    }
+    if file == FileKind::Credentials || name == "default" {
+        return (SectionKind::Profile, Cow::Borrowed(name));
+    }
+    let (prefix, rest) = name.split_once(char::is_whitespace).unwrap_or(("", name));
+    let kind = match prefix {
+        "profile" => SectionKind::Profile,
+        "sso-session" => SectionKind::SsoSession,
+        "services" => SectionKind::Services,
+        _ => return (SectionKind::Misspelled, Cow::Borrowed(name)),
+    };
+    match unquoted(rest.trim_start()) {
+        Some(name) => (kind, name),
+        None => (SectionKind::Misspelled, Cow::Borrowed(rest.trim_start())),
+    }
+}
+
+/// The name in a header of the config file, which is one word of a shell's: `'a b'`, `"a b"`, `a\ b`.
+fn unquoted(text: &str) -> Option<Cow<'_, str>> {
+    if !text.contains(['\'', '"', '\\']) {
+        return (!text.is_empty() && !text.contains(char::is_whitespace)).then_some(Cow::Borrowed(text));
+    }
+    let mut name = String::with_capacity(text.len());
+    let mut quote = None;
+    let mut characters = text.chars();
+    while let Some(character) = characters.next() {
+        match (quote, character) {
+            (None, '\'' | '"') => quote = Some(character),
+            (Some(open), _) if open == character => quote = None,
+            (None, '\\') => name.push(characters.next()?),
+            (Some('"'), '\\') => match characters.next()? {
+                escaped @ ('"' | '\\') => name.push(escaped),
+                other => name.extend(['\\', other]),
+            },
+            (None, blank) if blank.is_whitespace() => return None,
+            (_, literal) => name.push(literal),
+        }
+    }
+    quote.is_none().then_some(Cow::Owned(name))
+}
+
+/// The lines of a text and where each begins. `\n`, `\r\n` and `\r` end one; between `\r` and `\n` there is an empty one
+/// more, which means nothing.
+struct Lines<'a> {
+    text: &'a str,
+    at: usize,
+    has_returns: bool,
+}
+
+impl<'a> Lines<'a> {
+    fn of(text: &'a str) -> Self {
+        Self { text, at: 0, has_returns: text.contains('\r') }
+    }
+}
+
+impl<'a> Iterator for Lines<'a> {
+    type Item = (usize, &'a str);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let at = self.at;
+        let rest = self.text.get(at..).filter(|rest| !rest.is_empty())?;
+        let end = if self.has_returns { rest.find(['\n', '\r']) } else { rest.find('\n') };
+        let line = &rest[..end.unwrap_or(rest.len())];
+        self.at = at + line.len() + 1;
+        Some((at, line))
+    }
+}
+
+/// The number of the line that begins at `at`; the first is 1.
+fn number(text: &str, at: usize) -> usize {
+    let before = &text.as_bytes()[..at];
+    let ends = |index: &usize| match before[*index] {
+        b'\n' => true,
+        b'\r' => text.as_bytes().get(index + 1) != Some(&b'\n'),
+        _ => false,
+    };
+    1 + (0..before.len()).filter(ends).count()
 }
 
 #[cfg(test)]

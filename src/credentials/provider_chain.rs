@@ -1,22 +1,35 @@
-//! The order in which sources of credentials are asked: the SDK's own (aws-config's
-//! `default_provider/credentials.rs`), with what our settings say before it and on top of it.
+//! The order in which sources of credentials are asked: the AWS CLI's (botocore's `create_credential_resolver`), with what
+//! our settings say before it and on top of it.
 
 use super::aws_env::AwsEnv;
 use super::cache_key::{self, HostContext};
 use super::env_providers::{self, ResolveContext};
 use super::error::{IdentityError, plain};
 use super::profile_chain::{self, Lookup};
-use super::profile_files::ProfileFiles;
+use super::profile_files::{Profile, ProfileFiles};
 use super::{CredentialSelector, CredentialSource, Identity, endpoint_config};
 use crate::registry::Registry;
 
 const DEFAULT_PROFILE: &str = "default";
 
-/// Finds who speaks. `broken` says why `files` are empty though they exist; it counts once a profile is asked for.
+/// The session name of a pod's role: that of Kubernetes' own `ecr-credential-provider`, since trust policies name it.
+const SERVICE_ACCOUNT_SESSION: &str = "ecr-credential-provider";
+
+/// The variables that name a profile, the first that is set counts.
+const PROFILE_VARIABLES: [&str; 2] = ["AWS_PROFILE", "AWS_DEFAULT_PROFILE"];
+
+/// The profile that is asked for.
+struct Wanted<'a> {
+    name: &'a str,
+    /// What names it; `None` for the default for want of a name.
+    named_by: Option<&'static str>,
+    profile: Option<&'a Profile<'a>>,
+}
+
+/// Finds who speaks.
 pub(super) fn find(
     variables: &AwsEnv<'_>,
     files: &ProfileFiles<'_>,
-    broken: Option<IdentityError>,
     wanted: CredentialSelector<'_>,
     registry: &Registry,
 ) -> Result<Identity, IdentityError> {
@@ -24,35 +37,35 @@ pub(super) fn find(
         CredentialSelector::Settings(speaker) => speaker.profile.as_deref(),
         CredentialSelector::ServiceAccount(_) => None,
     };
-    let of_environment = variables.need("AWS_PROFILE")?;
-    let in_force = files.profile(chosen.or(of_environment).unwrap_or(DEFAULT_PROFILE));
+    let mut of_environment = None;
+    for name in PROFILE_VARIABLES {
+        if of_environment.is_none() {
+            of_environment = variables.need(name)?.map(|profile| (profile, Some(name)));
+        }
+    }
+    let chosen = chosen.map(|profile| (profile, Some("the settings")));
+    let (name, named_by) = chosen.or(of_environment).unwrap_or((DEFAULT_PROFILE, None));
+    let in_force = files.profile(name.to_owned());
     let context = ResolveContext { variables, files, in_force: in_force.as_ref() };
+    let asked = Wanted { name, named_by, profile: in_force.as_ref() };
     let mut skipped_sources = Vec::new();
-    let (mut source, mut label) = match (wanted, chosen) {
-        (CredentialSelector::ServiceAccount(account), _) => (
+    let (mut source, mut label) = match wanted {
+        CredentialSelector::ServiceAccount(account) => (
             CredentialSource::WebIdentity {
                 role_arn: account.role_arn.clone(),
-                session_name: None,
+                session_name: Some(SERVICE_ACCOUNT_SESSION.to_owned()),
                 token_file: None,
                 token: account.token.clone(),
             },
             format!("{} by service account token", role(&account.role_arn)),
         ),
-        (_, Some(name)) => {
+        CredentialSelector::Settings(_) if chosen.is_some() => {
             if let Ok(Lookup::Found(_)) = env_providers::keys(variables) {
                 skipped_sources.push(format!("keys in the environment: the settings name profile {}", plain(name)));
             }
-            if let Some(broken) = broken {
-                return Err(broken);
-            }
-            match profile_chain::resolve_profile_chain(&context, name, Some("the settings"))? {
-                Lookup::Found(source) => (source, format!("profile {}", plain(name))),
-                Lookup::NotConfigured(reason) => {
-                    return Err(IdentityError::NoCredentialsInProfile { profile: plain(name), reason });
-                }
-            }
+            (chosen_profile(&context, &asked)?, format!("profile {}", plain(name)))
         }
-        (_, None) => default_chain(&context, of_environment, broken, &mut skipped_sources)?,
+        CredentialSelector::Settings(_) => default_chain(&context, &asked, &mut skipped_sources)?,
     };
     if let CredentialSelector::Settings(speaker) = wanted
         && let Some(wanted) = &speaker.role
@@ -72,12 +85,28 @@ pub(super) fn find(
     Ok(Identity { source, network, label, skipped_sources, cache_key, ends_at })
 }
 
+/// The credentials of a profile that the settings choose, whatever the environment has.
+fn chosen_profile(context: &ResolveContext<'_>, asked: &Wanted<'_>) -> Result<CredentialSource, IdentityError> {
+    let profile = existing(context, asked)?.ok_or_else(|| context.files.no_such_profile(asked.name, String::new()))?;
+    if profile_chain::assumes_role(profile) {
+        return profile_chain::resolve_profile_chain(context, profile);
+    }
+    match profile_chain::own_credentials(context, profile)? {
+        Lookup::Found(source) => Ok(source),
+        Lookup::NotConfigured(reason) => {
+            profile_chain::check_no_part_of_keys(context, profile)?;
+            let reason = format!("profile {}: {reason}", plain(asked.name));
+            Err(IdentityError::NoCredentialsInProfile { profile: plain(asked.name), reason })
+        }
+    }
+}
+
 fn default_chain(
     context: &ResolveContext<'_>,
-    named: Option<&str>,
-    broken: Option<IdentityError>,
+    asked: &Wanted<'_>,
     skipped_sources: &mut Vec<String>,
 ) -> Result<(CredentialSource, String), IdentityError> {
+    let (variables, name) = (context.variables, asked.name);
     let mut silent = |voice| match voice {
         Lookup::Found(source) => Some(source),
         Lookup::NotConfigured(reason) => {
@@ -85,31 +114,69 @@ fn default_chain(
             None
         }
     };
-    if let Some(source) = silent(env_providers::keys(context.variables)?) {
+    if let Some(source) = silent(env_providers::keys(variables)?) {
         return Ok((source, "keys in the environment".to_owned()));
     }
-    if let Some(broken) = broken {
-        return Err(broken);
+    let profile = existing(context, asked)?;
+    if let Some(profile) = profile.filter(|profile| profile_chain::assumes_role(profile)) {
+        let source = profile_chain::resolve_profile_chain(context, profile)?;
+        return Ok((source, format!("profile {}", plain(name))));
     }
-    let profile = named.unwrap_or(DEFAULT_PROFILE);
-    if let Some(source) = silent(profile_chain::resolve_profile_chain(context, profile, named.map(|_| "AWS_PROFILE"))?)
-    {
-        return Ok((source, format!("profile {}", plain(profile))));
+    let by_environment = variables.os("AWS_WEB_IDENTITY_TOKEN_FILE").is_some();
+    if !by_environment {
+        context.files.check(profile)?;
     }
-    if let Some(source) = silent(env_providers::web_identity_of_environment(context.variables)?) {
-        let role = match &source {
-            CredentialSource::WebIdentity { role_arn, .. } => role(role_arn),
-            _ => role(""),
+    if let Some(source) = silent(env_providers::web_identity_of_environment(variables, profile)?) {
+        let label = match &source {
+            CredentialSource::WebIdentity { role_arn, .. } if by_environment => {
+                format!("{} by web identity", role(role_arn))
+            }
+            _ => format!("profile {}", plain(name)),
         };
-        return Ok((source, format!("{role} by web identity")));
+        return Ok((source, label));
     }
-    if let Some(source) = silent(env_providers::container(context.variables)?) {
+    if let Some(source) = silent(of_profile(context, asked)?) {
+        return Ok((source, format!("profile {}", plain(name))));
+    }
+    if variables.os("AWS_CREDENTIAL_FILE").is_some()
+        && let Some(source) = silent(env_providers::ec2_tools_file(variables)?)
+    {
+        return Ok((source, "keys in AWS_CREDENTIAL_FILE".to_owned()));
+    }
+    if let Some(source) = silent(env_providers::container(variables)?) {
         return Ok((source, "this container's role".to_owned()));
     }
     if let Some(source) = silent(env_providers::instance(context)?) {
         return Ok((source, "this instance's role".to_owned()));
     }
     Err(IdentityError::NoSource { skipped_sources: std::mem::take(skipped_sources) })
+}
+
+/// The profile that is asked for; `None` where it is the default and is not there.
+fn existing<'a>(context: &ResolveContext<'_>, asked: &Wanted<'a>) -> Result<Option<&'a Profile<'a>>, IdentityError> {
+    match (asked.profile, asked.named_by) {
+        (None, Some(named_by)) => Err(context.files.no_such_profile(asked.name, named_by.to_owned())),
+        (profile, _) => Ok(profile),
+    }
+}
+
+/// The own credentials of the profile that is asked for. That it has none must be certain: whatever keeps them from being
+/// read is an error, since the container's or the instance's role would be used in their place.
+fn of_profile(context: &ResolveContext<'_>, asked: &Wanted<'_>) -> Result<Lookup, IdentityError> {
+    let name = plain(asked.name);
+    let Some(profile) = asked.profile else {
+        context.files.check(None)?;
+        context.files.check_absence(asked.name)?;
+        let (config, credentials) = (context.files.config_path.display(), context.files.credentials_path.display());
+        return Ok(Lookup::NotConfigured(format!("profile {name}: neither in {config} nor in {credentials}")));
+    };
+    match profile_chain::own_credentials(context, profile)? {
+        Lookup::Found(source) => Ok(Lookup::Found(source)),
+        Lookup::NotConfigured(reason) => {
+            profile_chain::check_no_part_of_keys(context, profile)?;
+            Ok(Lookup::NotConfigured(format!("profile {name}: {reason}")))
+        }
+    }
 }
 
 /// A role in words, without its account: `role ecr-pull`.

@@ -1,6 +1,7 @@
 //! The rules of the order, of profiles and of the network, each as a person would see it.
 
 mod endpoint_config;
+mod order;
 
 use std::path::Path;
 
@@ -100,33 +101,6 @@ fn a_profile_of_the_settings_comes_before_keys_in_the_environment() {
 }
 
 #[test]
-fn half_a_pair_of_keys_in_the_environment_is_passed_over_and_said() {
-    let home = Home::new("", STATIC).with([("AWS_ACCESS_KEY_ID", "AKIA"), ("AWS_SECRET_ACCESS_KEY", "  ")]);
-    let identity = home.find().unwrap();
-    assert_eq!(identity.label, "profile default");
-    assert_eq!(
-        identity.skipped_sources,
-        ["keys in the environment: AWS_ACCESS_KEY_ID is set, but AWS_SECRET_ACCESS_KEY is not"]
-    );
-}
-
-#[test]
-fn the_old_name_of_the_secret_key_still_counts_and_the_session_token_is_trimmed() {
-    let home = Home::empty().with([
-        ("AWS_ACCESS_KEY_ID", "AKIA"),
-        ("SECRET_ACCESS_KEY", "old"),
-        ("AWS_SESSION_TOKEN", " token "),
-    ]);
-    match home.find().unwrap().source {
-        CredentialSource::StaticKeys { secret, session_token, .. } => {
-            assert_eq!(secret.expose(), "old");
-            assert_eq!(session_token.unwrap().expose(), "token");
-        }
-        source => panic!("{source:?}"),
-    }
-}
-
-#[test]
 fn a_named_profile_that_does_not_exist_is_an_error_and_nobody_else_speaks() {
     let web = [("AWS_WEB_IDENTITY_TOKEN_FILE", "/dev/null"), ("AWS_ROLE_ARN", "arn:aws:iam::1:role/r")];
     let home = Home::new("[profile dev]\nregion = x\n", STATIC).with(web).with([("AWS_PROFILE", "prod")]);
@@ -159,7 +133,7 @@ fn a_profile_without_credentials_lets_the_next_source_speak_unless_the_settings_
         .with([("AWS_PROFILE", "dev"), ("AWS_CONTAINER_CREDENTIALS_FULL_URI", "http://127.0.0.1:1/creds")]);
     let identity = home.find().unwrap();
     assert_eq!(identity.label, "this container's role");
-    assert_eq!(identity.skipped_sources[1], "profile dev: has no credentials");
+    assert_eq!(identity.skipped_sources[2], "profile dev: has no credentials");
     let error = home.find_as(&profile("dev")).unwrap_err();
     assert_eq!(error.to_string(), "profile dev: has no credentials, and the settings chose it");
 }
@@ -180,8 +154,8 @@ fn without_home_there_are_no_default_files_and_a_tilde_in_the_directory_is_not_r
             .unwrap_err();
     assert_eq!(
         error.to_string(),
-        "no AWS credentials found; tried in this order: keys in the environment: AWS_ACCESS_KEY_ID is not set; profile default: neither in \
-         ~/.aws/config nor in ~/.aws/credentials; web identity: AWS_WEB_IDENTITY_TOKEN_FILE is not set; container \
+        "no AWS credentials found; tried in this order: keys in the environment: AWS_ACCESS_KEY_ID is not set; web identity: \
+         AWS_WEB_IDENTITY_TOKEN_FILE is not set; profile default: neither in ~/.aws/config nor in ~/.aws/credentials; container \
          credentials: neither AWS_CONTAINER_CREDENTIALS_RELATIVE_URI nor _FULL_URI is set; instance metadata: \
          AWS_EC2_METADATA_DISABLED is true"
     );
@@ -193,7 +167,7 @@ fn a_broken_file_is_an_error_with_its_line_unless_keys_in_the_environment_speak(
     let home = Home::new("[default]\nregion = x\nnonsense\n", "");
     let error = home.find().unwrap_err();
     let path = home.path().join(".aws/config");
-    assert_eq!(error.to_string(), format!("{}, line 3: a property without '='", path.display()));
+    assert_eq!(error.to_string(), format!("{}, line 3: neither a comment nor 'key = value'", path.display()));
     assert_eq!(error.remedy().unwrap(), format!("correct line 3 of {}", path.display()));
     let home = home.with(KEYS);
     assert_eq!(home.key(), "AKIAENVIRONMENT");
@@ -354,17 +328,29 @@ fn sso_with_a_mistake_says_which() {
             "[default]\nsso_session = gone\nsso_account_id = 1\nsso_role_name = R\n".to_owned(),
             "no section [sso-session gone]",
         ),
-        (format!("[default]\nsso_session = dev\n{full}[sso-session dev]\n"), "sso_start_url belongs into"),
-        ("[default]\nsso_account_id = 1\n".to_owned(), "no sso_role_name"),
-        ("[default]\nsso_role_name = R\n".to_owned(), "no sso_account_id"),
+        (
+            format!("[default]\nsso_session = dev\n{full}[sso-session dev]\nsso_region = other\n"),
+            "sso_region is r here, and other in [sso-session dev]",
+        ),
+        ("[default]\nsso_account_id = 1\n".to_owned(), "has sso_account_id, but no sso_start_url"),
+        ("[default]\nsso_role_name = R\nsso_start_url = u\nsso_region = r\n".to_owned(), "but no sso_account_id"),
+        ("[default]\nsso_account_id = 1\nsso_start_url = u\nsso_region = r\n".to_owned(), "but no sso_role_name"),
+        (
+            "[default]\nsso_session = dev\nsso_account_id = 1\nsso_role_name = R\n[sso-session dev]\nx\n".to_owned(),
+            "line 6: neither a comment",
+        ),
     ] {
         let error = Home::new(&config, "").error();
         assert!(error.contains(says), "{error}");
     }
-    // Here the SDK goes on with the next source.
-    let home = Home::new("[default]\nsso_account_id = 1\nsso_role_name = R\n", "");
-    assert_eq!(home.find().unwrap().label, "this instance's role");
-    assert_eq!(home.find().unwrap().skipped_sources[1], "profile default: has no sso_region");
+}
+
+#[test]
+fn what_a_profile_repeats_of_its_sso_session_with_the_same_value_is_fine() {
+    let full = "sso_start_url = u\nsso_region = r\nsso_account_id = 1\nsso_role_name = R\n";
+    let config = format!("[default]\nsso_session = dev\n{full}[sso-session dev]\nsso_start_url = u\nsso_region = r\n");
+    let source = Home::new(&config, "").find().unwrap().source;
+    assert!(matches!(source, CredentialSource::Sso { session: Some(session), .. } if session == "dev"));
 }
 
 #[test]
@@ -375,7 +361,7 @@ fn processes_and_aws_login_sessions_are_sources() {
     );
     let login = home.find_as(&profile("l")).unwrap().source;
     assert!(
-        matches!(login, CredentialSource::LoginSession { session, profile } if session == "arn:x" && profile == "l")
+        matches!(login, CredentialSource::LoginSession { session, profile, .. } if session == "arn:x" && profile == "l")
     );
 }
 

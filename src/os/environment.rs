@@ -64,10 +64,16 @@ impl Environment {
         self.variables.iter().map(|(k, v)| (k.as_os_str(), v.as_os_str()))
     }
 
-    /// `HOME` (`USERPROFILE` on Windows) and nothing else: where the AWS SDKs look for `~/.aws`.
+    /// `HOME` (`USERPROFILE` on Windows) and nothing else.
     pub fn home(&self) -> Option<PathBuf> {
         let name = if cfg!(windows) { "USERPROFILE" } else { "HOME" };
         self.var_os(name).map(PathBuf::from)
+    }
+
+    /// Where `~/.aws` is: [`Self::home`], and for a process without one the home that the passwd file has, as the AWS CLI
+    /// and SDKs do it.
+    pub fn aws_home(&self) -> Option<PathBuf> {
+        self.home().or_else(|| self.is_process.then(super::user::passwd_home).flatten())
     }
 
     /// The platform's directory for configuration files; `None` without a home.

@@ -28,13 +28,30 @@ pub fn owns_directory(path: &Path) -> bool {
 }
 
 /// The effective user's home directory by `/etc/passwd`, if it exists and is theirs. Users that only a
-/// directory service knows have none here.
+/// directory service knows have none here. The file is read once.
 #[cfg(unix)]
 pub fn passwd_home() -> Option<PathBuf> {
     use std::io::Read;
-    let mut text = Vec::new();
-    std::fs::File::open("/etc/passwd").ok()?.take(PASSWD_LIMIT).read_to_end(&mut text).ok()?;
-    home_in(&text, effective()).filter(|home| owns_directory(home))
+    fn read() -> Option<PathBuf> {
+        let mut text = Vec::new();
+        std::fs::File::open("/etc/passwd").ok()?.take(PASSWD_LIMIT).read_to_end(&mut text).ok()?;
+        home_in(&text, effective()).filter(|home| owns_directory(home))
+    }
+    static HOME: std::sync::OnceLock<Option<PathBuf>> = std::sync::OnceLock::new();
+    HOME.get_or_init(read).clone()
+}
+
+/// Whether we may look up names in the directory `path`. A HOME where we may not is no home: a container that keeps
+/// root's HOME for another user.
+#[cfg(unix)]
+pub fn may_search(path: &Path) -> bool {
+    rustix::fs::access(path, rustix::fs::Access::EXEC_OK).is_ok()
+}
+
+/// Elsewhere nothing is known of it.
+#[cfg(not(unix))]
+pub fn may_search(_path: &Path) -> bool {
+    true
 }
 
 /// Elsewhere there is no such file.

@@ -1,48 +1,48 @@
 //! What clients and people are told when something goes wrong.
 
 use crate::home::Home;
-use crate::scenario::{ADDED, Deed};
+use crate::scenario::{ADDED, Scenario};
 use crate::support::{NOT_FOUND, Outcome, REGISTRY, Token, binary};
 
 /// What a client is told keeps to its protocol, whatever happened: an answer for the right identity, or its want.
 /// `call` is the one that failed: one of those by which the streams themselves are read and written takes words along.
 /// `absent` says that files were made to be missing, so that another identity speaks by right.
-pub fn keeps_to_the_protocol(home: &Home, deed: Deed, outcome: &Outcome, call: &str, absent: bool, what: &str) {
+pub fn keeps_to_the_protocol(home: &Home, scenario: Scenario, outcome: &Outcome, call: &str, absent: bool, what: &str) {
     let Outcome { code, stdout, stderr, .. } = outcome;
     assert!(matches!(code, Some(0..=2)), "{what}: {outcome:?}");
     assert!(!stderr.contains("panicked") && !stderr.contains("secret-of"), "{what}: {outcome:?}");
     let muted = ["write", "poll", "ppoll"].contains(&call);
     let silent = muted && stdout.is_empty();
     let right = |token: &Token| {
-        deed.is_right(token) || (absent && ["AKIADEFAULT", "container"].contains(&token.identity.as_str()))
+        scenario.is_right(token) || (absent && ["AKIADEFAULT", "container"].contains(&token.identity.as_str()))
     };
     if *code == Some(0) {
         // Warnings name something, too.
         each_line_names_something(home, outcome, what);
-        assert!(deed.token(outcome).is_none_or(|token| right(&token)), "{what}: {outcome:?}");
+        assert!(scenario.token(outcome).is_none_or(|token| right(&token)), "{what}: {outcome:?}");
     }
-    match (deed, code) {
+    match (scenario, code) {
         // What could not be read is not said to be nothing.
-        (Deed::List, Some(0)) => {
+        (Scenario::List, Some(0)) => {
             assert!(absent || stdout.contains(REGISTRY) || !stderr.is_empty(), "{what}: {outcome:?}");
         }
-        (Deed::Status, Some(0)) => {
+        (Scenario::Status, Some(0)) => {
             let said = stdout.contains(REGISTRY) || stdout.contains("wrong: ");
             assert!(absent || said, "{what}: {outcome:?}");
         }
-        (Deed::Warm, Some(0)) => assert!(stdout.contains(": warm until "), "{what}: {outcome:?}"),
-        (Deed::ForeignGet, code) => {
+        (Scenario::Warm, Some(0)) => assert!(stdout.contains(": warm until "), "{what}: {outcome:?}"),
+        (Scenario::ForeignGet, code) => {
             assert!(*code == Some(1) && (stdout == NOT_FOUND || silent), "{what}: {outcome:?}");
             each_line_names_something(home, outcome, what);
         }
         // Nobody reads what this one says.
-        (Deed::Refresh, _) | (_, Some(0)) => {}
+        (Scenario::Refresh, _) | (_, Some(0)) => {}
         // What failed is said on stdout, where clients look for it.
-        (Deed::Erase | Deed::Store, _) => assert!(!stdout.is_empty() || silent, "{what}: {outcome:?}"),
-        (deed, _) => {
-            if deed.is_get() {
+        (Scenario::Erase | Scenario::Store, _) => assert!(!stdout.is_empty() || silent, "{what}: {outcome:?}"),
+        (scenario, _) => {
+            if scenario.is_get() {
                 assert!(stdout == NOT_FOUND || silent, "{what}: {outcome:?}");
-            } else if deed.answers_with_a_token() {
+            } else if scenario.answers_with_a_token() {
                 assert_eq!(stdout, "", "{what}: {outcome:?}");
             }
             assert!(muted || !stderr.is_empty(), "{what}: silence: {outcome:?}");
@@ -54,7 +54,8 @@ pub fn keeps_to_the_protocol(home: &Home, deed: Deed, outcome: &Outcome, call: &
 /// In each line on stderr there is something that a person can go to.
 fn each_line_names_something(home: &Home, outcome: &Outcome, what: &str) {
     let places = [home.helper.home().to_str().unwrap(), binary().to_str().unwrap()];
-    let words = [REGISTRY, ADDED, "stdin", "stdout", "stderr", "AWS_", "this binary", "/etc/", "profile team"];
+    let words =
+        [REGISTRY, ADDED, "stdin", "stdout", "stderr", "AWS_", "this binary", "/etc/", "on PATH", "profile team"];
     for line in outcome.stderr.lines() {
         let named = places.iter().chain(&words).any(|name| line.contains(name));
         assert!(line.len() > 20 && named, "{what}: nothing is named: {line:?}");

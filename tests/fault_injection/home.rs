@@ -1,4 +1,4 @@
-//! A home in which a deed can be done, and which shows afterwards what became of it.
+//! A home in which a scenario can be done, and which shows afterwards what became of it.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -7,8 +7,8 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use crate::scenario::{Deed, RIGHT};
-use crate::support::{FakeAws, Helper, Outcome, Service, login_file, web_token};
+use crate::scenario::{RIGHT, Scenario};
+use crate::support::{FakeAws, Helper, Outcome, Service, binary, login_file, web_token};
 
 const SETTINGS: &str = "# mine\n\n[[registry]]\nmatch = \"123456789012.dkr.ecr.*.amazonaws.com\"\nprofile = \"team\"\n";
 const DOCKER: &str = "{\n\t\"auths\": {\"registry.example.com\": {\"auth\": \"bWU6bXk=\"}},\n\t\"x\": [1]\n}";
@@ -40,10 +40,10 @@ pub struct Home {
 impl Home {
     /// Keys speak here.
     pub fn new(aws: &FakeAws) -> Self {
-        Self::of(aws, Deed::ColdGet)
+        Self::of(aws, Scenario::ColdGet)
     }
 
-    fn of(aws: &FakeAws, deed: Deed) -> Self {
+    fn of(aws: &FakeAws, scenario: Scenario) -> Self {
         let helper = Helper::new();
         // Named, so that none falls back to a directory of the whole machine.
         let above = helper.home().join(".cache");
@@ -53,6 +53,9 @@ impl Home {
             .settings(SETTINGS)
             .env("ECR_LOGIN_TIMEOUT", "20")
             .env("AWS_CONTAINER_CREDENTIALS_FULL_URI", format!("{}/credentials", aws.url()));
+        // The clients find it by its name on PATH, or setup says that they do not.
+        std::fs::create_dir(helper.home().join("bin")).unwrap();
+        std::os::unix::fs::symlink(binary(), helper.home().join("bin/docker-credential-ecr-login")).unwrap();
         helper.write(".docker/config.json", DOCKER);
         helper.write(".config/containers/auth.json", PODMAN);
         helper.write("node/config.json", KUBELET);
@@ -62,18 +65,18 @@ impl Home {
             fs::set_permissions(helper.home().join(name), fs::Permissions::from_mode(mode)).unwrap();
         }
         let refresh_token = format!("{OLD}{}", fastrand::u64(..));
-        Self { helper, refresh_token }.with_speaker(aws, deed)
+        Self { helper, refresh_token }.with_speaker(aws, scenario)
     }
 
     /// Who speaks as the profile that the settings name.
-    fn with_speaker(mut self, aws: &FakeAws, deed: Deed) -> Self {
+    fn with_speaker(mut self, aws: &FakeAws, scenario: Scenario) -> Self {
         let keys = |profile: &str, id: &str| {
             format!("[{profile}]\naws_access_key_id = {id}\naws_secret_access_key = secret-of-{id}\n")
         };
         let mut credentials = keys("default", "AKIADEFAULT");
         let mut config = "[default]\nregion = eu-west-1\n[profile team]\nregion = eu-west-1\n".to_owned();
-        match deed {
-            Deed::SsoRefresh => {
+        match scenario {
+            Scenario::SsoRefresh => {
                 config.push_str(&format!(
                     "sso_session = {SESSION}\nsso_account_id = 123456789012\nsso_role_name = Pull\n\
                      [sso-session {SESSION}]\nsso_start_url = {START_URL}\nsso_region = eu-west-1\n\
@@ -81,7 +84,7 @@ impl Home {
                 ));
                 self.write_login(OLD, "2020-01-01T00:00:00Z");
             }
-            Deed::OverTls => {
+            Scenario::OverTls => {
                 self.helper.write("token", web_token());
                 let role = "arn:aws:iam::123456789012:role/pull";
                 config.push_str(&format!("role_arn = {role}\nweb_identity_token_file = token\n"));
@@ -133,38 +136,38 @@ impl Home {
         }
     }
 
-    /// A home in which all that must come before `deed` has happened.
-    pub fn before(aws: &FakeAws, deed: Deed) -> Self {
-        let home = Self::of(aws, deed);
-        if let Some(first) = deed.first() {
+    /// A home in which all that must come before `scenario` has happened.
+    pub fn before(aws: &FakeAws, scenario: Scenario) -> Self {
+        let home = Self::of(aws, scenario);
+        if let Some(first) = scenario.first() {
             home.do_it(first);
         }
-        if deed.wants_an_old_token() {
+        if scenario.wants_an_old_token() {
             crate::support::cache::age(&home.helper, 8 * crate::support::cache::HOUR);
         }
         home
     }
 
-    pub fn arguments(&self, deed: Deed) -> Vec<String> {
-        deed.arguments(self.helper.home())
+    pub fn arguments(&self, scenario: Scenario) -> Vec<String> {
+        scenario.arguments(self.helper.home())
     }
 
-    pub fn run(&self, deed: Deed) -> Outcome {
-        if deed == Deed::StartsRefresh {
+    pub fn run(&self, scenario: Scenario) -> Outcome {
+        if scenario == Scenario::StartsRefresh {
             // strace waits for the background process, too.
-            return crate::support::strace::followed(&self.helper, self.arguments(deed), &deed.stdin());
+            return crate::support::strace::followed(&self.helper, self.arguments(scenario), &scenario.stdin());
         }
-        self.helper.run(self.arguments(deed), deed.stdin())
+        self.helper.run(self.arguments(scenario), scenario.stdin())
     }
 
     /// Does it undisturbed.
-    pub fn do_it(&self, deed: Deed) {
-        self.is_done(deed, &self.run(deed));
+    pub fn do_it(&self, scenario: Scenario) {
+        self.is_done(scenario, &self.run(scenario));
     }
 
-    fn is_done(&self, deed: Deed, outcome: &Outcome) {
-        deed.is_done(outcome);
-        if deed == Deed::OverTls {
+    fn is_done(&self, scenario: Scenario, outcome: &Outcome) {
+        scenario.is_done(outcome);
+        if scenario == Scenario::OverTls {
             let begun = fs::metadata(self.helper.home().join(LOG)).unwrap();
             let full = fs::metadata(self.helper.home().join(format!("{LOG}.old"))).unwrap();
             assert!(full.len() >= FULL_LOG && (1..FULL_LOG).contains(&begun.len()), "the log is put aside");
@@ -173,8 +176,8 @@ impl Home {
 
     /// Does it once more after something went wrong. A login that is lost is said to be, and after `aws sso login` all
     /// is well. True if it was.
-    pub fn do_it_again(&self, aws: &FakeAws, deed: Deed, what: &str) -> bool {
-        let outcome = self.run(deed);
+    pub fn do_it_again(&self, aws: &FakeAws, scenario: Scenario, what: &str) -> bool {
+        let outcome = self.run(scenario);
         // By whoever was killed or failed before, and by this one.
         let is_told = outcome.code == Some(1) && self.refreshes_in_vain(aws) > 1;
         if is_told {
@@ -182,21 +185,21 @@ impl Home {
             assert!(line.contains("or \"aws sso login --profile team\""), "{what}: {outcome:?}");
             self.log_in();
             self.forget_failures();
-            self.do_it(deed);
+            self.do_it(scenario);
         } else {
-            self.is_done(deed, &outcome);
+            self.is_done(scenario, &outcome);
         }
         is_told
     }
 
     /// A run with a fault.
-    pub fn injected(&self, deed: Deed, fault: &str) -> Outcome {
-        crate::support::strace::injected(&self.helper, self.arguments(deed), &deed.stdin(), fault)
+    pub fn injected(&self, scenario: Scenario, fault: &str) -> Outcome {
+        crate::support::strace::injected(&self.helper, self.arguments(scenario), &scenario.stdin(), fault)
     }
 
     /// Its system calls by name, and how many of them come before the first of ours.
-    pub fn traced(&self, deed: Deed) -> (Vec<String>, usize) {
-        crate::support::strace::traced(&self.helper, self.arguments(deed), &deed.stdin())
+    pub fn traced(&self, scenario: Scenario) -> (Vec<String>, usize) {
+        crate::support::strace::traced(&self.helper, self.arguments(scenario), &scenario.stdin())
     }
 
     /// A failure answers for all who ask within a second, and the background for a minute: that is over.
@@ -254,7 +257,7 @@ pub fn is_temporary(name: &str) -> bool {
 }
 
 /// Each file is what it was or what it was to become; none is there that belongs to neither. What is in both states is
-/// never missing, and what the deed moves (puts back, aside) is gone from the one place only once it is in the other.
+/// never missing, and what the scenario moves (puts back, aside) is gone from the one place only once it is in the other.
 pub fn each_is_old_or_new(now: &Files, old: &Files, new: &Files, what: &str) {
     for (name, is) in now.iter().filter(|(name, _)| !is_temporary(name)) {
         let may_be = [old.get(name), new.get(name)];

@@ -5,7 +5,7 @@ use std::process::Command;
 
 use crate::assertions::keeps_to_the_protocol;
 use crate::home::Home;
-use crate::scenario::{Deed, RIGHT};
+use crate::scenario::{RIGHT, Scenario};
 use crate::support::cache::{entries, names};
 use crate::support::{FakeAws, Helper, Outcome, REGISTRY, Running, binary};
 
@@ -13,24 +13,24 @@ use crate::support::{FakeAws, Helper, Outcome, REGISTRY, Running, binary};
 const MEMORY: &str = "--as=16777216";
 
 /// What has to work, or to say why not, within every limit.
-const DEEDS: [Deed; 17] = [
-    Deed::ColdGet,
-    Deed::SsoRefresh,
-    Deed::Warm,
-    Deed::Password,
-    Deed::WarmGet,
-    Deed::ForeignGet,
-    Deed::Kubelet,
-    Deed::Erase,
-    Deed::Store,
-    Deed::List,
-    Deed::Status,
-    Deed::Clear,
-    Deed::Refresh,
-    Deed::SetupDocker,
-    Deed::UndoDocker,
-    Deed::SetupPodman,
-    Deed::SetupKubelet,
+const SCENARIOS: [Scenario; 17] = [
+    Scenario::ColdGet,
+    Scenario::SsoRefresh,
+    Scenario::Warm,
+    Scenario::Password,
+    Scenario::WarmGet,
+    Scenario::ForeignGet,
+    Scenario::Kubelet,
+    Scenario::Erase,
+    Scenario::Store,
+    Scenario::List,
+    Scenario::Status,
+    Scenario::Clear,
+    Scenario::Refresh,
+    Scenario::SetupDocker,
+    Scenario::UndoDocker,
+    Scenario::SetupPodman,
+    Scenario::SetupKubelet,
 ];
 
 /// Whether the binary is the static release build. The tests' own build is mapped from a file of more than 100 MB, and
@@ -65,9 +65,9 @@ fn sixteen_megabytes_are_enough_for_everything() {
         return;
     }
     let aws = FakeAws::start();
-    for deed in DEEDS {
-        let home = Home::before(&aws, deed);
-        deed.is_done(&limited(&home.helper, MEMORY, home.arguments(deed), &deed.stdin()));
+    for scenario in SCENARIOS {
+        let home = Home::before(&aws, scenario);
+        scenario.is_done(&limited(&home.helper, MEMORY, home.arguments(scenario), &scenario.stdin()));
     }
 }
 
@@ -89,17 +89,17 @@ fn sixteen_megabytes_are_enough_for_a_role_over_tls_and_for_a_command_with_its_t
 }
 
 /// A hostile input, and what a `get` says of it.
-fn huge(prepare: impl Fn(&Home), deed: Deed, stdin: Option<String>, wanted: impl Fn(&Outcome, &Home)) {
+fn huge(prepare: impl Fn(&Home), scenario: Scenario, stdin: Option<String>, wanted: impl Fn(&Outcome, &Home)) {
     let aws = FakeAws::start();
     let home = Home::new(&aws);
     prepare(&home);
-    let stdin = stdin.unwrap_or_else(|| deed.stdin());
-    let plain = home.helper.run(home.arguments(deed), &stdin);
+    let stdin = stdin.unwrap_or_else(|| scenario.stdin());
+    let plain = home.helper.run(home.arguments(scenario), &stdin);
     wanted(&plain, &home);
     let home = Home::new(&aws);
     prepare(&home);
     if is_release() {
-        wanted(&limited(&home.helper, MEMORY, home.arguments(deed), &stdin), &home);
+        wanted(&limited(&home.helper, MEMORY, home.arguments(scenario), &stdin), &home);
     }
 }
 
@@ -108,10 +108,10 @@ fn settings_of_ten_megabytes_are_refused_with_a_sentence() {
     let prepare = |home: &Home| {
         home.helper.write(".config/ecr-login/config.toml", "#".repeat(10 << 20));
     };
-    huge(prepare, Deed::ColdGet, None, |outcome, _| {
+    huge(prepare, Scenario::ColdGet, None, |outcome, _| {
         assert!(outcome.failure().contains("config.toml") && outcome.failure().contains("1 MiB"), "{outcome:?}");
     });
-    huge(prepare, Deed::SetupDocker, None, |outcome, _| {
+    huge(prepare, Scenario::SetupDocker, None, |outcome, _| {
         assert!(outcome.code == Some(1) && outcome.line().contains("1 MiB"), "{outcome:?}");
     });
 }
@@ -123,7 +123,7 @@ fn an_aws_config_of_a_hundred_megabytes_is_refused_with_a_sentence() {
             home.helper.write(name, "");
             fs::File::options().write(true).open(home.helper.home().join(name)).unwrap().set_len(100 << 20).unwrap();
         };
-        huge(prepare, Deed::ColdGet, None, |outcome, _| {
+        huge(prepare, Scenario::ColdGet, None, |outcome, _| {
             assert!(outcome.failure().contains(name) && outcome.failure().contains("1 MiB"), "{outcome:?}");
         });
     }
@@ -132,26 +132,26 @@ fn an_aws_config_of_a_hundred_megabytes_is_refused_with_a_sentence() {
 #[test]
 fn a_cache_entry_of_a_gigabyte_is_a_miss_and_is_replaced() {
     let prepare = |home: &Home| {
-        home.do_it(Deed::ColdGet);
+        home.do_it(Scenario::ColdGet);
         let cache = home.helper.cache();
         let name = names(&cache).into_iter().find(|name| name.ends_with(".com")).unwrap();
         fs::File::options().write(true).open(cache.join(name)).unwrap().set_len(1 << 30).unwrap();
     };
-    huge(prepare, Deed::ColdGet, None, |outcome, home| {
+    huge(prepare, Scenario::ColdGet, None, |outcome, home| {
         assert_eq!(outcome.token().key, RIGHT);
         assert_eq!(entries(&home.helper).len(), 1);
     });
-    huge(prepare, Deed::List, None, |outcome, _| assert_eq!(outcome.stdout, "{}\n"));
-    huge(prepare, Deed::Status, None, |outcome, _| assert_eq!(outcome.code, Some(0)));
-    huge(prepare, Deed::Clear, None, |outcome, _| assert_eq!(outcome.code, Some(0)));
+    huge(prepare, Scenario::List, None, |outcome, _| assert_eq!(outcome.stdout, "{}\n"));
+    huge(prepare, Scenario::Status, None, |outcome, _| assert_eq!(outcome.code, Some(0)));
+    huge(prepare, Scenario::Clear, None, |outcome, _| assert_eq!(outcome.code, Some(0)));
 }
 
 #[test]
 fn a_kubelets_request_of_ten_megabytes_is_refused_with_a_sentence() {
-    let request = Deed::Kubelet.stdin().replace("app:1", &"a".repeat(10 << 20));
+    let request = Scenario::Kubelet.stdin().replace("app:1", &"a".repeat(10 << 20));
     huge(
         |_| (),
-        Deed::Kubelet,
+        Scenario::Kubelet,
         Some(request),
         |outcome, _| {
             assert_eq!((outcome.code, outcome.stdout.as_str()), (Some(1), ""), "{outcome:?}");
@@ -166,7 +166,7 @@ fn a_docker_file_of_a_hundred_megabytes_is_left_alone_with_a_sentence() {
         let path = home.helper.home().join(".docker/config.json");
         fs::File::options().write(true).open(path).unwrap().set_len(100 << 20).unwrap();
     };
-    huge(prepare, Deed::SetupDocker, None, |outcome, _| {
+    huge(prepare, Scenario::SetupDocker, None, |outcome, _| {
         assert!(outcome.code == Some(1) && outcome.line().contains("bigger than any configuration"), "{outcome:?}");
     });
 }
@@ -178,19 +178,23 @@ fn however_few_files_may_be_open_there_is_an_answer_or_a_reason() {
     // tests' build has in it cannot start; which two depends on the files that whoever runs the tests left open.
     let numbers: Vec<u32> =
         if is_release() { (3..=16).collect() } else { (5..=16).filter(|number| !(8..=12).contains(number)).collect() };
-    for deed in DEEDS {
+    for scenario in SCENARIOS {
         for number in &numbers {
-            let home = Home::before(&aws, deed);
+            let home = Home::before(&aws, scenario);
             let before = home.files();
-            let outcome =
-                limited(&home.helper, &format!("--nofile={number}:{number}"), home.arguments(deed), &deed.stdin());
-            let what = format!("{deed:?} with {number} files");
-            keeps_to_the_protocol(&home, deed, &outcome, "", false, &what);
-            if deed.is_setup() && outcome.code != Some(0) {
+            let outcome = limited(
+                &home.helper,
+                &format!("--nofile={number}:{number}"),
+                home.arguments(scenario),
+                &scenario.stdin(),
+            );
+            let what = format!("{scenario:?} with {number} files");
+            keeps_to_the_protocol(&home, scenario, &outcome, "", false, &what);
+            if scenario.is_setup() && outcome.code != Some(0) {
                 assert_eq!(home.files(), before, "{what}");
             }
             home.forget_failures();
-            home.do_it_again(&aws, deed, &what);
+            home.do_it_again(&aws, scenario, &what);
         }
     }
 }

@@ -2,7 +2,7 @@
 //! not as they should be: everything of the user's is what it was or what it was to become, and the answer is valid
 //! or its want is stated.
 //!
-//! `ECR_LOGIN_HARDSHIP=long` tries every system call and every error; without it, those that touch files.
+//! `ECR_LOGIN_FAULT_INJECTION=long` tries every system call and every error; without it, those that touch files.
 //! `ECR_LOGIN_BINARY` names another binary than cargo's: the release build.
 
 #![cfg(target_os = "linux")]
@@ -28,5 +28,5 @@ mod system_calls;
 
 /// Whether everything is to be tried.
 fn long() -> bool {
-    std::env::var_os("ECR_LOGIN_HARDSHIP").is_some_and(|form| form == "long")
+    std::env::var_os("ECR_LOGIN_FAULT_INJECTION").is_some_and(|form| form == "long")
 }

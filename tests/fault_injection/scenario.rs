@@ -1,4 +1,4 @@
-//! What clients and people do.
+//! The calls under which faults are injected: what clients and people do.
 
 use std::path::Path;
 
@@ -11,9 +11,9 @@ pub const ADDED: &str = "210987654321.dkr.ecr.eu-west-1.amazonaws.com";
 /// Somebody else's.
 pub const FOREIGN: &str = "registry.example.com";
 
-/// One thing that is done.
+/// One call of the helper, as a client or a person makes it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Deed {
+pub enum Scenario {
     ColdGet,
     WarmGet,
     ForeignGet,
@@ -40,7 +40,7 @@ pub enum Deed {
     SetupKubelet,
 }
 
-impl Deed {
+impl Scenario {
     pub fn is_setup(self) -> bool {
         matches!(self, Self::SetupDocker | Self::UndoDocker | Self::SetupPodman | Self::UndoPodman | Self::SetupKubelet)
     }
@@ -60,7 +60,7 @@ impl Deed {
         self.is_get() || matches!(self, Self::Kubelet | Self::Password)
     }
 
-    /// A `get` in the home of this deed.
+    /// A `get` in the home of this scenario.
     pub fn get(self) -> Self {
         if matches!(self, Self::SsoRefresh | Self::OverTls) { self } else { Self::ColdGet }
     }
@@ -129,7 +129,7 @@ impl Deed {
         matches!(self, Self::Refresh | Self::StartsRefresh)
     }
 
-    /// Whether this is the token of the identity that speaks in this deed's home.
+    /// Whether this is the token of the identity that speaks in this scenario's home.
     pub fn is_right(self, token: &Token) -> bool {
         match self {
             Self::SsoRefresh => token.identity == "sso-123456789012-Pull",

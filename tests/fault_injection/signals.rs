@@ -7,7 +7,7 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use crate::home::Home;
 use crate::long;
-use crate::scenario::Deed;
+use crate::scenario::Scenario;
 use crate::support::cache::{entries, eventually};
 use crate::support::{FakeAws, Fault, Helper, REGISTRY, Service};
 
@@ -115,7 +115,7 @@ fn a_signal_at_any_moment_leaves_no_lock_and_the_next_get_has_its_token() {
     for round in 0..rounds {
         let signal = ENDING[round % ENDING.len()];
         let home = Home::new(&aws);
-        let running = home.helper.start(home.arguments(Deed::ColdGet), REGISTRY);
+        let running = home.helper.start(home.arguments(Scenario::ColdGet), REGISTRY);
         // From before its first call to after its last.
         std::thread::sleep(Duration::from_micros(fastrand::u64(0..60_000)));
         // It may have ended meanwhile; it was not waited for, so the number is still its own.
@@ -125,7 +125,7 @@ fn a_signal_at_any_moment_leaves_no_lock_and_the_next_get_has_its_token() {
             None => died += 1,
             _ => assert_eq!(outcome.token().key, crate::scenario::RIGHT),
         }
-        home.do_it(Deed::ColdGet);
+        home.do_it(Scenario::ColdGet);
         assert_eq!(entries(&home.helper).len(), 1, "round {round}");
     }
     assert!(died > rounds / 10, "{died} of {rounds} died");

@@ -10,7 +10,7 @@ use rustix::pipe::{PipeFlags, pipe_with};
 
 use crate::assertions::keeps_to_the_protocol;
 use crate::home::Home;
-use crate::scenario::{Deed, FOREIGN};
+use crate::scenario::{FOREIGN, Scenario};
 use crate::support::strace::has_strace;
 use crate::support::{FakeAws, NOT_FOUND, Outcome, REGISTRY, Running, binary};
 
@@ -30,7 +30,7 @@ const SAYING: [&[&str]; 10] = [
 
 fn stdin_of(arguments: &[&str]) -> String {
     match arguments {
-        ["kubelet"] => Deed::Kubelet.stdin(),
+        ["kubelet"] => Scenario::Kubelet.stdin(),
         _ => REGISTRY.to_owned(),
     }
 }
@@ -119,7 +119,7 @@ fn an_answer_that_a_full_stdout_does_not_take_is_no_success() {
 fn an_answer_that_nobody_reads_is_not_waited_for_beyond_the_deadline() {
     let aws = FakeAws::start();
     let home = Home::new(&aws);
-    home.do_it(Deed::ColdGet);
+    home.do_it(Scenario::ColdGet);
     for arguments in
         [&["get"][..], &["list"], &["kubelet"], &["password", REGISTRY], &["warm", "--timeout", "1", REGISTRY]]
     {
@@ -171,10 +171,16 @@ fn a_reader_that_went_away_is_an_error_and_no_signal() {
 fn closed_streams_lose_no_answer_silently_and_touch_no_file() {
     let aws = FakeAws::start();
     for closed in 0..8 {
-        for deed in
-            [Deed::ColdGet, Deed::WarmGet, Deed::ForeignGet, Deed::Kubelet, Deed::List, Deed::SetupDocker, Deed::Erase]
-        {
-            let home = Home::before(&aws, deed);
+        for scenario in [
+            Scenario::ColdGet,
+            Scenario::WarmGet,
+            Scenario::ForeignGet,
+            Scenario::Kubelet,
+            Scenario::List,
+            Scenario::SetupDocker,
+            Scenario::Erase,
+        ] {
+            let home = Home::before(&aws, scenario);
             let before = home.files();
             let mut script = String::from("exec \"$0\" \"$@\"");
             for (number, stream) in [" <&-", " >&-", " 2>&-"].iter().enumerate() {
@@ -182,22 +188,22 @@ fn closed_streams_lose_no_answer_silently_and_touch_no_file() {
             }
             let ours = home.helper.command(Vec::<String>::new());
             let mut command = Command::new("/bin/sh");
-            command.args(["-c", &script]).arg(binary()).args(home.arguments(deed)).env_clear();
+            command.args(["-c", &script]).arg(binary()).args(home.arguments(scenario)).env_clear();
             command.envs(ours.get_envs().filter_map(|(key, value)| Some((key, value?))));
             command.current_dir(home.helper.home()).stdout(Stdio::piped()).stderr(Stdio::piped());
-            let outcome = run(command, &deed.stdin());
-            let what = format!("{deed:?}, {script}");
+            let outcome = run(command, &scenario.stdin());
+            let what = format!("{scenario:?}, {script}");
             let (no_stdin, no_stdout) = (closed & 1 != 0, closed & 2 != 0);
-            let fails = deed == Deed::ForeignGet
-                || (no_stdin && !matches!(deed, Deed::List | Deed::SetupDocker))
-                || (no_stdout && deed != Deed::Erase);
+            let fails = scenario == Scenario::ForeignGet
+                || (no_stdin && !matches!(scenario, Scenario::List | Scenario::SetupDocker))
+                || (no_stdout && scenario != Scenario::Erase);
             assert_eq!(outcome.code, Some(i32::from(fails)), "{what}: {outcome:?}");
             if fails {
                 assert_eq!(home.files(), before, "{what}");
-            } else if matches!(deed, Deed::ColdGet | Deed::WarmGet) {
+            } else if matches!(scenario, Scenario::ColdGet | Scenario::WarmGet) {
                 assert_eq!(outcome.token().key, crate::scenario::RIGHT, "{what}");
             }
-            home.do_it(deed);
+            home.do_it(scenario);
         }
     }
 }
@@ -208,20 +214,22 @@ fn calls_that_are_interrupted_are_made_again() {
         return;
     }
     let aws = FakeAws::start();
-    for deed in [Deed::ColdGet, Deed::WarmGet, Deed::Kubelet, Deed::ForeignGet, Deed::SetupDocker] {
+    for scenario in
+        [Scenario::ColdGet, Scenario::WarmGet, Scenario::Kubelet, Scenario::ForeignGet, Scenario::SetupDocker]
+    {
         for call in ["read", "write", "poll", "open", "openat", "flock", "epoll_wait", "close"] {
-            let (calls, before) = Home::before(&aws, deed).traced(deed);
+            let (calls, before) = Home::before(&aws, scenario).traced(scenario);
             let named = calls.iter().enumerate().filter(|(_, other)| other.trim_start_matches('!') == call);
             for (when, (place, name)) in (1..).zip(named) {
                 // A counter of the kernel's own is never interrupted.
                 if place < before || (name.starts_with('!') && call != "epoll_wait") {
                     continue;
                 }
-                let home = Home::before(&aws, deed);
-                let outcome = home.injected(deed, &format!("{call}:error=EINTR:when={when}"));
-                let what = format!("{deed:?} with {call}:error=EINTR:when={when}");
-                keeps_to_the_protocol(&home, deed, &outcome, call, false, &what);
-                assert_eq!(outcome.code, Some(i32::from(deed == Deed::ForeignGet)), "{what}: {outcome:?}");
+                let home = Home::before(&aws, scenario);
+                let outcome = home.injected(scenario, &format!("{call}:error=EINTR:when={when}"));
+                let what = format!("{scenario:?} with {call}:error=EINTR:when={when}");
+                keeps_to_the_protocol(&home, scenario, &outcome, call, false, &what);
+                assert_eq!(outcome.code, Some(i32::from(scenario == Scenario::ForeignGet)), "{what}: {outcome:?}");
             }
         }
     }

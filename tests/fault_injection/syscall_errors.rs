@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use crate::assertions::keeps_to_the_protocol;
 use crate::home::{Files, Home, each_is_old_or_new};
 use crate::long;
-use crate::scenario::Deed;
+use crate::scenario::Scenario;
 use crate::support::FakeAws;
 use crate::support::strace::has_strace;
 
@@ -105,36 +105,42 @@ const OF_THE_CACHE: [&str; 11] = [
 ];
 
 /// Where in the quick form, too, each single call fails, and not only all of a name.
-const CLOSELY: [Deed; 6] =
-    [Deed::ColdGet, Deed::SsoRefresh, Deed::Erase, Deed::SetupDocker, Deed::UndoDocker, Deed::SetupKubelet];
+const CLOSELY: [Scenario; 6] = [
+    Scenario::ColdGet,
+    Scenario::SsoRefresh,
+    Scenario::Erase,
+    Scenario::SetupDocker,
+    Scenario::UndoDocker,
+    Scenario::SetupKubelet,
+];
 
 /// With which errors all calls of a name fail.
-fn errors(deed: Deed) -> &'static [&'static str] {
-    match deed {
+fn errors(scenario: Scenario) -> &'static [&'static str] {
+    match scenario {
         // What these do beside the others is done with the same code, but for the login's file.
-        Deed::OverTls | Deed::StartsRefresh | Deed::Warm | Deed::Password if !long() => &["EIO"],
-        Deed::SsoRefresh if !long() => &["ENOSPC", "EIO", "ENOENT"],
+        Scenario::OverTls | Scenario::StartsRefresh | Scenario::Warm | Scenario::Password if !long() => &["EIO"],
+        Scenario::SsoRefresh if !long() => &["ENOSPC", "EIO", "ENOENT"],
         _ => &ERRORS,
     }
 }
 
 struct Trial<'a> {
     aws: &'a FakeAws,
-    deed: Deed,
+    scenario: Scenario,
     old: Files,
     new: Files,
 }
 
 impl Trial<'_> {
     fn with(&self, call: &str, error: &str, when: &str) {
-        let deed = self.deed;
-        let what = format!("{deed:?} with {call}:error={error}:when={when}");
-        let home = Home::before(self.aws, deed);
-        let outcome = home.injected(deed, &format!("{call}:error={error}:when={when}"));
+        let scenario = self.scenario;
+        let what = format!("{scenario:?} with {call}:error={error}:when={when}");
+        let home = Home::before(self.aws, scenario);
+        let outcome = home.injected(scenario, &format!("{call}:error={error}:when={when}"));
         // What is not there is not there, and somebody else may speak; what cannot be read is.
         let absent = error == "ENOENT";
-        keeps_to_the_protocol(&home, deed, &outcome, call, absent, &what);
-        if OF_THE_CACHE.contains(&call) && deed.answers_with_a_token() {
+        keeps_to_the_protocol(&home, scenario, &outcome, call, absent, &what);
+        if OF_THE_CACHE.contains(&call) && scenario.answers_with_a_token() {
             assert_eq!(outcome.code, Some(0), "{what}: {outcome:?}");
         }
         each_is_old_or_new(&home.files(), &self.old, &self.new, &what);
@@ -145,31 +151,31 @@ impl Trial<'_> {
         } else if outcome.code == Some(0) && !absent && !part {
             assert_eq!(home.files(), self.new, "{what}: said to be done");
         }
-        if outcome.code == Some(0) && matches!(deed, Deed::Erase | Deed::Clear) && !absent {
+        if outcome.code == Some(0) && matches!(scenario, Scenario::Erase | Scenario::Clear) && !absent {
             assert_eq!(crate::support::cache::entries(&home.helper), [], "{what}: said to be gone");
         }
         home.forget_failures();
-        home.do_it_again(self.aws, deed, &what);
+        home.do_it_again(self.aws, scenario, &what);
         // A token that was kept serves on without the login.
-        if deed.changes_files() && !home.has_lost_its_login(self.aws) {
+        if scenario.changes_files() && !home.has_lost_its_login(self.aws) {
             assert_eq!(home.files(), self.new, "{what}: the next time");
         }
-        if !deed.is_setup() {
-            home.do_it(deed.get());
+        if !scenario.is_setup() {
+            home.do_it(scenario.get());
         }
     }
 }
 
-fn fails_well(deeds: &[Deed]) {
+fn fails_well(scenarios: &[Scenario]) {
     if !has_strace() {
         return;
     }
-    for deed in deeds {
-        let aws = deed.aws();
-        let old = Home::before(&aws, *deed).files();
-        let home = Home::before(&aws, *deed);
-        let (calls, before) = home.traced(*deed);
-        let trial = Trial { aws: &aws, deed: *deed, old, new: home.files() };
+    for scenario in scenarios {
+        let aws = scenario.aws();
+        let old = Home::before(&aws, *scenario).files();
+        let home = Home::before(&aws, *scenario);
+        let (calls, before) = home.traced(*scenario);
+        let trial = Trial { aws: &aws, scenario: *scenario, old, new: home.files() };
         let mut of_ours: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
         let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
         for (place, call) in calls.iter().enumerate() {
@@ -187,85 +193,85 @@ fn fails_well(deeds: &[Deed]) {
         let mut trials = 0;
         for (call, numbers) in of_ours {
             let all = counts.get(call).copied().unwrap_or_default();
-            for error in errors(*deed) {
+            for error in errors(*scenario) {
                 // All of them, where all can fail.
                 if let Some(first) = numbers.first().filter(|first| *first + numbers.len() == all + 1) {
                     trial.with(call, error, &format!("{first}+"));
                     trials += 1;
                 }
                 for when in &numbers {
-                    if long() || (*error == "EIO" && CLOSELY.contains(deed)) {
+                    if long() || (*error == "EIO" && CLOSELY.contains(scenario)) {
                         trial.with(call, error, &when.to_string());
                         trials += 1;
                     }
                 }
             }
         }
-        println!("{deed:?}: {trials} faults");
+        println!("{scenario:?}: {trials} faults");
     }
 }
 
 #[test]
 fn whatever_call_fails_a_cold_get_answers_or_says_why_and_never_as_somebody_else() {
-    fails_well(&[Deed::ColdGet]);
+    fails_well(&[Scenario::ColdGet]);
 }
 
 #[test]
 fn whatever_call_fails_a_cached_get_answers_or_says_why_and_never_as_somebody_else() {
-    fails_well(&[Deed::WarmGet]);
+    fails_well(&[Scenario::WarmGet]);
 }
 
 #[test]
 fn whatever_call_fails_a_login_is_refreshed_and_kept_or_it_is_said_that_it_is_not() {
-    fails_well(&[Deed::SsoRefresh]);
+    fails_well(&[Scenario::SsoRefresh]);
 }
 
 #[test]
 fn whatever_call_fails_a_get_over_tls_with_a_full_log_answers_or_says_why() {
-    fails_well(&[Deed::OverTls]);
+    fails_well(&[Scenario::OverTls]);
 }
 
 #[test]
 fn whatever_call_fails_a_get_that_starts_a_refresh_answers_or_says_why() {
-    fails_well(&[Deed::StartsRefresh]);
+    fails_well(&[Scenario::StartsRefresh]);
 }
 
 #[test]
 fn whatever_call_fails_warm_and_password_answer_or_say_why() {
-    fails_well(&[Deed::Warm, Deed::Password]);
+    fails_well(&[Scenario::Warm, Scenario::Password]);
 }
 
 #[test]
 fn whatever_call_fails_the_kubelet_gets_the_right_answer_or_a_reason() {
-    fails_well(&[Deed::Kubelet]);
+    fails_well(&[Scenario::Kubelet]);
 }
 
 #[test]
 fn whatever_call_fails_a_foreign_name_gets_the_protocols_not_found() {
-    fails_well(&[Deed::ForeignGet]);
+    fails_well(&[Scenario::ForeignGet]);
 }
 
 #[test]
 fn whatever_call_fails_nothing_is_said_to_be_forgotten_that_is_not() {
-    fails_well(&[Deed::Erase, Deed::Clear]);
+    fails_well(&[Scenario::Erase, Scenario::Clear]);
 }
 
 #[test]
 fn whatever_call_fails_store_list_status_and_refresh_end_by_themselves() {
-    fails_well(&[Deed::Store, Deed::List, Deed::Status, Deed::Refresh]);
+    fails_well(&[Scenario::Store, Scenario::List, Scenario::Status, Scenario::Refresh]);
 }
 
 #[test]
 fn whatever_call_fails_setup_for_docker_changes_all_or_says_what_it_did_not() {
-    fails_well(&[Deed::SetupDocker, Deed::UndoDocker]);
+    fails_well(&[Scenario::SetupDocker, Scenario::UndoDocker]);
 }
 
 #[test]
 fn whatever_call_fails_setup_for_podman_changes_all_or_says_what_it_did_not() {
-    fails_well(&[Deed::SetupPodman, Deed::UndoPodman]);
+    fails_well(&[Scenario::SetupPodman, Scenario::UndoPodman]);
 }
 
 #[test]
 fn whatever_call_fails_setup_for_the_kubelet_changes_all_or_says_what_it_did_not() {
-    fails_well(&[Deed::SetupKubelet]);
+    fails_well(&[Scenario::SetupKubelet]);
 }

@@ -6,11 +6,12 @@ use std::time::{Duration, SystemTime};
 
 use aws_credential_types::Credentials;
 use ecr_login::aws::providers::sso_token_file::Login;
-use ecr_login::aws::providers::{metadata_http, process, timestamp};
+use ecr_login::aws::providers::{metadata_http, process};
 use ecr_login::credentials::{CredentialSelector, Identity, ServiceAccount};
 use ecr_login::os::environment::Environment;
 use ecr_login::os::secret::Secret;
 use ecr_login::registry::Registry;
+use ecr_login::text::timestamp;
 use serde_json::Value;
 use serde_json::value::RawValue;
 

@@ -42,6 +42,7 @@ fn refreshes_do_not_come_in_a_wave() {
 /// A thousand nodes scaled down to what one machine can run: 300, and a bucket of three tenths, rounded up.
 #[test]
 fn three_hundred_real_processes_agree_with_the_simulation() {
+    let _alone = crate::alone();
     const NODES: usize = 300;
     const RATE: f64 = 8.0;
     const BURST: f64 = 60.0;

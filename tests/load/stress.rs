@@ -20,6 +20,7 @@ fn registry(number: u64) -> (String, &'static str) {
 
 #[test]
 fn processes_that_race_and_die_never_serve_a_wrong_token_and_leave_nothing_behind() {
+    let _alone = crate::alone();
     let seconds = seconds("ECR_LOGIN_STRESS_SECONDS", 3);
     let aws = FakeAws::start();
     // Short enough that every age comes by: fresh, refreshed, waited for, expired.

@@ -1,15 +1,19 @@
 //! The fake AWS: every service on one port of loopback, each call counted and recorded, each able to fail.
 
+mod near;
+
 use std::collections::{HashMap, HashSet};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard};
-use std::time::{Duration, Instant};
 
-use super::fault::Fault;
+use super::aws_login::{LoginSessions, renewed};
+use super::fault::{Fault, NowAndThen};
 use super::issued::{Keys, Token, authorization_token, http_date, now, subject};
 use super::request::Request;
 use super::server::{Respond, Response, Server};
-use super::services::{ecr_token, keys_document, oidc_token, sso_role, sts_caller, sts_role};
+use super::services::{ecr_token, oidc_token, sso_role, sts_caller, sts_role};
+use super::signature::is_signed_with;
+use super::throttle::Bucket;
 use super::tls::{Authority, Certificate};
 
 /// The services that it plays.
@@ -21,6 +25,8 @@ pub enum Service {
     /// The SSO portal.
     Sso,
     SsoOidc,
+    /// AWS Sign-In, which renews sessions of `aws login`.
+    SignIn,
     /// The instance metadata service, version 2 alone.
     Imds,
     /// The credentials endpoint of ECS and EKS: any path with `credentials` in it.
@@ -63,26 +69,13 @@ struct State {
     imds_tokens: HashSet<String>,
     revoked: HashSet<String>,
     container_authorization: Option<String>,
+    container_takes_any: bool,
+    secrets: Option<Vec<String>>,
+    old_imds: Option<u16>,
+    login_sessions: LoginSessions,
     bucket: Option<Bucket>,
     clock: i64,
     mfa_code: Option<String>,
-}
-
-/// Faults that come at random.
-struct NowAndThen {
-    random: fastrand::Rng,
-    share: f64,
-    faults: Vec<Fault>,
-    /// How often each has come.
-    came: Vec<usize>,
-}
-
-/// The token bucket by which ECR limits calls.
-struct Bucket {
-    rate: f64,
-    burst: f64,
-    left: f64,
-    at: Instant,
 }
 
 impl FakeAws {
@@ -116,6 +109,10 @@ impl FakeAws {
             imds_tokens: HashSet::new(),
             revoked: HashSet::new(),
             container_authorization: None,
+            container_takes_any: false,
+            secrets: None,
+            old_imds: None,
+            login_sessions: LoginSessions::default(),
             bucket: None,
             clock: 0,
             mfa_code: None,
@@ -137,7 +134,12 @@ impl FakeAws {
 
     /// Another host of the same AWS on 127.0.0.1, for the endpoint of one of its services.
     pub fn host_of_its_own(&self, certificate: Option<Certificate>) -> Server {
-        Self::listen((Ipv4Addr::LOCALHOST, 0).into(), certificate, &self.state, &self.authority)
+        self.host_at((Ipv4Addr::LOCALHOST, 0).into(), certificate)
+    }
+
+    /// Another host of the same AWS.
+    pub fn host_at(&self, address: SocketAddr, certificate: Option<Certificate>) -> Server {
+        Self::listen(address, certificate, &self.state, &self.authority)
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -195,9 +197,7 @@ impl FakeAws {
 
     /// From now on this share of the calls of `service` fails, each in one of these ways.
     pub fn fail_now_and_then(&self, service: Service, share: f64, faults: &[Fault]) {
-        let (random, came) = (fastrand::Rng::with_seed(1), vec![0; faults.len()]);
-        let faults = faults.to_vec();
-        self.state().now_and_then.insert(service, NowAndThen { random, share, faults, came });
+        self.state().now_and_then.insert(service, NowAndThen::new(share, faults));
     }
 
     /// How often each of the faults of [`Self::fail_now_and_then`] has come.
@@ -229,9 +229,36 @@ impl FakeAws {
         self.state().container_authorization = Some(value.to_owned());
     }
 
+    /// The container endpoint takes any `Authorization`, or none, from now on.
+    pub fn any_container_authorization(&self) {
+        self.state().container_takes_any = true;
+    }
+
+    /// From now on signatures are verified: with the secrets of what was issued, and of other keys with one of these.
+    pub fn verify_signatures(&self, secrets: &[&str]) {
+        self.state().secrets = Some(secrets.iter().map(|secret| (*secret).to_owned()).collect());
+    }
+
+    /// IMDS knows no tokens from now on: it answers a request for one with `status`, and the others without.
+    pub fn old_imds(&self, status: u16) {
+        self.state().old_imds = Some(status);
+    }
+
     /// The SSO portal refuses this access token (OIDC: this refresh token) from now on.
     pub fn revoke(&self, token: &str) {
         self.state().revoked.insert(token.to_owned());
+    }
+
+    /// A session of `aws login`, as the AWS CLI keeps it, whose keys end in `seconds`.
+    pub fn login(&self, seconds: i64) -> serde_json::Value {
+        let mut state = self.state();
+        let serial = state.next();
+        state.login_sessions.open(serial, seconds)
+    }
+
+    /// AWS Sign-In refuses each renewal with this code from now on.
+    pub fn refuse_logins(&self, code: &'static str) {
+        self.state().login_sessions.refusal = Some(code);
     }
 
     /// The passwords that ECR has handed out so far.
@@ -259,7 +286,7 @@ impl FakeAws {
 
     /// ECR throttles: so many calls a second, and bursts of so many.
     pub fn limit(&self, rate: f64, burst: f64) {
-        self.state().bucket = Some(Bucket { rate, burst, left: burst, at: Instant::now() });
+        self.state().bucket = Some(Bucket::new(rate, burst));
     }
 }
 
@@ -288,6 +315,7 @@ impl State {
             Service::Sts => self.sts(request),
             Service::Sso => self.sso(request),
             Service::SsoOidc => self.sso_oidc(request),
+            Service::SignIn => self.sign_in(request),
             Service::Imds => self.imds(request),
             Service::Container => self.container(request),
             Service::Registry => self.registry(request),
@@ -316,6 +344,14 @@ impl State {
         if request.signed_at().is_some_and(|at| at.abs_diff(now_there) > SIGNATURE_LIFE) {
             let message = "Signature expired: is now earlier than allowed (5 min.)";
             return Err(service.error(400, "InvalidSignatureException", message));
+        }
+        if let Some(secrets) = &self.secrets {
+            let issued = self.keys.get(id).map(|keys| &keys.secret);
+            let mut possible = issued.map_or(secrets.as_slice(), std::slice::from_ref).iter();
+            if !possible.any(|secret| is_signed_with(request, secret)) {
+                let message = "The request signature we calculated does not match the signature you provided.";
+                return Err(service.error(403, "SignatureDoesNotMatch", message));
+            }
         }
         if !id.starts_with(Keys::PREFIX) {
             return Ok((id.to_owned(), id.to_owned()));
@@ -414,35 +450,16 @@ impl State {
         oidc_token(&format!("fake-access-{serial}"), &format!("fake-refresh-{serial}"), self.keys_life)
     }
 
-    fn imds(&mut self, request: &Request) -> Response {
-        const ROLES: &str = "/latest/meta-data/iam/security-credentials/";
-        if (request.method.as_str(), request.path.as_str()) == ("PUT", "/latest/api/token") {
-            let Some(ttl) = request.header("x-aws-ec2-metadata-token-ttl-seconds") else {
-                return Service::Imds.error(400, "Bad Request", "no ttl");
-            };
-            let token = format!("fake-imds-session-token-of-the-instance-{:08}", self.next());
-            self.imds_tokens.insert(token.clone());
-            return Response::new(200, "text/plain", token).header("x-aws-ec2-metadata-token-ttl-seconds", ttl);
-        }
-        if !request.header("x-aws-ec2-metadata-token").is_some_and(|token| self.imds_tokens.contains(token)) {
-            return Service::Imds.error(401, "Unauthorized", "no token");
-        }
-        match request.path.strip_prefix(ROLES) {
-            Some("") => Response::new(200, "text/plain", INSTANCE_ROLE),
-            Some(role) if role == INSTANCE_ROLE => {
-                let keys = self.issue(format!("instance-{role}"));
-                keys_document(&keys, true)
+    fn sign_in(&mut self, request: &Request) -> Response {
+        let serial = self.next();
+        match self.login_sessions.renew(request, serial) {
+            Ok(refresh) => {
+                let life = self.keys_life;
+                let keys = self.issue("login".to_owned());
+                renewed(&keys.id, &keys.secret, &keys.session_token, &refresh, life)
             }
-            _ => Service::Imds.error(404, "Not Found", "no such page"),
+            Err((status, code, message)) => Service::SignIn.error(status, code, message),
         }
-    }
-
-    fn container(&mut self, request: &Request) -> Response {
-        if self.container_authorization.as_deref() != request.header("authorization") {
-            return Service::Container.error(401, "Unauthorized", "wrong authorization token");
-        }
-        let keys = self.issue("container".to_owned());
-        keys_document(&keys, false)
     }
 
     fn registry(&self, request: &Request) -> Response {
@@ -454,35 +471,5 @@ impl State {
         }
         let body = r#"{"errors":[{"code":"UNAUTHORIZED","message":"authentication required"}]}"#;
         Response::new(401, "application/json", body).header("www-authenticate", "Basic realm=\"fake\"")
-    }
-}
-
-impl NowAndThen {
-    fn fault(&mut self) -> Option<Fault> {
-        let fails = self.random.f64() < self.share;
-        fails.then(|| {
-            let which = self.random.usize(..self.faults.len());
-            self.came[which] += 1;
-            self.faults[which].clone()
-        })
-    }
-}
-
-impl Bucket {
-    fn take(&mut self) -> bool {
-        let elapsed = std::mem::replace(&mut self.at, Instant::now()).elapsed();
-        self.left = (self.left + elapsed.as_secs_f64() * self.rate).min(self.burst);
-        let is_left = self.left >= 1.0;
-        if is_left {
-            self.left -= 1.0;
-        }
-        is_left
-    }
-}
-
-impl Fault {
-    /// `Late`, in milliseconds.
-    pub fn late(milliseconds: u64) -> Self {
-        Self::Late(Duration::from_millis(milliseconds))
     }
 }

@@ -198,3 +198,37 @@ impl Fault {
         }
     }
 }
+
+/// Faults that come at random.
+pub(super) struct NowAndThen {
+    random: fastrand::Rng,
+    pub share: f64,
+    faults: Vec<Fault>,
+    /// How often each has come.
+    pub came: Vec<usize>,
+}
+
+impl NowAndThen {
+    /// This share of the calls, each in one of these ways.
+    pub(super) fn new(share: f64, faults: &[Fault]) -> Self {
+        let (random, came) = (fastrand::Rng::with_seed(1), vec![0; faults.len()]);
+        Self { random, share, faults: faults.to_vec(), came }
+    }
+
+    /// The fault of the next call, if it is to fail.
+    pub(super) fn fault(&mut self) -> Option<Fault> {
+        let fails = self.random.f64() < self.share;
+        fails.then(|| {
+            let which = self.random.usize(..self.faults.len());
+            self.came[which] += 1;
+            self.faults[which].clone()
+        })
+    }
+}
+
+impl Fault {
+    /// `Late`, in milliseconds.
+    pub fn late(milliseconds: u64) -> Self {
+        Self::Late(Duration::from_millis(milliseconds))
+    }
+}

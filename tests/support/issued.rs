@@ -6,6 +6,8 @@ use aws_smithy_types::base64;
 
 /// About as long as ECR's own passwords.
 const PASSWORD_LENGTH: usize = 1900;
+/// A tab in a password, which may hold none.
+const TAB: &str = "%09";
 /// As long as AWS's.
 const SECRET_KEY_LENGTH: usize = 40;
 /// About as long as STS's.
@@ -32,7 +34,7 @@ pub struct Token {
 impl Token {
     pub(super) fn password(&self) -> String {
         let Self { service, region, key, identity, serial, ends_at } = self;
-        let identity = identity.replace('.', "_");
+        let (key, identity) = (key.replace('\t', TAB), identity.replace('.', "_").replace('\t', TAB));
         filled(format!("fake.{service}.{region}.{key}.{identity}.{serial}.{ends_at}."), "Zm9vYmFy", PASSWORD_LENGTH)
     }
 
@@ -50,8 +52,8 @@ impl Token {
         Self {
             service: owned(service),
             region: owned(region),
-            key: owned(key),
-            identity: owned(identity),
+            key: key.replace(TAB, "\t"),
+            identity: identity.replace(TAB, "\t"),
             serial: serial.parse().unwrap(),
             ends_at: ends_at.parse().unwrap(),
         }

@@ -11,6 +11,7 @@
 #![allow(dead_code, unused_imports)]
 
 mod aws;
+mod aws_login;
 pub mod cache;
 pub mod concurrency;
 pub mod ecr_call;
@@ -28,16 +29,19 @@ mod request;
 mod server;
 mod services;
 mod sign_in;
+mod signature;
 mod sources;
 pub mod sso;
 #[cfg(target_os = "linux")]
 pub mod strace;
 #[cfg(unix)]
 pub mod terminal;
+mod throttle;
 mod tls;
 pub mod token_services;
 
 pub use aws::{Call, FakeAws, Service};
+pub use aws_login::session_file;
 pub use fault::{Fault, Part};
 pub use helper::{
     Answer, Helper, NOT_FOUND, Outcome, Running, binary, copy_binary, empty_home, home_variables, on_our_path,

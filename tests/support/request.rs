@@ -33,24 +33,34 @@ impl Request {
         pairs(body).into_iter().find(|(key, _)| key == name).map(|(_, value)| value)
     }
 
-    fn part(&self, name: &str) -> Option<&str> {
+    /// A part of its signature, but for `Credential`.
+    pub(super) fn part(&self, name: &str) -> Option<&str> {
         let (_, rest) = self.header("authorization")?.split_once(&format!("{name}="))?;
         rest.split([',', ' ']).next()
     }
 
+    /// Access key id, date, region, service and end of its signature's scope. The key id may hold anything.
+    pub(super) fn scope(&self) -> Option<[&str; 5]> {
+        let (_, rest) = self.header("authorization")?.split_once("Credential=")?;
+        let mut parts = rest.split_once(", SignedHeaders=")?.0.rsplitn(5, '/');
+        let mut next = || parts.next();
+        let (end, service, region, date, key) = (next()?, next()?, next()?, next()?, next()?);
+        Some([key, date, region, service, end])
+    }
+
     /// The access key id that signed it.
     pub fn access_key(&self) -> Option<&str> {
-        self.part("Credential")?.split('/').next()
+        self.scope().map(|[key, ..]| key)
     }
 
     /// The region in its signature.
     pub fn region(&self) -> Option<&str> {
-        self.part("Credential")?.split('/').nth(2)
+        self.scope().map(|[_, _, region, ..]| region)
     }
 
     /// The service in its signature.
     pub fn signed_for(&self) -> Option<&str> {
-        self.part("Credential")?.split('/').nth(3)
+        self.scope().map(|[_, _, _, service, _]| service)
     }
 
     /// When it was signed (`x-amz-date`), in seconds since the Unix epoch.

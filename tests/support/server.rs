@@ -251,10 +251,10 @@ impl Server {
     }
 }
 
-/// Loopback, or the block that is set aside for benchmarks (RFC 2544), which nothing routes: the bench of cold paths has it
-/// in network namespaces of its own.
+/// Loopback, link-local addresses (RFC 3927), or the block that is set aside for benchmarks (RFC 2544), which nothing routes:
+/// tests and the bench of cold paths have the last two in network namespaces of their own.
 fn stays_here(ip: IpAddr) -> bool {
-    ip.is_loopback() || matches!(ip, IpAddr::V4(ip) if matches!(ip.octets(), [198, 18 | 19, ..]))
+    ip.is_loopback() || matches!(ip, IpAddr::V4(ip) if ip.is_link_local() || matches!(ip.octets(), [198, 18 | 19, ..]))
 }
 
 impl Drop for Server {

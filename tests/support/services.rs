@@ -30,6 +30,7 @@ impl Service {
         match request.path.as_str() {
             "/federation/credentials" => Self::Sso,
             "/token" => Self::SsoOidc,
+            "/v1/token" => Self::SignIn,
             "/v2/" => Self::Registry,
             path if path.starts_with("/latest/") => Self::Imds,
             path if request.method == "GET" && path.contains("credentials") => Self::Container,
@@ -55,6 +56,10 @@ impl Service {
             Self::SsoOidc => {
                 let body = json!({ "error": oauth_error(code), "error_description": message });
                 Response::new(status, JSON, body.to_string()).header("x-amzn-errortype", code)
+            }
+            Self::SignIn => {
+                let body = json!({ "error": code, "message": message });
+                Response::new(status, JSON, body.to_string()).header("x-amzn-errortype", "AccessDeniedException")
             }
             Self::Imds => Response::new(status, "text/html", format!("<html>{code}: {message}</html>")),
             Self::Ecr | Self::EcrPublic | Self::Registry | Self::Proxy | Self::Unknown => {

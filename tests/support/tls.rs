@@ -56,6 +56,8 @@ impl Authority {
                 "::1",
                 "*.amazonaws.com",
                 "*.eu-west-1.amazonaws.com",
+                "*.us-east-1.amazonaws.com",
+                "*.us-west-2.amazonaws.com",
                 "api.ecr.eu-west-1.amazonaws.com",
                 "portal.sso.eu-west-1.amazonaws.com",
                 "123456789012.dkr.ecr.eu-west-1.amazonaws.com",

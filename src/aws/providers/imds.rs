@@ -56,6 +56,8 @@ pub async fn credentials(endpoint: &str, aws: &AwsContext<'_>) -> Result<Credent
     if role.is_empty() || !role.bytes().all(|b| b.is_ascii_alphanumeric() || b"+=,.@_-".contains(&b)) {
         return Err(something_else(endpoint, "the role's name"));
     }
+    // There is a role: its credentials will come.
+    aws.preconnect();
     let answer = ask(aws, get(format!("{ROLE}{role}"))).await?;
     if answer.status != 200 {
         return Err(unexpected(endpoint, answer.status, "the role's credentials"));

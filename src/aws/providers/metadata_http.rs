@@ -14,11 +14,11 @@ use aws_smithy_types::error::metadata::{ErrorMetadata, ProvideErrorMetadata};
 use serde::Deserialize;
 use zeroize::Zeroizing;
 
-use super::timestamp;
 use crate::aws::client::AwsContext;
 use crate::aws::error::{self, CallError, CallTarget, Class};
 use crate::aws::progress::Phase;
 use crate::os::secret::Secret;
+use crate::text::timestamp;
 use crate::text::user_error::{Kind, UserError};
 
 /// One request.

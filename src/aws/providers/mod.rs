@@ -23,7 +23,6 @@ pub mod shared;
 mod sso;
 pub mod sso_token_file;
 mod sts;
-pub mod timestamp;
 mod web_identity;
 
 use std::future::Future;
@@ -92,7 +91,7 @@ async fn ask(source: &CredentialSource, aws: &AwsContext<'_>) -> Result<Credenti
 
 /// The same credentials, if a request can carry them: the SDK's signer panics over a header that is not plain ASCII.
 fn fit(credentials: Credentials) -> Result<Credentials, UserError> {
-    let is_plain = |text: &str| text.bytes().all(|byte| matches!(byte, b' '..=b'~'));
+    let is_plain = |text: &str| text.bytes().all(|byte| matches!(byte, b' '..=b'~' | b'\t'));
     let part = if !is_plain(credentials.access_key_id()) {
         "access key id"
     } else if !credentials.session_token().is_none_or(is_plain) {

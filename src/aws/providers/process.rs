@@ -3,21 +3,24 @@
 //!
 //! The SDK's own provider waits for every descendant and leaves them behind; [`crate::os::subprocess`] does neither.
 
+use std::collections::BTreeMap;
 use std::io::IsTerminal;
 use std::process::{Command, ExitStatus};
 use std::time::{Duration, SystemTime};
 
 use aws_credential_types::Credentials;
-use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::value::RawValue;
 
 use crate::os::deadline::Deadline;
 use crate::os::environment::Environment;
 use crate::os::secret::Secret;
 use crate::os::subprocess::{self, Bounds, ChildError, Finished, Stderr};
+use crate::text::timestamp;
 use crate::text::user_error::{Kind, UserError};
 
 use super::command_line::{self, WordsError};
-use super::{redact, timestamp};
+use super::redact;
 
 /// The most that an answer may be long, in bytes.
 const ANSWER: usize = 64 * 1024;
@@ -54,6 +57,9 @@ pub enum AnswerError {
     /// A key that there must be.
     #[error("printed JSON without \"{0}\"")]
     Missing(&'static str),
+    /// A key whose value is no string.
+    #[error("printed JSON whose \"{0}\" is no string")]
+    NoText(&'static str),
     /// Another `Version`.
     #[error("printed credentials of another version than 1")]
     Version,
@@ -143,15 +149,12 @@ fn remedy(profile: &str, command: &Secret, error: &ProcessError) -> String {
     }
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct Answer {
-    version: Option<serde_json::Value>,
-    access_key_id: Option<Secret>,
-    secret_access_key: Option<Secret>,
-    session_token: Option<Secret>,
-    expiration: Option<String>,
-    account_id: Option<String>,
+/// The values of an answer, each as it is written. Of a key that is there twice the last one counts, as for the AWS CLI.
+type Answer<'a> = BTreeMap<String, &'a RawValue>;
+
+/// The value of `key`; `None` where it is not there or null.
+fn value<T: DeserializeOwned>(answer: &Answer<'_>, key: &str) -> Result<Option<T>, serde_json::Error> {
+    answer.get(key).map_or(Ok(None), |value| serde_json::from_str(value.get()))
 }
 
 /// Reads the credentials that a command printed.
@@ -162,22 +165,22 @@ pub fn parse(answer: &[u8], now: SystemTime) -> Result<Credentials, AnswerError>
     if answer.trim_ascii().is_empty() {
         return Err(AnswerError::Nothing);
     }
-    if super::is_list(answer) {
-        return Err(AnswerError::NotJson(1, 1));
-    }
-    let answer: Answer =
-        serde_json::from_slice(answer).map_err(|error| AnswerError::NotJson(error.line(), error.column()))?;
-    match answer.version {
+    let not_json = |error: serde_json::Error| AnswerError::NotJson(error.line(), error.column().max(1));
+    let answer: Answer<'_> = serde_json::from_slice(answer).map_err(not_json)?;
+    match value::<serde_json::Value>(&answer, "Version").map_err(not_json)? {
         None => return Err(AnswerError::Missing("Version")),
         Some(version) if version.as_f64() != Some(1.0) => return Err(AnswerError::Version),
         Some(_) => {}
     }
-    let filled = |value: Option<Secret>| value.filter(|value| !value.expose().is_empty());
-    let id = filled(answer.access_key_id).ok_or(AnswerError::Missing("AccessKeyId"))?;
-    let secret = filled(answer.secret_access_key).ok_or(AnswerError::Missing("SecretAccessKey"))?;
-    let expires = match answer.expiration.filter(|text| !text.is_empty()) {
+    let text = |key: &'static str| -> Result<Option<Secret>, AnswerError> {
+        let value: Option<Secret> = value(&answer, key).map_err(|_| AnswerError::NoText(key))?;
+        Ok(value.filter(|value| !value.expose().is_empty()))
+    };
+    let id = text("AccessKeyId")?.ok_or(AnswerError::Missing("AccessKeyId"))?;
+    let secret = text("SecretAccessKey")?.ok_or(AnswerError::Missing("SecretAccessKey"))?;
+    let expires = match text("Expiration")? {
         None => None,
-        Some(text) => Some(timestamp::parse(&text).ok_or(AnswerError::Expiration)?),
+        Some(text) => Some(timestamp::parse(text.expose()).ok_or(AnswerError::Expiration)?),
     };
     if let Some(at) = expires.filter(|at| *at <= now) {
         return Err(AnswerError::Expired(timestamp::text(at)));
@@ -186,9 +189,8 @@ pub fn parse(answer: &[u8], now: SystemTime) -> Result<Credentials, AnswerError>
         .access_key_id(id.expose())
         .secret_access_key(secret.expose())
         .provider_name("CredentialProcess");
-    credentials.set_session_token(filled(answer.session_token).map(|token| token.expose().to_owned()));
+    credentials.set_session_token(text("SessionToken")?.map(|token| token.expose().to_owned()));
     credentials.set_expiry(expires);
-    credentials.set_account_id(answer.account_id.map(Into::into));
     Ok(credentials.build())
 }
 
@@ -222,6 +224,16 @@ mod tests {
     }
 
     #[test]
+    fn an_answer_with_a_key_twice_or_a_numeric_account_is_read_as_by_the_aws_cli() {
+        for rest in
+            [r#""AccessKeyId": "first", "AccessKeyId": "id""#, r#""AccessKeyId": "id", "AccountId": 123456789012"#]
+        {
+            let answer = format!(r#"{{"Version": 1, {rest}, "SecretAccessKey": "secret"}}"#);
+            assert_eq!(parse(answer.as_bytes(), SystemTime::now()).unwrap().access_key_id(), "id", "{rest}");
+        }
+    }
+
+    #[test]
     fn any_other_answer_is_an_error_that_does_not_quote_it() {
         let now = at("2026-04-01T12:00:00Z");
         for (answer, error) in [
@@ -232,10 +244,7 @@ mod tests {
                 r#"[1, "i", "hunter2", null, null, null]"#,
                 "printed what is not the JSON that AWS asks for (line 1, column 1)",
             ),
-            (
-                r#"{"Version": 1, "AccessKeyId": 17}"#,
-                "printed what is not the JSON that AWS asks for (line 1, column 32)",
-            ),
+            (r#"{"Version": 1, "AccessKeyId": 17}"#, "printed JSON whose \"AccessKeyId\" is no string"),
             ("{}", "printed JSON without \"Version\""),
             (r#"{"Version": "1"}"#, "printed credentials of another version than 1"),
             (r#"{"Version": 2}"#, "printed credentials of another version than 1"),

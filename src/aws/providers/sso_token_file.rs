@@ -15,8 +15,8 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 use zeroize::{Zeroize, Zeroizing};
 
-use super::timestamp;
 use crate::os::deadline::Deadline;
+use crate::text::timestamp;
 
 /// The most that a login is long, in bytes; the CLI's are about 4 KiB.
 const MAX_FILE_BYTES: u64 = 256 * 1024;

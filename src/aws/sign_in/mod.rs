@@ -23,14 +23,15 @@ use std::time::{Duration, SystemTime};
 
 use super::client::AwsContext;
 use super::error::{CallError, CallTarget};
+use super::providers::host;
 use super::providers::sso_token_file::Lock;
-use super::providers::{host, timestamp};
 use super::retry::RetryPolicy;
 use crate::credentials::Identity;
 use crate::os::deadline::Deadline;
 use crate::os::environment::Environment;
 use crate::os::fs::user_file::{self, UserFile};
 use crate::registry::Registry;
+use crate::text::timestamp;
 use crate::text::user_error::{Kind, UserError};
 use registration::Registration;
 

@@ -12,8 +12,8 @@ use serde_json::Value;
 
 use super::redirect_listener::REDIRECT_URI_WITHOUT_PORT;
 use super::{Grant, Oidc, SsoSession, failed, python_json, replace};
-use crate::aws::providers::timestamp;
 use crate::os::fs::bounded_read;
+use crate::text::timestamp;
 use crate::text::user_error::UserError;
 
 /// A registration that ends sooner is not used any more; the AWS CLI's margin.

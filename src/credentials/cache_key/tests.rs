@@ -76,6 +76,11 @@ fn sso() -> CredentialSource {
     }
 }
 
+fn login(session: &str, file: &str) -> CredentialSource {
+    let (session, session_file) = (session.to_owned(), Some(file.into()));
+    CredentialSource::LoginSession { profile: "p".to_owned(), session, region: None, session_file }
+}
+
 fn container(uri: &str, authorization: Option<&str>) -> CredentialSource {
     CredentialSource::Container { uri: uri.into(), authorization: authorization.map(secret) }
 }
@@ -127,8 +132,9 @@ fn every_answer_of_the_table_has_a_fingerprint_of_its_own() {
         ("lengths shifted", CredentialSource::StaticKeys { id: secret("as"), secret: secret(""), session_token: None }),
         ("process", CredentialSource::CredentialProcess { profile: "p".into(), command: secret("x") }),
         ("another process", CredentialSource::CredentialProcess { profile: "p".into(), command: secret("x ") }),
-        ("login", CredentialSource::LoginSession { profile: "p".into(), session: "arn:x".into() }),
-        ("another login", CredentialSource::LoginSession { profile: "p".into(), session: "arn:y".into() }),
+        ("login", login("arn:x", "/h/x")),
+        ("another login", login("arn:y", "/h/x")),
+        ("the login of another home", login("arn:x", "/g/x")),
         ("sso", sso()),
         (
             "legacy sso",

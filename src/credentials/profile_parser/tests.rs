@@ -1,138 +1,276 @@
-//! Our reading of the shared files against the SDK's own, on the odd things that people write.
+//! Our reading of the shared files against the AWS CLI's, whose rules are written down a second time here: eagerly, for a
+//! whole file, as Python's `configparser` and botocore's `configloader` go about it.
 
-use aws_types::os_shim_internal::{Env, Fs};
+use std::collections::BTreeMap;
+
 use proptest::prelude::*;
 
 use super::*;
 
-/// What both readers are asked for.
-const KEYS: [&str; 8] =
-    ["region", "role_arn", "aws_access_key_id", "endpoint_url", "s3", "a b", "sso_region", "credential_process"];
-const NAMES: [&str; 7] = ["default", "a", "b", "a b", "dev/x", "", "profile"];
+/// What both readings are asked for.
+const KEYS: [&str; 9] = [
+    "region",
+    "role_arn",
+    "aws_access_key_id",
+    "aws_secret_access_key",
+    "endpoint_url",
+    "s3",
+    "a b",
+    "sso_region",
+    "credential_process",
+];
+const NAMES: [&str; 8] = ["default", "a", "b", "a b", "dev/x", "profile a", "x(y)", "é"];
 
-/// Every property of every name in [`NAMES`]; `None` for a profile that is not there. Or that the files are refused.
-type Reading = Result<Vec<(String, Option<Vec<Option<String>>>)>, ()>;
+type Values = BTreeMap<String, String>;
 
-fn by_the_sdk(config: &str, credentials: &str) -> Reading {
-    let env = Env::from_slice(&[("HOME", "/home")]);
-    let fs = Fs::from_slice(&[("/home/.aws/config", config), ("/home/.aws/credentials", credentials)]);
-    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-    let set = runtime.block_on(aws_config::profile::load(&fs, &env, &Default::default(), None)).map_err(|_| ())?;
-    let mut reading = Vec::new();
-    for name in NAMES {
-        let values = set.get_profile(name).map(|p| KEYS.map(|key| p.get(key).map(str::to_owned)).to_vec());
-        reading.push((format!("profile {name}"), values));
-        let values = set.sso_session(name).map(|p| KEYS.map(|key| p.get(key).map(str::to_owned)).to_vec());
-        reading.push((format!("sso-session {name}"), values));
+/// Keys of a section, each with the lines of its value.
+type Options = Vec<(String, Vec<String>)>;
+
+/// The profiles that the AWS CLI finds; `None` where it refuses the file.
+fn by_the_cli(text: &str, file: FileKind) -> Option<BTreeMap<String, Values>> {
+    let mut sections: Vec<(String, Options)> = Vec::new();
+    let mut for_all = Options::new();
+    // Which of them is being read: `None` before the first, else its number, or `usize::MAX` for the one for all.
+    let mut current: Option<usize> = None;
+    let mut has_option = false;
+    let mut indent = 0;
+    for line in text.replace("\r\n", "\n").replace('\r', "\n").split('\n') {
+        let value = line.trim();
+        if value.is_empty() || value.starts_with('#') || value.starts_with(';') {
+            continue;
+        }
+        let depth = line.chars().take_while(|c| c.is_whitespace()).map(char::len_utf8).sum();
+        let options = match current {
+            Some(usize::MAX) => Some(&mut for_all),
+            Some(number) => Some(&mut sections[number].1),
+            None => None,
+        };
+        if has_option && depth > indent {
+            options?.last_mut()?.1.push(value.to_owned());
+            continue;
+        }
+        indent = depth;
+        if value.starts_with('[') && value.contains(']') {
+            let name = &value[1..value.rfind(']')?];
+            if name.is_empty() || sections.iter().any(|(known, _)| known == name) {
+                return None;
+            }
+            current = Some(if name == "DEFAULT" { usize::MAX } else { sections.len() });
+            if name != "DEFAULT" {
+                sections.push((name.to_owned(), Vec::new()));
+            }
+            has_option = false;
+            continue;
+        }
+        let at = value.find(['=', ':'])?;
+        let key = value[..at].trim_end().to_lowercase();
+        let options = options?;
+        if key.is_empty() || options.iter().any(|(known, _)| *known == key) {
+            return None;
+        }
+        options.push((key, vec![value[at + 1..].trim().to_owned()]));
+        has_option = true;
     }
-    Ok(reading)
-}
-
-fn by_us(config: &str, credentials: &str) -> Reading {
-    let config = Sections::parse(config, Kind::Config).map_err(|_| ())?;
-    let credentials = Sections::parse(credentials, Kind::Credentials).map_err(|_| ())?;
-    // The SDK drops keys that are no identifiers; nobody asks for one.
-    let values = |properties: &Properties<'_>| {
-        KEYS.map(|key| get(properties, key).filter(|_| is_identifier(key)).map(str::to_owned)).to_vec()
+    let joined = |options: &[(String, Vec<String>)]| -> Option<Values> {
+        options
+            .iter()
+            .map(|(key, lines)| {
+                let nested = lines[0].is_empty() && lines.len() > 1;
+                if nested && !lines[1..].iter().all(|line| line.contains('=')) {
+                    return None;
+                }
+                Some((key.clone(), lines.join("\n")))
+            })
+            .collect()
     };
-    let mut reading = Vec::new();
-    for name in NAMES {
-        let mut properties = Properties::new();
-        let found = config.profile(name, &mut properties) | credentials.profile(name, &mut properties);
-        reading.push((format!("profile {name}"), found.then(|| values(&properties))));
-        let session = config.section(Group::SsoSession, name);
-        reading.push((format!("sso-session {name}"), session.as_ref().map(values)));
+    let for_all = joined(&for_all)?;
+    let mut profiles = BTreeMap::new();
+    for (name, options) in &sections {
+        let mut values = for_all.clone();
+        values.extend(joined(options)?);
+        match (file, name.strip_prefix("profile")) {
+            (FileKind::Credentials, _) => drop(profiles.insert(name.clone(), values)),
+            (FileKind::Config, None) if name == "default" => drop(profiles.insert(name.clone(), values)),
+            (FileKind::Config, Some(rest)) if rest.starts_with(char::is_whitespace) => {
+                if let Some(name) = unquoted(rest.trim()) {
+                    profiles.insert(name.into_owned(), values);
+                }
+            }
+            _ => {}
+        }
     }
-    Ok(reading)
+    Some(profiles)
 }
 
+/// Asserts that what the AWS CLI reads in `text` is read here too.
 #[track_caller]
-fn same(config: &str, credentials: &str) -> Reading {
-    let ours = by_us(config, credentials);
-    assert_eq!(ours, by_the_sdk(config, credentials), "config {config:?}, credentials {credentials:?}");
-    ours
+fn same(text: &str, file: FileKind) {
+    let sections = Sections::find(text, file);
+    let ours = NAMES.map(|name| (name, sections.get(SectionKind::Profile, name)));
+    let Some(theirs) = by_the_cli(text, file) else { return };
+    for (name, properties) in ours {
+        let expected = theirs.get(name);
+        assert_eq!(properties.is_some(), expected.is_some(), "{name} of {text:?}");
+        let (Some(properties), Some(expected)) = (properties, expected) else { continue };
+        if let Some(malformed) = properties.malformed {
+            // The AWS CLI would take it for a part of the value above.
+            assert_eq!(malformed.reason, CONTINUED, "{text:?}");
+            continue;
+        }
+        for key in KEYS {
+            let expected = expected.get(key).map(String::as_str).filter(|value| !value.is_empty());
+            assert_eq!(properties.get(key), expected, "{key} of {name} in {text:?}");
+        }
+    }
+}
+
+/// The properties of a profile in a config file.
+#[track_caller]
+fn profile<'a>(text: &'a str, name: &str) -> Properties<'a> {
+    Sections::find(text, FileKind::Config).get(SectionKind::Profile, name).unwrap_or_else(|| panic!("{name}: {text:?}"))
 }
 
 #[test]
-fn odd_files_read_as_the_sdk_reads_them() {
+fn odd_files_read_as_the_aws_cli_reads_them() {
     for text in [
         "",
         "\n\n  \n\t\n",
         "# only a comment\n; and another",
         "[default]\nregion = a",
         "[default]\r\nregion = a\r\n  b\r\n",
-        "[default]\nregion = a\r",
-        "\u{feff}[default]\nregion = a\n",
-        "region = a\n[default]\n",
-        "  region = a\n",
-        "[default]\n  region = a\n",
-        "[default]\nregion\n",
-        "[default]\n= a\n",
-        "[default]\nregion =\n",
+        "[default]\rregion = a\r",
+        "  [default]\n  region = a\n    b\n  role_arn = x\n",
+        "[default]\n  region = a\nrole_arn = b\n",
         "[default]\nregion==a=b\n",
-        "[default]\nREGION = A\nregion = b\nRegion = c\n",
+        "[default]\nregion: a=b:c\n",
+        "[default]\nREGION = A\n",
         "[default]\nregion = a # c\nrole_arn = a#b ; c\n",
         "[default]\nregion # = a\n",
-        "[default]\nregion;x = a\n",
-        "[default]\nregion =# a\n",
-        "[default]\nregion = a\u{a0}# c\n",
-        "[default]\nregion = a\u{2003};c\n",
+        "[default]\nregion\u{a0}=\u{a0}a\u{a0}\n",
         "[default]\nregion = \"a ; b\"\n",
-        "[default]\nregion = a\n b = c\n # d\n\n\tlast\n",
         "[default]\ns3 =\n  max = 1\n  # not = a comment\nregion = a\n",
-        "[default]\ns3 =\n  nonsense\n",
+        "[default]\ns3 =\n\n  max = 1\n\n  ; x\n\n  min = 2\nregion = a\n",
         "[default]\ns3 = # c\n  nonsense\n",
-        "[default]\ns3 =\n  = 1\n",
-        "[default]\na b = c\n  d\nregion = x\n",
+        "[default]\ncredential_process = a\n  b \"c # d\"\n# x\n  e\n",
         "[default] ; c\nregion = a\n",
-        "[default] # c\nregion = a\n",
-        "[default]x\n",
-        "[default\n",
-        "[default]\r\n",
-        "[default]\r",
-        "[default]\n\rx",
-        "[default]\nregion = a\r",
-        "[default]\r\nregion\r\n",
-        "[]\nregion = a\n",
-        "[ default ]\nregion = a\n",
-        "[profile a]\nregion = 1\n[profile b]\nregion = 2\n[profile a]\nrole_arn = 3\nregion = 4\n",
+        "[profile a]#c\nregion = a\n",
+        "[profile a] x\nregion = a\n",
         "[profile\ta]\nregion = 1\n",
-        "[profile   a  ]\nregion = 1\n",
+        "[profile   a]\nregion = 1\n",
+        "[profile 'a b']\nregion = 1\n[profile \"dev/x\"]\nregion = 2\n[profile x\\(y\\)]\nregion = 3\n",
+        "[profile x(y)]\nregion = 1\n[profile é]\nregion = 2\n",
         "[profile a b]\nregion = 1\n",
-        "[profile dev/x]\nregion = 1\n",
-        "[profile a] ]\nregion = 1\n",
-        "[profile a;b]\nregion = 1\n",
+        "[profile a]b]\nregion = 1\n",
         "[profile]\nregion = 1\n",
         "[Profile a]\nregion = 1\n",
-        "[a]\nregion = 1\n",
+        "[a]\nregion = 1\n[a b]\nregion = 2\n[profile a]\nregion = 3\n",
         "[default]\nregion = 1\n[profile default]\nrole_arn = 2\n",
         "[profile default]\nrole_arn = 2\n[default]\nregion = 1\n",
-        "[sso-session a]\nsso_region = 1\n[sso-session a b]\n",
-        "[services a]\ns3 =\n  endpoint_url = x\n",
-        "[unknown a]\nregion = 1\nnonsense\n",
-        "[unknown a]\nregion = 1\n",
-        "[a]\nnonsense\n",
+        "[profile a]\nregion = 1\n[profile 'a']\nrole_arn = 2\n",
+        "[DEFAULT]\nregion = 1\nrole_arn = 2\n[a]\nrole_arn = 3\n[profile a]\n[default]\nregion = 4\n",
         "[default]\nregion = \u{e9}\u{1F980}\n\u{e9} = x\n",
-        "[default]\nregion\u{a0}= x\n",
-        "[default]\n\u{b}region = x\n",
-        "[default]\nregion = a\n\r\nrole_arn = b\n",
-        "[default]\nregion = a\n\r\r\nrole_arn = b\n",
-        "[default]\n[\n",
-        "[default]\nregion = a\0b\n",
     ] {
-        let _ = same(text, "");
-        let _ = same("", text);
-        let _ = same(text, "[default]\nregion = from credentials\n[a]\nregion = too\n");
+        for file in [FileKind::Config, FileKind::Credentials] {
+            assert!(by_the_cli(text, file).is_some(), "the AWS CLI refuses {text:?}");
+            same(text, file);
+        }
     }
 }
 
 #[test]
-fn the_credentials_file_wins_key_by_key() {
-    let reading = same("[profile a]\nregion = config\nrole_arn = config\n", "[a]\nregion = credentials\n").unwrap();
-    let (_, values) = reading.iter().find(|(name, _)| name == "profile a").unwrap();
-    let values = values.as_ref().unwrap();
-    assert_eq!(values[0].as_deref(), Some("credentials"));
-    assert_eq!(values[1].as_deref(), Some("config"));
+fn a_byte_order_mark_is_no_part_of_the_first_header() {
+    assert_eq!(profile("\u{feff}[default]\nregion = a\n", "default").get("region"), Some("a"));
+}
+
+#[test]
+fn an_indented_comment_is_never_a_part_of_the_value_above_it() {
+    for comment in ["  # note", "\t; rotated 2024", "   #", " # aws_secret_access_key = other"] {
+        let text = format!("[default]\naws_access_key_id = id\n{comment}\naws_secret_access_key = secret\n{comment}\n");
+        let found = profile(&text, "default");
+        assert_eq!((found.get("aws_secret_access_key"), found.malformed), (Some("secret"), None), "{comment}");
+    }
+}
+
+#[test]
+fn an_indented_header_begins_a_section_wherever_it_stands() {
+    let text = "[profile a]\nregion = 1\n  [profile b]\n  region = 2\n";
+    assert_eq!((profile(text, "a").get("region"), profile(text, "b").get("region")), (Some("1"), Some("2")));
+}
+
+#[test]
+fn blanks_within_the_brackets_are_no_part_of_a_name() {
+    let text = "[ profile   a ]\nregion = 1\n[ default ]\nregion = 2\n";
+    assert_eq!((profile(text, "a").get("region"), profile(text, "default").get("region")), (Some("1"), Some("2")));
+}
+
+#[test]
+fn an_empty_value_is_an_unset_one_that_is_there() {
+    let found = profile("[default]\nmfa_serial =\naws_access_key_id:\n", "default");
+    assert_eq!((found.get("mfa_serial"), found.get("aws_access_key_id")), (None, None));
+    assert!(found.has("aws_access_key_id") && !found.has("role_arn"));
+}
+
+#[test]
+fn a_line_that_is_wrong_is_named_by_its_number_and_counts_where_its_section_is_asked_for() {
+    for (text, line, reason) in [
+        ("[default]\r\n\r\nregion = a\r\n=\r\n", 4, "neither a comment nor 'key = value'"),
+        ("[default]\rregion = a\rnonsense\r", 3, "neither a comment nor 'key = value'"),
+        ("[default]\n// a\n", 2, "neither a comment nor 'key = value'"),
+        ("[default]\nregion = a\nRegion = b\n", 3, "the key is there twice"),
+        ("[default]\nregion = a\n[profile b]\n[default]\n", 4, "the section is there twice"),
+        ("[default]\ns3 =\n  nonsense\n", 3, "a nested line without '='"),
+        ("[default]\nregion = \u{fffd}\n", 2, "not UTF-8"),
+    ] {
+        let file = format!("[profile a]\nregion = x\n{text}");
+        let malformed = profile(&file, "default").malformed.unwrap();
+        assert_eq!((malformed.line, malformed.reason), (line + 2, reason), "{text:?}");
+        assert_eq!(profile(&file, "a").malformed, None, "{text:?}");
+    }
+}
+
+#[test]
+fn a_key_that_would_be_lost_in_the_value_above_it_is_an_error() {
+    for (text, line) in [
+        ("[default]\naws_access_key_id = id\n  aws_secret_access_key = secret\n", 3),
+        ("[default]\nregion = a\n  role_arn = b\n", 3),
+        ("[default]\ncredential_process = a\n  role_arn = b\n", 3),
+        ("[default]\nrole_arn =\n  a = b\n", 3),
+        ("[default]\nrole_arn = a\n  b\n", 3),
+    ] {
+        let malformed = profile(text, "default").malformed.unwrap();
+        assert_eq!((malformed.line, malformed.reason), (line, CONTINUED), "{text:?}");
+    }
+    assert_eq!(profile("[default]\noutput = a\n  b\n", "default").malformed, None);
+}
+
+#[test]
+fn what_may_hide_a_profile_is_said() {
+    let hidden = |text, name| Sections::find(text, FileKind::Credentials).hidden(name).map(|malformed| malformed.line);
+    assert_eq!(hidden("[a]\n[default\naws_access_key_id = x\n", "default"), Some(2));
+    assert_eq!(hidden("[b\n", "b"), Some(1));
+    assert_eq!(hidden("[b\n", "default"), None);
+    assert_eq!(hidden("\nx = 1\naws_access_key_id = x\n[a]\n", "default"), Some(3));
+    assert_eq!(hidden("junk\n# aws_access_key_id = x\n[a]\n", "default"), None);
+}
+
+#[test]
+fn a_nested_value_is_found_and_the_last_one_counts() {
+    let text = "[services a]\nECR =\n  endpoint_url = x\n  ; y\n  endpoint_url=z\ns3 =\n  endpoint_url =\n";
+    let found = Sections::find(text, FileKind::Config).get(SectionKind::Services, "a").unwrap();
+    assert_eq!(found.nested("ecr", "endpoint_url"), Some("z"));
+    assert_eq!((found.nested("ecr", "Endpoint_URL"), found.nested("s3", "endpoint_url")), (None, None));
+}
+
+#[test]
+fn sessions_and_services_have_names_of_their_own() {
+    let text =
+        "[sso-session 'a b']\nsso_region = 1\n[sso-session  a]\nsso_region = 2\n[services a]\n[a]\n[profile a b]\n";
+    let sections = Sections::find(text, FileKind::Config);
+    let region =
+        |name| sections.get(SectionKind::SsoSession, name).and_then(|s| s.get("sso_region").map(str::to_owned));
+    assert_eq!((region("a b").as_deref(), region("a").as_deref(), region("b")), (Some("1"), Some("2"), None));
+    assert!(sections.get(SectionKind::Services, "a").is_some() && sections.get(SectionKind::Profile, "a").is_none());
+    assert!(sections.misspells("a") && sections.misspells("a b") && !sections.misspells("b"));
 }
 
 /// Lines that files are made of, whole and broken.
@@ -145,32 +283,33 @@ fn a_line() -> impl Strategy<Value = String> {
         "[a]",
         "[b]",
         "[profile a b]",
+        "[profile 'a b']",
+        "[a b]",
+        "[DEFAULT]",
         "[sso-session a]",
-        "[services a]",
-        "[other a]",
         "[profile a] # c",
         "[a];c",
-        "[",
-        "[a",
-        "[]",
         "[profile\ta]",
+        "[profile x(y)]",
     ]);
     let name = prop::sample::select(KEYS.to_vec());
-    let value = "[ \t]?[a#;=\u{a0} ]{0,6}";
-    let blank = prop::sample::select(vec!["", " ", "\t", "  "]);
+    let value = "[ \t]?[a#;=:\u{a0} ]{0,6}";
+    let blank = prop::sample::select(vec!["", "", "", " ", "\t", "  "]);
+    let sign = prop::sample::select(vec!["=", "=", ":"]);
     prop_oneof![
         3 => section.prop_map(str::to_owned),
-        6 => (name, blank.clone(), value).prop_map(|(name, blank, value)| format!("{name}{blank}={blank}{value}")),
-        2 => (blank.clone(), value).prop_map(|(blank, value)| format!("{blank}{value}")),
+        8 => (blank.clone(), name, blank.clone(), sign, value)
+            .prop_map(|(indent, name, blank, sign, value)| format!("{indent}{name}{blank}{sign}{blank}{value}")),
+        1 => (blank.clone(), "[#;][a= ]{0,4}").prop_map(|(blank, comment)| format!("{blank}{comment}")),
+        1 => (blank.clone(), "[a= ]{0,4}").prop_map(|(blank, value)| format!("{blank}{value}")),
         1 => blank.prop_map(str::to_owned),
-        1 => ".{0,12}",
     ]
 }
 
 fn a_file() -> impl Strategy<Value = String> {
-    let end = prop::sample::select(vec!["\n", "\n", "\n", "\r\n"]);
-    (prop::collection::vec((a_line(), end), 0..14), any::<bool>()).prop_map(|(lines, headed)| {
-        let mut text = String::from(if headed { "[default]\n" } else { "" });
+    let end = prop::sample::select(vec!["\n", "\n", "\n", "\r\n", "\r"]);
+    prop::collection::vec((a_line(), end), 0..12).prop_map(|lines| {
+        let mut text = String::from("[default]\n");
         for (line, end) in lines {
             text += &line;
             text += end;
@@ -180,42 +319,25 @@ fn a_file() -> impl Strategy<Value = String> {
 }
 
 proptest! {
-    #![proptest_config(crate::os::proptest_config::config(2000))]
+    #![proptest_config(crate::os::proptest_config::config(3000))]
 
-    /// Two spellings of one section are left out of it: there the SDK takes either's value by chance.
     #[test]
-    fn any_file_reads_as_the_sdk_reads_it(config in a_file(), credentials in a_file()) {
-        let spelled_twice = |text: &str| text.contains("profile\ta") && text.contains("profile a]")
-            || text.contains("profile\ta") && text.contains("profile a] #");
-        if !spelled_twice(&config) && !spelled_twice(&credentials) {
-            prop_assert_eq!(by_us(&config, &credentials), by_the_sdk(&config, &credentials));
-        }
+    fn any_file_reads_as_the_aws_cli_reads_it(text in a_file(), is_config in any::<bool>()) {
+        same(&text, if is_config { FileKind::Config } else { FileKind::Credentials });
     }
 
     #[test]
-    fn no_text_makes_the_parser_panic(text in "\\PC*|[\\[\\]a= \t\r\n#;\u{feff}]{0,40}") {
-        for kind in [Kind::Config, Kind::Credentials] {
-            if let Ok(sections) = Sections::parse(&text, kind) {
-                let mut properties = Properties::new();
-                for name in NAMES {
-                    sections.profile(name, &mut properties);
+    fn no_text_makes_the_parser_panic(text in "\\PC*|[\\[\\]a= \t\r\n#;'\"\\\\\u{feff}]{0,40}") {
+        for file in [FileKind::Config, FileKind::Credentials] {
+            let sections = Sections::find(&text, file);
+            for name in NAMES {
+                for kind in [SectionKind::Profile, SectionKind::SsoSession, SectionKind::Services] {
+                    let properties = sections.get(kind, name);
+                    properties.and_then(|properties| properties.nested("s3", "a").map(str::len));
                 }
+                let lines = text.split(['\n', '\r']).count();
+                prop_assert!(sections.hidden(name).is_none_or(|malformed| (1..=lines).contains(&malformed.line)));
             }
         }
     }
-}
-
-#[test]
-fn a_nested_value_is_found_and_the_last_one_counts() {
-    assert_eq!(nested("\nendpoint_url = x\nother = y\nendpoint_url=z", "endpoint_url"), Some("z"));
-    assert_eq!(nested("endpoint_url_x = y", "endpoint_url"), None);
-}
-
-#[test]
-fn a_malformed_line_is_named_by_its_number() {
-    let malformed = Sections::parse("[default]\r\n\r\nregion = a\r\n=\r\n", Kind::Config).unwrap_err();
-    assert_eq!((malformed.line, malformed.reason), (4, "a property without a name"));
-    let malformed = Sections::parse("\u{feff}[default]\n", Kind::Config).unwrap_err();
-    assert_eq!(malformed.line, 1);
-    assert!(malformed.reason.contains("byte order mark"), "{}", malformed.reason);
 }

@@ -7,7 +7,7 @@
 set -u
 cd "$(dirname "${BASH_SOURCE[0]}")/../../.." || exit 2
 mkdir -p target/ci/clients
-clients=$PWD/target/ci/clients
+clients=$(cd target/ci/clients && pwd -P)
 
 lost() {
     echo "clients: $1 is not on this machine's mirrors, so it is not looked at"

@@ -114,7 +114,11 @@ pub fn on_the_way() -> Vec<Row> {
         )
         .but(&[Proxy], "the TLS handshake did not finish, on the way to the proxy")
         .late(),
-        certificate("untrusted", Certificate::Untrusted, "TLS with HOST failed: its certificate is signed by nobody"),
+        certificate(
+            "untrusted",
+            Certificate::Untrusted,
+            "TLS with HOST failed: its certificate is not signed by a trusted CA",
+        ),
         certificate("expired", Certificate::Expired, "TLS with HOST failed: its certificate has expired"),
         certificate(
             "not yet valid",

@@ -42,6 +42,28 @@ fn ecr_is_connected_to_before_the_credentials_have_come() {
 }
 
 #[test]
+fn ecr_is_connected_to_once_an_instance_has_named_its_role() {
+    let (aws, others) = over_tls();
+    let near = aws.host_of_its_own(None);
+    // Of the three requests the last is for the keys.
+    aws.fail_times(Service::Imds, 1, Fault::Once(aws.server().is_connected()));
+    aws.fail_times(Service::Imds, 2, Fault::Right);
+    Source::Instance.speak(Helper::new().aws(&aws), &near.url()).get(REGISTRY).token();
+    assert_eq!((aws.connections(), near.connections(), others.connections()), (1, 1, 0));
+}
+
+#[test]
+fn for_an_instance_without_a_role_nobody_is_connected_to() {
+    let (aws, _) = over_tls();
+    let near = aws.host_of_its_own(None);
+    aws.fail_times(Service::Imds, 1, Fault::status(404));
+    aws.fail_times(Service::Imds, 1, Fault::Right);
+    let outcome = Source::Instance.speak(Helper::new().aws(&aws), &near.url()).get(REGISTRY);
+    assert!(outcome.failure().contains("no IAM role"), "{outcome:?}");
+    assert_eq!(aws.connections(), 0);
+}
+
+#[test]
 fn ecr_is_connected_to_after_whoever_gives_the_credentials() {
     for (source, _) in ASKING {
         let (aws, others) = over_tls();

@@ -79,7 +79,7 @@ fn nobody_at_all_lists_what_was_tried_in_order() {
     let outcome = helper.get(REGISTRY);
     let line = outcome.failure();
     let tried =
-        ["AWS_ACCESS_KEY_ID", "profile default", "AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_CONTAINER_CREDENTIALS", "EC2"];
+        ["AWS_ACCESS_KEY_ID", "AWS_WEB_IDENTITY_TOKEN_FILE", "profile default", "AWS_CONTAINER_CREDENTIALS", "EC2"];
     let places: Vec<_> = tried.iter().map(|what| line.find(what).unwrap_or_else(|| panic!("{what}: {line}"))).collect();
     assert!(places.is_sorted(), "{line}");
     assert!(line.contains("run \"aws configure\" or \"aws configure sso\", or set AWS_PROFILE"), "{line}");

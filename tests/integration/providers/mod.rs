@@ -3,6 +3,8 @@
 mod assume_role;
 mod container;
 #[cfg(target_os = "linux")]
+mod credential_cases;
+#[cfg(target_os = "linux")]
 mod credential_process;
 mod imds;
 mod requests;

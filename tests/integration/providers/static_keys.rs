@@ -82,8 +82,7 @@ fn a_session_of_aws_login_names_the_way_round() {
 fn keys_that_no_request_can_carry_are_refused_and_said() {
     let aws = FakeAws::start();
     for (part, lines) in [
-        // A continued line is a line end in the value.
-        ("access key id", "aws_access_key_id = AKID\n OTHER\naws_secret_access_key = s\n"),
+        ("access key id", "aws_access_key_id = AKID\u{7f}\naws_secret_access_key = s\n"),
         ("access key id", "aws_access_key_id = AKID\u{2011}X\naws_secret_access_key = s\n"),
         ("session token", "aws_access_key_id = AKID\naws_secret_access_key = s\naws_session_token = t\u{e9}\n"),
     ] {

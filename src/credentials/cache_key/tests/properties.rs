@@ -34,7 +34,12 @@ fn some_source() -> impl Strategy<Value = CredentialSource> {
                 }
             }
         ),
-        text().prop_map(|session| CredentialSource::LoginSession { profile: String::new(), session }),
+        (text(), text()).prop_map(|(session, file)| CredentialSource::LoginSession {
+            profile: String::new(),
+            session,
+            region: None,
+            session_file: Some(file.into()),
+        }),
         (text(), prop::option::of(text()), text()).prop_map(|(role_arn, session_name, token)| {
             CredentialSource::WebIdentity { role_arn, session_name, token_file: None, token: secret(&token) }
         }),

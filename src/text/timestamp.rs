@@ -2,19 +2,35 @@
 
 use std::time::{Duration, SystemTime};
 
-use time::format_description::well_known::Rfc3339;
+use time::format_description::well_known::{Rfc2822, Rfc3339};
 use time::{OffsetDateTime, macros::format_description};
 
-/// Reads a time: RFC 3339, and what the AWS CLI and credential processes write besides (`2026-01-31T12:00:00UTC` of
-/// old CLIs, a blank for the `T`, `+0000`, no zone at all for UTC).
+/// Reads a time: RFC 3339, and what the AWS CLI, credential processes and the CLI's readers write or take besides:
+/// `2026-01-31T12:00:00UTC` of old CLIs, a blank for the `T`, `+0000`, no zone at all for UTC, `20260131T120000Z`, and
+/// RFC 2822 (`Sat, 31 Jan 2026 12:00:00 GMT`).
 pub fn parse(text: &str) -> Option<SystemTime> {
     let text = text.trim();
-    let (moment, zone) = split_zone(text)?;
-    let moment = moment.replacen(' ', "T", 1);
-    let at = OffsetDateTime::parse(&format!("{moment}{zone}"), &Rfc3339).ok()?;
+    let at = rfc3339(text).or_else(|| OffsetDateTime::parse(text, &Rfc2822).ok())?;
     let seconds = at.unix_timestamp();
     let since = Duration::new(seconds.unsigned_abs(), 0);
     if seconds < 0 { SystemTime::UNIX_EPOCH.checked_sub(since) } else { SystemTime::UNIX_EPOCH.checked_add(since) }
+}
+
+fn rfc3339(text: &str) -> Option<OffsetDateTime> {
+    let (moment, zone) = split_zone(text)?;
+    let moment = match compact(moment) {
+        Some(spelled_out) => spelled_out,
+        None => moment.replacen(' ', "T", 1),
+    };
+    OffsetDateTime::parse(&format!("{moment}{zone}"), &Rfc3339).ok()
+}
+
+/// `20260131T120000` as `2026-01-31T12:00:00`.
+fn compact(moment: &str) -> Option<String> {
+    let (date, time) = moment.split_once('T')?;
+    let are_digits = |text: &str, length| text.len() == length && text.bytes().all(|byte| byte.is_ascii_digit());
+    (are_digits(date, 8) && are_digits(time, 6))
+        .then(|| format!("{}-{}-{}T{}:{}:{}", &date[..4], &date[4..6], &date[6..], &time[..2], &time[2..4], &time[4..]))
 }
 
 /// The date and time, and the zone in RFC 3339's form.
@@ -62,6 +78,10 @@ mod tests {
             "2026-04-01T12:00:00+0000",
             "2026-04-01T07:00:00-05",
             "2026-04-01T12:00:00",
+            "20260401T120000Z",
+            "20260401T140000+0200",
+            "Wed, 01 Apr 2026 12:00:00 GMT",
+            "Wed, 01 Apr 2026 14:00:00 +0200",
         ] {
             assert_eq!(parse(form), Some(expected), "{form}");
         }
