@@ -4,8 +4,8 @@ use std::ffi::OsString;
 use std::process::{Command, Stdio};
 
 use crate::aws::providers::command_line;
-use crate::os::executable::on_path;
 use crate::os::environment::Environment;
+use crate::os::executable::on_path;
 
 /// What opens a page on the desktop, in this order.
 const OPENERS: &[&str] = if cfg!(target_os = "macos") {
