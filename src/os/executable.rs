@@ -62,7 +62,7 @@ mod tests {
         let name = if cfg!(windows) { "tool.exe" } else { "tool" };
         std::fs::copy(std::env::current_exe().unwrap(), folder.path().join(name)).unwrap();
         let found = |path: &Path| on_path(&Environment::of([("PATH", path)]), "tool");
-        assert_eq!(found(&std::env::current_dir().unwrap().join(folder.path())).is_some(), true);
+        assert!(found(&std::env::current_dir().unwrap().join(folder.path())).is_some());
         assert_eq!(found(Path::new(folder.path().file_name().unwrap())), None);
     }
 }

@@ -120,7 +120,8 @@ pub fn tell(text: &str) -> io::Result<()> {
     return io::Write::write_all(&mut io::stderr().lock(), text.as_bytes());
 }
 
-#[cfg(all(test, target_os = "linux"))]
+#[cfg(test)]
+#[cfg(target_os = "linux")]
 mod tests {
     use super::*;
 
