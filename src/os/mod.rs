@@ -8,8 +8,10 @@ pub mod executable;
 pub mod fs;
 pub mod hardening;
 pub mod logging;
+pub mod network_namespace;
 #[cfg(windows)]
 pub mod private_directory;
+pub mod program;
 #[cfg(test)]
 pub mod proptest_config;
 pub mod secret;

@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::process::{Command, Stdio};
 
-use crate::aws::providers::command_line;
+use crate::credentials::command_line;
 use crate::os::environment::Environment;
 use crate::os::executable::on_path;
 
