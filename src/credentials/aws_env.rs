@@ -11,7 +11,8 @@ use crate::os::environment::Environment;
 /// an unset one.)
 pub(super) struct AwsEnv<'a> {
     aws: Vec<(&'a [u8], &'a OsStr)>,
-    environment: &'a Environment,
+    /// All variables.
+    pub environment: &'a Environment,
     home: Option<PathBuf>,
 }
 

@@ -34,7 +34,10 @@ impl HostContext {
         match source {
             CredentialSource::AssumeRole { base, .. } => Self::of(base, variables),
             CredentialSource::CredentialProcess { .. } => Self { told: variables.telling_who(), ..Self::default() },
-            CredentialSource::Container { .. } | CredentialSource::Imds { .. } => Self {
+            CredentialSource::RequestedWebIdentity { request, .. } if !request.depends_on_host() => Self::default(),
+            CredentialSource::Container { .. }
+            | CredentialSource::Imds { .. }
+            | CredentialSource::RequestedWebIdentity { .. } => Self {
                 boot: boot_id::id(),
                 network: std::fs::read_link("/proc/self/ns/net")
                     .ok()
@@ -86,7 +89,12 @@ pub(super) fn of(
 }
 
 fn uses_sts(source: &CredentialSource) -> bool {
-    matches!(source, CredentialSource::AssumeRole { .. } | CredentialSource::WebIdentity { .. })
+    matches!(
+        source,
+        CredentialSource::AssumeRole { .. }
+            | CredentialSource::WebIdentity { .. }
+            | CredentialSource::RequestedWebIdentity { .. }
+    )
 }
 
 /// What the chain of roles rests on.
@@ -184,6 +192,22 @@ impl Encoder<'_> {
                 self.text(role_arn);
                 self.option(session_name.as_deref());
                 self.web_identity_token(token.expose());
+            }
+            CredentialSource::RequestedWebIdentity { role_arn, session_name, audience, request } => {
+                self.tag(10);
+                self.text(role_arn);
+                self.option(session_name.as_deref());
+                self.text(audience);
+                for part in request.parts() {
+                    self.option(part);
+                }
+                if let Some(token) = request.token() {
+                    self.web_identity_token(token.expose());
+                }
+                if request.depends_on_host() {
+                    self.known(self.host_context.boot.as_deref());
+                    self.known(self.host_context.network.as_deref());
+                }
             }
             CredentialSource::Container { uri, authorization } => {
                 self.tag(6);
