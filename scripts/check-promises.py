@@ -59,7 +59,7 @@ def tests_in_documents(tests):
     documents = ["README.md", *(f"docs/{name}" for name in sorted(os.listdir("docs")) if name.endswith(".md"))]
     for document in documents:
         for number, line in enumerate(open(document, encoding="utf-8"), 1):
-            found = names.intersection(re.findall(r"\w+", line)) or re.findall(r"cargo test (?:--test|--lib) *\w+", line)
+            found = names.intersection(re.findall(r"\w+", line)) or re.findall(r"--test \w+|--lib \w+", line)
             if found:
                 yield f"{document}:{number}: names a test: {', '.join(sorted(found))}"
 

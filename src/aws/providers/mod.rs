@@ -12,7 +12,6 @@
 //! | `aws login` | here | nobody: see docs/sources.md |
 
 mod assume_role;
-pub(crate) mod command_line;
 mod ecs;
 mod id_token;
 mod imds;
