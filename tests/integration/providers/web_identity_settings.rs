@@ -4,9 +4,9 @@
 use serde_json::json;
 
 use crate::support::token_services::{
-    AZURE_CLIENT, AZURE_TENANT, FEDERATED_TOKEN, IDENTITY_HEADER, REQUEST_TOKEN, TokenServices, jwt,
+    AZURE_CLIENT, AZURE_TENANT, FEDERATED_TOKEN, IDENTITY_HEADER, REQUEST_TOKEN, TokenServices,
 };
-use crate::support::{FakeAws, Helper, REGISTRY, Response, Service, now};
+use crate::support::{FakeAws, Helper, REGISTRY, Response, Service, jwt, now};
 
 const ROLE: &str = "arn:aws:iam::123456789012:role/ci-pull";
 
