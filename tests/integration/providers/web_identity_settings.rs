@@ -52,6 +52,27 @@ fn a_job_of_github_pulls_with_one_token_for_fifty_pulls() {
 }
 
 #[test]
+fn setup_writes_what_a_job_needs_and_undo_takes_it_out() {
+    let (aws, services) = (FakeAws::start(), TokenServices::start());
+    let helper = github(&aws, &services);
+    std::fs::remove_file(helper.home().join(".config/ecr-login/config.toml")).unwrap();
+    let setup = ["setup", "docker", "--registry", REGISTRY, "--role-arn", ROLE, "--web-identity", "github-actions"];
+    let done = helper.run(setup, "");
+    assert_eq!(done.code, Some(0), "{done:?}");
+    assert_eq!(helper.get(REGISTRY).token().identity, "web-ci-pull-job");
+    let again = helper.run(setup.iter().copied().chain(["--audience", "other"]), "");
+    assert_eq!(again.code, Some(0), "{again:?}");
+    helper.get(REGISTRY).token();
+    assert_eq!(services.requests().last().unwrap().query("audience"), Some("other"));
+    let wrong = helper.run(["setup", "docker", "--registry", REGISTRY, "--web-identity", "gcp"], "");
+    assert_eq!(wrong.code, Some(2), "{wrong:?}");
+    let undone = helper.run(["setup", "docker", "--registry", REGISTRY, "--undo"], "");
+    assert_eq!(undone.code, Some(0), "{undone:?}");
+    let left = std::fs::read_to_string(helper.home().join(".config/ecr-login/config.toml")).unwrap_or_default();
+    assert!(!left.contains("web_identity"), "{left}");
+}
+
+#[test]
 fn another_job_on_the_same_runner_gets_a_token_of_its_own() {
     let (aws, services) = (FakeAws::start(), TokenServices::start());
     let helper = github(&aws, &services);
