@@ -65,6 +65,23 @@ pub enum Setup {
     Podman(SetupPodman),
     /// Make this helper the kubelet's image credential provider
     Kubelet(SetupKubelet),
+    /// Put a copy of this helper in the place of the kubelet's ecr-credential-provider, or take it back
+    Plugin(SetupPlugin),
+}
+
+/// `setup plugin`
+#[derive(Clone, Debug, Args)]
+pub struct SetupPlugin {
+    /// The directory in which the kubelet finds its plugins; without it, that of an EKS image, of k3s or of RKE2, else
+    /// /usr/local/bin/credential-provider
+    #[arg(long, value_name = "DIR")]
+    pub bin_dir: Option<PathBuf>,
+    /// Stay until SIGTERM or SIGINT, then put back what was there before: for a DaemonSet
+    #[arg(long, conflicts_with = "undo")]
+    pub until_stopped: bool,
+    /// Put back what was there before
+    #[arg(long)]
+    pub undo: bool,
 }
 
 /// `setup docker`
@@ -74,7 +91,7 @@ pub struct SetupDocker {
     #[command(flatten)]
     pub common: SetupCommon,
     /// Become docker's store for every registry; the store of before goes on serving those that are not ECR
-    #[arg(long, conflicts_with_all = ["registry", "profile", "role_arn"])]
+    #[arg(long, conflicts_with_all = ["registry", "profile", "role_arn", "web_identity"])]
     pub store: bool,
 }
 
@@ -102,6 +119,13 @@ pub struct SetupCommon {
     /// Let this IAM role speak for the registries (written to our own settings file)
     #[arg(long, value_name = "ARN", requires = "registry", conflicts_with = "undo")]
     pub role_arn: Option<String>,
+    /// Assume the role with the OIDC token of a CI job or of another cloud: github-actions, gcp, azure, env:NAME or
+    /// file:/PATH (written to our own settings file)
+    #[arg(long, value_name = "SOURCE", requires = "role_arn", conflicts_with_all = ["undo", "profile"])]
+    pub web_identity: Option<String>,
+    /// What the OIDC token is asked for; sts.amazonaws.com without it
+    #[arg(long, value_name = "AUDIENCE", requires = "web_identity")]
+    pub audience: Option<String>,
     /// Take old logins to ECR out of the file's auths
     #[arg(long, conflicts_with = "undo")]
     pub clean: bool,

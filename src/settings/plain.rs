@@ -116,6 +116,8 @@ fn set(rule: &mut RawEntry, has_match: &mut bool, key: &str, value: Value<'_>) -
         ("role_arn", Value::Text(text)) => once(&mut rule.role_arn, text.to_owned()),
         ("external_id", Value::Text(text)) => once(&mut rule.external_id, text.to_owned()),
         ("session_name", Value::Text(text)) => once(&mut rule.session_name, text.to_owned()),
+        ("web_identity", Value::Text(text)) => once(&mut rule.web_identity, text.to_owned()),
+        ("audience", Value::Text(text)) => once(&mut rule.audience, text.to_owned()),
         ("alias_of", Value::Text(text)) => once(&mut rule.alias_of, text.to_owned()),
         ("anonymous", Value::Flag(flag)) => once(&mut rule.anonymous, flag),
         ("cache", Value::Flag(flag)) => once(&mut rule.cache, flag),
