@@ -2,7 +2,7 @@
 //!
 //! It runs the very code that a `get` runs, one step at a time, each within the limit of a `get`, and shows no secret.
 
-pub(super) mod clients;
+pub mod clients;
 mod report;
 
 use std::path::PathBuf;
@@ -10,7 +10,6 @@ use std::process::{Command, ExitCode};
 use std::time::Duration;
 
 use super::arguments::Doctor;
-use super::setup::client_paths;
 use super::terminal::{self, Paint, Progress};
 use crate::PROGRAM;
 use crate::aws::AuthorizationToken;
@@ -20,6 +19,8 @@ use crate::credentials::{CredentialSelector, Identity};
 use crate::os::clock;
 use crate::os::deadline::Deadline;
 use crate::os::environment::Environment;
+use crate::os::executable;
+use crate::os::fs::canonical;
 use crate::os::secret;
 use crate::os::subprocess::{self, Bounds, Stderr};
 use crate::registry::Service;
@@ -78,19 +79,24 @@ fn examine(name: Option<&str>, environment: &Environment) -> Report {
         return Report::new(Some(name.to_owned()), steps);
     };
     let asked = crate::registry::host_of(name).unwrap_or_else(|| name.to_owned());
-    steps.extend(clients::examine(environment, &asked).0);
+    let clients = clients::examine(environment, &asked);
+    steps.extend(clients.iter().map(|client| client.step.clone()));
+    steps.extend(clients::notes(environment, &asked));
+    let verdicts: Vec<(&str, &'static str)> =
+        clients.iter().flat_map(|client| client.installed.iter().map(|program| (*program, client.step.name))).collect();
+    let conclude = |steps| Report::new(Some(asked.clone()), steps).for_clients(&verdicts);
     steps.push(says(&settings, &target, &asked));
     steps.extend(last_failure(environment));
     if target.credentials.anonymous {
         steps.push(Step::skipped("source", "the settings say anonymous = true: nobody is asked for credentials"));
-        return Report::new(Some(asked), steps);
+        return conclude(steps);
     }
     let identity =
         match Identity::resolve(environment, CredentialSelector::Settings(&target.credentials), &target.registry) {
             Ok(identity) => identity,
             Err(error) => {
                 steps.push(anonymous_or(&target, Step::failed("source", error.into())));
-                return Report::new(Some(asked), steps);
+                return conclude(steps);
             }
         };
     steps.push(source(&identity));
@@ -102,7 +108,7 @@ fn examine(name: Option<&str>, environment: &Environment) -> Report {
         }
         Err(failure) => steps.push(Step::failed("settings", failure)),
     }
-    Report::new(Some(asked), steps)
+    conclude(steps)
 }
 
 /// What a `get` last said: several clients hide it.
@@ -115,10 +121,10 @@ fn last_failure(environment: &Environment) -> Option<Step> {
 /// The file of this program. Without `/proc` the system does not say, and the name that we were started by has to do.
 fn ourselves(environment: &Environment) -> Option<PathBuf> {
     let by_name = || {
-        let name = PathBuf::from(std::env::args_os().next()?);
-        if name.components().count() > 1 { Some(name) } else { client_paths::on_path(environment, name.to_str()?) }
+        let name = PathBuf::from(environment.program());
+        if name.components().count() > 1 { Some(name) } else { executable::on_path(environment, name.to_str()?) }
     };
-    std::env::current_exe().ok().or_else(by_name)?.canonicalize().ok()
+    canonical(&std::env::current_exe().ok().or_else(by_name)?).ok()
 }
 
 /// Whether the program that docker would run is this one.
@@ -126,7 +132,7 @@ fn helper(environment: &Environment) -> Step {
     const NAME: &str = "helper";
     let ours = ourselves(environment);
     let version = env!("CARGO_PKG_VERSION");
-    let Some(found) = client_paths::on_path(environment, PROGRAM) else {
+    let Some(found) = executable::on_path(environment, PROGRAM) else {
         let directory = ours.as_deref().and_then(std::path::Path::parent).map(PathBuf::from).unwrap_or_default();
         return Step::wrong(
             NAME,
@@ -134,7 +140,7 @@ fn helper(environment: &Environment) -> Step {
             format!("add {} to PATH, or link it from a directory that is there", directory.display()),
         );
     };
-    let real = found.canonicalize().ok();
+    let real = canonical(&found).ok();
     if real.is_some() && real == ours {
         return Step::ok(NAME, format!("{} is this program, version {version}", found.display()));
     }

@@ -177,7 +177,7 @@ fn child() {
 fn by_us(registry: &Registry) -> (String, String, String) {
     let find = || {
         Identity::resolve(
-            &Environment::of_process(),
+            &Environment::of_process(std::ffi::OsString::new()),
             CredentialSelector::Settings(&CredentialSettings::default()),
             registry,
         )

@@ -4,6 +4,7 @@ use std::fs::{self, Metadata};
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::os::fs::canonical;
 use crate::os::fs::user_file::{self, reason};
 
 /// What is to be done so that the plugin is this binary.
@@ -44,24 +45,31 @@ pub fn plan(plugin: &Path, binary: &Path) -> Result<Linking, LinkError> {
     if there.is_dir() {
         return Err(failed(io::Error::new(io::ErrorKind::IsADirectory, "is a directory")));
     }
-    let same = match (fs::canonicalize(plugin), fs::canonicalize(binary)) {
-        (Ok(leads), Ok(binary)) => leads == binary || there.is_file() && are_equal(&leads, &binary).unwrap_or(false),
+    let same = match (canonical(plugin), canonical(binary)) {
+        (Ok(plugin), Ok(binary)) => plugin == binary,
         _ => false,
     };
     if same { Ok(Linking::Nothing) } else { Ok(Linking::Keep(kept(plugin, &there)?)) }
 }
 
-/// A name beside the plugin that is not taken, or that this very file has already: a setup that was killed gave it.
-fn kept(plugin: &Path, there: &Metadata) -> Result<PathBuf, LinkError> {
-    /// More than anybody sets up.
-    const MAX_BACKUPS: u32 = 1_000;
-    for number in 0..MAX_BACKUPS {
+/// More than anybody sets up.
+const MAX_BACKUPS: u32 = 1_000;
+
+/// The names under which a plugin is kept, in the order in which they are taken.
+fn kept_names(plugin: &Path) -> impl Iterator<Item = PathBuf> {
+    (0..MAX_BACKUPS).map(|number| {
         let mut name = plugin.file_name().unwrap_or_default().to_owned();
         name.push(".before-ecr-login");
         if number > 0 {
             name.push(format!(".{number}"));
         }
-        let path = plugin.with_file_name(name);
+        plugin.with_file_name(name)
+    })
+}
+
+/// A name beside the plugin that is not taken, or that this very file has already: a setup that was killed gave it.
+fn kept(plugin: &Path, there: &Metadata) -> Result<PathBuf, LinkError> {
+    for path in kept_names(plugin) {
         match fs::symlink_metadata(&path) {
             Ok(taken) if !is_same_file(&taken, there) => {}
             Ok(_) => return Ok(path),
@@ -104,9 +112,14 @@ fn keep(plugin: &Path, kept: &Path, temporary: &Path) -> io::Result<()> {
     copied
 }
 
-/// Whether two files hold the same.
-fn are_equal(one: &Path, other: &Path) -> io::Result<bool> {
-    Ok(fs::metadata(one)?.len() == fs::metadata(other)?.len() && fs::read(one)? == fs::read(other)?)
+/// Whether the plugin is a copy of the binary already.
+pub fn is_copy(plugin: &Path, binary: &Path) -> bool {
+    let are_equal = || {
+        Ok::<_, io::Error>(
+            fs::metadata(plugin)?.len() == fs::metadata(binary)?.len() && fs::read(plugin)? == fs::read(binary)?,
+        )
+    };
+    fs::symlink_metadata(plugin).is_ok_and(|there| there.is_file()) && are_equal().unwrap_or(false)
 }
 
 /// How the plugin comes to be this binary.
@@ -189,9 +202,24 @@ fn make_directory(directory: &Path) -> io::Result<()> {
     }
 }
 
+/// The newest that was kept of the plugin.
+pub fn kept_last(plugin: &Path) -> Option<PathBuf> {
+    kept_names(plugin).take_while(|path| fs::symlink_metadata(path).is_ok()).last()
+}
+
+/// Whether both names are one file's.
+pub fn are_same(one: &Path, other: &Path) -> bool {
+    match (fs::symlink_metadata(one), fs::symlink_metadata(other)) {
+        (Ok(one), Ok(other)) => is_same_file(&one, &other),
+        _ => false,
+    }
+}
+
+/// To a binary in the link's own directory it leads by the name alone: the directory may have another path elsewhere.
 #[cfg(unix)]
 fn link(binary: &Path, link: &Path) -> io::Result<()> {
-    std::os::unix::fs::symlink(binary, link)
+    let beside = binary.file_name().filter(|_| binary.parent() == link.parent());
+    std::os::unix::fs::symlink(beside.map_or(binary, Path::new), link)
 }
 
 /// Links want a privilege there.
@@ -231,8 +259,9 @@ mod tests {
         let there = fs::symlink_metadata(&plugin).unwrap();
         assert!(there.is_file());
         assert_eq!(there.permissions().mode() & 0o7777, 0o755);
-        assert_eq!(plan(&plugin, &binary).unwrap(), Linking::Nothing);
+        assert!(is_copy(&plugin, &binary));
         fs::write(&binary, "newer").unwrap();
+        assert!(!is_copy(&plugin, &binary));
         let linking = plan(&plugin, &binary).unwrap();
         assert!(matches!(linking, Linking::Keep(_)));
         put(&plugin, &binary, &linking, Placing::Copy).unwrap();

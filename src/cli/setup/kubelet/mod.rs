@@ -5,6 +5,7 @@ pub mod config;
 mod files;
 mod link;
 mod paths;
+pub mod plugin;
 pub mod version;
 
 use std::fmt::Write as _;
@@ -85,8 +86,11 @@ fn set_up(arguments: &SetupKubelet, environment: &Environment) -> Result<(), Kub
     let configuration = Configuration::plan(&config, &plan)?;
     configuration.check_executables(&bin_dir)?;
     let plugin = link::plugin(&bin_dir, configuration.plugin());
-    let linking = link::plan(&plugin, &binary)?;
     let placing = placing(&binary, &bin_dir)?;
+    let linking = match placing.0 {
+        Placing::Copy if link::is_copy(&plugin, &binary) => Linking::Nothing,
+        _ => link::plan(&plugin, &binary)?,
+    };
     if configuration.old != configuration.new {
         configuration.file.may_replace()?;
     }
