@@ -11,12 +11,14 @@ mod plain;
 #[cfg(test)]
 mod tests;
 mod timeout;
+mod web_identity;
 
 use std::path::PathBuf;
 use std::time::Duration;
 
 pub use error::SettingsError;
 pub use timeout::{DEFAULT_TIMEOUT, call_timeout};
+pub use web_identity::{WebIdentityProvider, WebIdentitySettings};
 
 use crate::os::environment::Environment;
 use crate::registry::{Registry, host_of};
@@ -54,6 +56,8 @@ pub struct CredentialSettings {
     pub profile: Option<String>,
     /// `role_arn` with `{account}` and `{region}` filled in, and what goes with it.
     pub role: Option<AssumeRoleSettings>,
+    /// `web_identity`: the OIDC token that `role` is assumed with.
+    pub web_identity: Option<WebIdentitySettings>,
     /// `anonymous`: never authenticate.
     pub anonymous: bool,
     /// `cache`: whether tokens may be kept on disk.
@@ -62,7 +66,7 @@ pub struct CredentialSettings {
 
 impl Default for CredentialSettings {
     fn default() -> Self {
-        Self { profile: None, role: None, anonymous: false, cache: true }
+        Self { profile: None, role: None, web_identity: None, anonymous: false, cache: true }
     }
 }
 

@@ -41,6 +41,7 @@ pub async fn credentials(endpoint: &str, aws: &AwsContext<'_>) -> Result<Credent
         endpoint,
         path,
         headers: vec![("x-aws-ec2-metadata-token", token.clone())],
+        body: None,
     };
     let answer = ask(aws, get(ROLE.to_owned())).await?;
     let role = match answer.status {
@@ -80,6 +81,7 @@ async fn token(endpoint: &str, aws: &AwsContext<'_>) -> Result<Secret, UserError
         endpoint,
         path: "/latest/api/token".to_owned(),
         headers: vec![("x-aws-ec2-metadata-token-ttl-seconds", Secret::new(TOKEN_LIFE.to_owned()))],
+        body: None,
     };
     let answer = match timed(aws, request).await {
         Ok(answer) => answer,

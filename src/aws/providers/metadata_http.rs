@@ -24,7 +24,7 @@ use crate::text::user_error::{Kind, UserError};
 /// One request.
 #[derive(Debug)]
 pub struct Request<'a> {
-    /// `GET` or `PUT`.
+    /// `GET`, `PUT` or `POST`.
     pub method: &'static str,
     /// Scheme, host and port.
     pub endpoint: &'a str,
@@ -32,6 +32,8 @@ pub struct Request<'a> {
     pub path: String,
     /// Headers; their values may be secrets.
     pub headers: Vec<(&'static str, Secret)>,
+    /// The body; none for `GET`.
+    pub body: Option<Secret>,
 }
 
 /// What came back.
@@ -39,6 +41,8 @@ pub struct Request<'a> {
 pub struct Response {
     /// HTTP status.
     pub status: u16,
+    /// `Metadata-Flavor`, which Google's metadata server sends.
+    pub metadata_flavor: Option<String>,
     /// The body; may hold secrets.
     pub body: Zeroizing<Vec<u8>>,
 }
@@ -82,17 +86,21 @@ pub async fn ask(client: &SharedHttpClient, request: Request<'_>) -> Result<Resp
             let body = response.body().bytes().unwrap_or_default();
             Ok::<_, OrchestratorError<Unfit>>(Response {
                 status: response.status().as_u16(),
+                metadata_flavor: response.headers().get("metadata-flavor").map(str::to_owned),
                 body: Zeroizing::new(body.to_vec()),
             })
         })
         .build();
-    operation.invoke((request.method, request.path, request.headers)).await
+    operation.invoke((request.method, request.path, request.headers, request.body)).await
 }
 
-type Parts = (&'static str, String, Vec<(&'static str, Secret)>);
+type Parts = (&'static str, String, Vec<(&'static str, Secret)>, Option<Secret>);
 
-fn http_request((method, path, headers): Parts) -> Result<HttpRequest, aws_smithy_runtime_api::box_error::BoxError> {
-    let mut request = HttpRequest::new(SdkBody::empty());
+fn http_request(
+    (method, path, headers, body): Parts,
+) -> Result<HttpRequest, aws_smithy_runtime_api::box_error::BoxError> {
+    let body = body.map_or_else(SdkBody::empty, |body| SdkBody::from(body.expose()));
+    let mut request = HttpRequest::new(body);
     request.set_method(method)?;
     request.set_uri(path)?;
     for (name, value) in headers {

@@ -231,5 +231,6 @@ fn describe(source: &CredentialSource, network: &EndpointConfig) -> String {
             format!("role({sts},{role_arn},{session},{external})by {}", describe(base, network))
         }
         CredentialSource::LoginSession { .. } => "login".to_owned(),
+        CredentialSource::RequestedWebIdentity { .. } => "of the settings".to_owned(),
     }
 }
