@@ -8,7 +8,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use super::link::{self, LinkError, Linking};
+use super::link::{self, LinkError, Linking, Placing};
 use super::paths;
 use crate::cli::arguments::SetupPlugin;
 use crate::cli::terminal;
@@ -111,7 +111,7 @@ impl Place {
             return Ok(format!("{} is this binary\n", self.plugin.display()));
         }
         let linking = link::plan(&self.plugin, &self.copy)?;
-        if let Err(error) = link::put(&self.plugin, &self.copy, &linking) {
+        if let Err(error) = link::put(&self.plugin, &self.copy, &linking, Placing::Link) {
             self.forget_kept();
             if is_new {
                 let _ = fs::remove_file(&self.copy);
