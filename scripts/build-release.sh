@@ -19,8 +19,7 @@
 set -eu
 cd "$(dirname "$0")/.."
 
-# build OPTION...: names are kept by an option of the last step alone and not by the profile, whose every setting is part
-# of the functions' names: packaging/warm-path.order must have them as they are in what is released.
+# build OPTION...: names are kept by an option of the last step alone, so that everything else is as it is released.
 case ${1-} in
 --symbols)
     shift
@@ -34,10 +33,6 @@ case ${1-} in
     }
     ;;
 esac
-
-# What scripts/cross.sh has prepared, if anything.
-cross=target/ci/cross/toolchain
-[ "$(cat "$cross/version" 2>/dev/null)" != "$(rustc -vV)" ] || PATH=$PWD/$cross/bin:$PATH
 
 host=$(rustc -vV | sed -n 's/^host: //p')
 kind=${ECR_LOGIN_BUILD-static}
@@ -59,7 +54,7 @@ static:*-linux-gnu | static:*-linux-musl | glibc:*-linux-gnu)
     # sha2 in portable code: the other kind asks the processor first what it can do.
     flags="'-Ctarget-feature=+crt-static', '-Crelocation-model=static', '--cfg=sha2_256_backend=\"soft\"'"
     # With rustc's own linker functions with the same code are kept once, and those that a cached get runs lie side by
-    # side, so that few pages are touched (scripts/warm-path-order.sh). The unwind tables and their index are left out: a
+    # side, so that few pages are touched (packaging/warm-path.ld). The unwind tables and their index are left out: a
     # panic aborts, and nothing else unwinds.
     case $target in
     *-linux-musl)
@@ -71,12 +66,7 @@ static:*-linux-gnu | static:*-linux-musl | glibc:*-linux-gnu)
     x86_64-unknown-linux-gnu | *-linux-musl)
         flags="$flags, '-Clink-arg=-Wl,--icf=all', '-Clink-arg=-Wl,--no-eh-frame-hdr'"
         flags="$flags, '-Clink-arg=-Wl,-T,$PWD/packaging/no-unwind-tables.ld'"
-        ;;
-    esac
-    case $target in
-    x86_64-*)
-        flags="$flags, '-Clink-arg=-Wl,--no-warn-symbol-ordering'"
-        flags="$flags, '-Clink-arg=-Wl,--symbol-ordering-file=$PWD/packaging/warm-path.order'"
+        flags="$flags, '-Clink-arg=-Wl,-T,$PWD/packaging/warm-path.ld'"
         ;;
     esac
     # cargo takes the flags of the variable in their place.
