@@ -58,6 +58,7 @@ pub async fn credentials(
             endpoint: &endpoint,
             path: path.clone(),
             headers: authorization.map(|value| ("authorization", value.clone())).into_iter().collect(),
+            body: None,
         };
         tries += 1;
         let (outcome, failure) = match timed(aws, &asked, request).await {

@@ -32,6 +32,8 @@ pub struct Request<'a> {
     pub path: String,
     /// Headers; their values may be secrets.
     pub headers: Vec<(&'static str, Secret)>,
+    /// What is sent; may be a secret.
+    pub body: Option<Secret>,
 }
 
 /// What came back.
@@ -86,13 +88,16 @@ pub async fn ask(client: &SharedHttpClient, request: Request<'_>) -> Result<Resp
             })
         })
         .build();
-    operation.invoke((request.method, request.path, request.headers)).await
+    operation.invoke((request.method, request.path, request.headers, request.body)).await
 }
 
-type Parts = (&'static str, String, Vec<(&'static str, Secret)>);
+type Parts = (&'static str, String, Vec<(&'static str, Secret)>, Option<Secret>);
 
-fn http_request((method, path, headers): Parts) -> Result<HttpRequest, aws_smithy_runtime_api::box_error::BoxError> {
-    let mut request = HttpRequest::new(SdkBody::empty());
+fn http_request(
+    (method, path, headers, body): Parts,
+) -> Result<HttpRequest, aws_smithy_runtime_api::box_error::BoxError> {
+    let body = body.map_or_else(SdkBody::empty, |body| SdkBody::from(body.expose()));
+    let mut request = HttpRequest::new(body);
     request.set_method(method)?;
     request.set_uri(path)?;
     for (name, value) in headers {
