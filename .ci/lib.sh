@@ -3,7 +3,9 @@
 
 # Tests that skip what a machine lacks fail here instead.
 export CI=${CI:-true}
-export CI_VENV=$PWD/target/ci/moto
+# By its own path: target/ci may be a link to what all checkouts of the machine share (.ci/run).
+CI_KEPT=$(cd target/ci && pwd -P)
+export CI_VENV=$CI_KEPT/moto
 
 say() {
     echo "        $*" >&3
@@ -30,7 +32,7 @@ fresh_copy() {
 # cargo_tool CRATE VERSION [OPTION]...: a tool for developers, from its own lock file; compiled once, without optimising,
 # which takes half the time and is fast enough for what it does here.
 cargo_tool() {
-    local tools=$PWD/target/ci/tools crate=$1 version=$2
+    local tools=$CI_KEPT/tools/$1-$2 crate=$1 version=$2
     shift 2
     PATH=$tools/bin:$PATH
     [ -x "$tools/bin/$crate" ] ||

@@ -42,8 +42,8 @@ def is_command(name):
 
 def command_exists(name):
     path, *parts = name.split()
-    if not os.access(path, os.X_OK):
-        return os.path.isfile(path) and path == ".ci/run" and all(has_part(".ci/steps", part) for part in parts)
+    if not os.path.isfile(path):
+        return False
     folder = {"scripts/prove.sh": "scripts/proofs", ".ci/run": ".ci/steps"}.get(path)
     return folder is None or all(has_part(folder, part) for part in parts)
 
@@ -59,7 +59,7 @@ def tests_in_documents(tests):
     documents = ["README.md", *(f"docs/{name}" for name in sorted(os.listdir("docs")) if name.endswith(".md"))]
     for document in documents:
         for number, line in enumerate(open(document, encoding="utf-8"), 1):
-            found = names.intersection(re.findall(r"\w+", line)) or re.findall(r"cargo test (?:--test|--lib) *\w+", line)
+            found = names.intersection(re.findall(r"\w+", line)) or re.findall(r"--test \w+|--lib \w+", line)
             if found:
                 yield f"{document}:{number}: names a test: {', '.join(sorted(found))}"
 

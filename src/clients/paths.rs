@@ -6,6 +6,7 @@
 use std::path::PathBuf;
 
 use crate::os::environment::Environment;
+use crate::os::program;
 
 /// docker 28.4 and later, crane and others take logins from this variable, before every file.
 pub const DOCKER_AUTH_CONFIG: &str = "DOCKER_AUTH_CONFIG";
@@ -49,16 +50,5 @@ pub fn podman_kept(environment: &Environment) -> Option<PathBuf> {
 
 /// The first executable called `name` on PATH.
 pub fn on_path(environment: &Environment, name: &str) -> Option<PathBuf> {
-    let path = environment.var_os("PATH")?;
-    let name = if cfg!(windows) { format!("{name}.exe") } else { name.to_owned() };
-    std::env::split_paths(path).map(|directory| directory.join(&name)).find(|file| is_executable(file))
-}
-
-fn is_executable(file: &std::path::Path) -> bool {
-    let Ok(metadata) = file.metadata() else { return false };
-    #[cfg(unix)]
-    let may_run = std::os::unix::fs::PermissionsExt::mode(&metadata.permissions()) & 0o111 != 0;
-    #[cfg(not(unix))]
-    let may_run = true;
-    metadata.is_file() && may_run
+    program::find(name.as_ref(), Some(environment.var_os("PATH")?)).map(|program| program.path)
 }

@@ -11,7 +11,8 @@ use crate::os::environment::Environment;
 /// an unset one.)
 pub(super) struct AwsEnv<'a> {
     aws: Vec<(&'a [u8], &'a OsStr)>,
-    environment: &'a Environment,
+    /// All variables.
+    pub environment: &'a Environment,
     home: Option<PathBuf>,
 }
 
@@ -31,16 +32,6 @@ impl<'a> AwsEnv<'a> {
     /// The home directory where `~/.aws` is looked for.
     pub(super) fn home(&self) -> Option<&Path> {
         self.home.as_deref()
-    }
-
-    /// What AWS's own tools are told by who speaks, `AWS_PROFILE`, `AWS_CONFIG_FILE` and their like, and the home that
-    /// their files are in, in order of their names. The helper's own variables begin with `AWS_ECR_`.
-    pub(super) fn telling_who(&self) -> Vec<(Vec<u8>, Vec<u8>)> {
-        let aws = self.aws.iter().filter(|(name, _)| !name.starts_with(b"AWS_ECR_"));
-        let mut told: Vec<_> = aws.map(|(name, value)| (name.to_vec(), value.as_encoded_bytes().to_vec())).collect();
-        told.extend(self.home().map(|home| (b"HOME".to_vec(), home.as_os_str().as_encoded_bytes().to_vec())));
-        told.sort_unstable();
-        told
     }
 
     /// The value of `name`, whatever its bytes.

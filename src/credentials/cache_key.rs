@@ -2,50 +2,20 @@
 //! no two different answers are the same bytes. Every text goes in with its length before it, every choice with
 //! a tag, so that no value can pass for another.
 
-use std::net::IpAddr;
 use std::path::Path;
 
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use super::aws_env::AwsEnv;
-use super::{CacheKey, CredentialSource, EndpointConfig, endpoint_config, jwt};
-use crate::os::boot_id;
+use super::host_context::HostContext;
+use super::jwt::{self, Pods};
+use super::process_context::{FileIdentity, ProcessContext};
+use super::{CacheKey, CredentialSource, EndpointConfig};
 use crate::os::secret::Secret;
 use crate::registry::{Registry, Service};
 
 /// What comes first in every encoding; another number for every change of it.
-const VERSION: &str = "ecr-login identity 2";
-
-/// Where we are, for sources whose credentials depend on that. `None`: cannot be told.
-#[derive(Debug, Default)]
-pub(super) struct HostContext {
-    /// The kernel's id of this boot, which no other machine and no image of this one has.
-    pub boot: Option<String>,
-    /// The network namespace, since 169.254.169.254 and 127.0.0.1 may be others in another.
-    pub network: Option<String>,
-    /// The variables by which AWS's own tools are told who they are, for a command that may be one of them; in order.
-    pub told: Vec<(Vec<u8>, Vec<u8>)>,
-}
-
-impl HostContext {
-    /// This process's, as far as `source` depends on it.
-    pub(super) fn of(source: &CredentialSource, variables: &AwsEnv<'_>) -> Self {
-        match source {
-            CredentialSource::AssumeRole { base, .. } => Self::of(base, variables),
-            CredentialSource::CredentialProcess { .. } => Self { told: variables.telling_who(), ..Self::default() },
-            CredentialSource::Container { .. } | CredentialSource::Imds { .. } => Self {
-                boot: boot_id::id(),
-                network: std::fs::read_link("/proc/self/ns/net")
-                    .ok()
-                    .and_then(|link| link.into_os_string().into_string().ok())
-                    .filter(|link| link.starts_with("net:[")),
-                told: Vec::new(),
-            },
-            _ => Self::default(),
-        }
-    }
-}
+const VERSION: &str = "ecr-login cache key 3";
 
 /// The cache key, if this answer can be told from every other, and when the web identity token that the source
 /// rests on ends (seconds since the Unix epoch).
@@ -53,7 +23,7 @@ pub(super) fn of(
     registry: &Registry,
     network: &EndpointConfig,
     source: &CredentialSource,
-    host_context: &HostContext,
+    host_context: &HostContext<'_>,
 ) -> (Option<CacheKey>, Option<i64>) {
     let mut encoder = Encoder { hash: Sha256::new(), host_context, unclear: false, ends_at: None };
     encoder.text(VERSION);
@@ -101,7 +71,7 @@ struct Encoder<'a> {
     /// By this crate and not by ring, which the way to ECR has: the release build makes it ask the processor nothing
     /// (`scripts/build-release.sh`).
     hash: Sha256,
-    host_context: &'a HostContext,
+    host_context: &'a HostContext<'a>,
     /// Something that tells two answers apart is not known.
     unclear: bool,
     ends_at: Option<i64>,
@@ -131,6 +101,10 @@ impl Encoder<'_> {
         }
     }
 
+    fn number(&mut self, number: impl Into<i128>) {
+        self.hash.update(number.into().to_le_bytes());
+    }
+
     fn path(&mut self, path: Option<&Path>) {
         match path {
             None => self.tag(0),
@@ -141,10 +115,29 @@ impl Encoder<'_> {
         }
     }
 
-    /// Something that must be known.
-    fn known(&mut self, text: Option<&str>) {
-        self.unclear |= text.is_none();
-        self.option(text);
+    /// The file of a login: another home directory may hold another person's. One that is another in each working
+    /// directory tells nobody apart.
+    fn login_file(&mut self, path: Option<&Path>) {
+        self.unclear |= path.is_some_and(|path| !path.is_absolute());
+        self.path(path);
+    }
+
+    /// The boot and the network namespace, as far as they are known.
+    fn host(&mut self) {
+        self.option(self.host_context.boot.as_deref());
+        match self.host_context.network {
+            None => self.tag(0),
+            Some(cookie) => {
+                self.tag(1);
+                self.number(cookie);
+            }
+        }
+    }
+
+    /// The boot and the network namespace, which must be known.
+    fn known_host(&mut self) {
+        self.unclear |= self.host_context.boot.is_none() || self.host_context.network.is_none();
+        self.host();
     }
 
     fn source(&mut self, source: &CredentialSource) {
@@ -158,11 +151,9 @@ impl Encoder<'_> {
             CredentialSource::CredentialProcess { profile: _, command } => {
                 self.tag(2);
                 self.text(command.expose());
-                let told = &self.host_context.told;
-                self.hash.update((told.len() as u64).to_le_bytes());
-                for (name, value) in told {
-                    self.bytes(name);
-                    self.bytes(value);
+                match &self.host_context.process {
+                    None => self.unclear = true,
+                    Some(process) => self.process(process),
                 }
             }
             CredentialSource::Sso { profile: _, session, start_url, region, account, role, scopes: _, token_file } => {
@@ -171,19 +162,18 @@ impl Encoder<'_> {
                 for text in [start_url, region, account, role] {
                     self.text(text);
                 }
-                // Another home directory may hold another person's login.
-                self.path(token_file.as_deref());
+                self.login_file(token_file.as_deref());
             }
             CredentialSource::LoginSession { profile: _, session, region: _, session_file } => {
                 self.tag(4);
                 self.text(session);
-                self.path(session_file.as_deref());
+                self.login_file(session_file.as_deref());
             }
             CredentialSource::WebIdentity { role_arn, session_name, token_file: _, token } => {
                 self.tag(5);
                 self.text(role_arn);
                 self.option(session_name.as_deref());
-                self.web_identity_token(token.expose());
+                self.web_identity_token(token.expose(), Pods::Alike);
             }
             CredentialSource::Container { uri, authorization } => {
                 self.tag(6);
@@ -192,19 +182,15 @@ impl Encoder<'_> {
                     None => self.tag(0),
                     Some(authorization) => {
                         self.tag(1);
-                        self.web_identity_token(authorization.expose());
+                        self.web_identity_token(authorization.expose(), Pods::ToldApart);
                     }
                 }
-                self.known(self.host_context.boot.as_deref());
-                if is_this_networks(uri) {
-                    self.known(self.host_context.network.as_deref());
-                }
+                self.known_host();
             }
             CredentialSource::Imds { endpoint } => {
                 self.tag(7);
                 self.text(endpoint);
-                self.known(self.host_context.boot.as_deref());
-                self.known(self.host_context.network.as_deref());
+                self.known_host();
             }
             CredentialSource::AssumeRole {
                 base,
@@ -230,8 +216,42 @@ impl Encoder<'_> {
         }
     }
 
-    /// The claims that AWS decides by; of what is not a JWT, everything.
-    fn web_identity_token(&mut self, token: &str) {
+    fn process(&mut self, process: &ProcessContext<'_>) {
+        self.unclear |= process.unclear;
+        self.number(process.variables.len() as u64);
+        for (name, value) in &process.variables {
+            self.bytes(name);
+            self.bytes(value);
+        }
+        for text in process.shared_files {
+            self.text(text);
+        }
+        if let Some((path, program)) = &process.program {
+            self.bytes(path.as_os_str().as_encoded_bytes());
+            self.file(Some(program));
+        }
+        self.number(process.files.len() as u64);
+        for file in &process.files {
+            self.file(file.as_ref());
+        }
+        self.path(process.working_directory.as_deref());
+        self.host();
+    }
+
+    fn file(&mut self, file: Option<&FileIdentity>) {
+        match file {
+            None => self.tag(0),
+            Some(file) => {
+                self.tag(1);
+                for number in file.0 {
+                    self.number(number);
+                }
+            }
+        }
+    }
+
+    /// The claims that AWS may decide by; of what is not a JWT, everything.
+    fn web_identity_token(&mut self, token: &str, pods: Pods) {
         let Some(claims) = jwt::claims(token) else {
             self.tag(0);
             self.text(token);
@@ -240,15 +260,19 @@ impl Encoder<'_> {
         self.tag(1);
         self.text(&claims.issuer);
         self.text(&claims.subject);
-        self.hash.update((claims.audience.len() as u64).to_le_bytes());
+        self.number(claims.audience.len() as u64);
         for audience in &claims.audience {
             self.text(audience);
         }
-        self.option(claims.service_account_uid.as_deref());
-        self.hash.update((claims.others.len() as u64).to_le_bytes());
+        self.number(claims.others.len() as u64);
         for (name, value) in &claims.others {
             self.text(name);
-            self.value(value);
+            match value {
+                Value::Object(members) if name == jwt::KUBERNETES && claims.is_of_kubernetes() => {
+                    self.members(members.iter().filter(|(name, _)| jwt::counts(name, pods)));
+                }
+                value => self.value(value),
+            }
         }
         self.ends_at = match (self.ends_at, claims.ends_at) {
             (Some(a), Some(b)) => Some(a.min(b)),
@@ -276,31 +300,20 @@ impl Encoder<'_> {
                     self.value(value);
                 }
             }
-            Value::Object(members) => {
-                self.tag(6);
-                self.hash.update((members.len() as u64).to_le_bytes());
-                let mut members: Vec<_> = members.iter().collect();
-                members.sort_unstable_by_key(|(name, _)| *name);
-                for (name, value) in members {
-                    self.text(name);
-                    self.value(value);
-                }
-            }
+            Value::Object(members) => self.members(members.iter()),
         }
     }
-}
 
-/// Whether a container's URI leads to somebody else in another network namespace: loopback, and the link-local addresses
-/// of the agents.
-fn is_this_networks(uri: &str) -> bool {
-    endpoint_config::host(uri).is_none_or(|(_, host)| {
-        host.eq_ignore_ascii_case("localhost")
-            || match host.trim_start_matches('[').trim_end_matches(']').parse() {
-                Ok(IpAddr::V4(address)) => address.is_loopback() || address.is_link_local(),
-                Ok(IpAddr::V6(address)) => address.is_loopback() || address.is_unicast_link_local(),
-                Err(_) => false,
-            }
-    })
+    fn members<'v>(&mut self, members: impl Iterator<Item = (&'v String, &'v Value)>) {
+        let mut members: Vec<_> = members.collect();
+        members.sort_unstable_by_key(|(name, _)| *name);
+        self.tag(6);
+        self.number(members.len() as u64);
+        for (name, value) in members {
+            self.text(name);
+            self.value(value);
+        }
+    }
 }
 
 #[cfg(test)]

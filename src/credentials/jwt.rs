@@ -1,5 +1,11 @@
-//! What tells two web identity tokens apart: the claims that AWS decides by. Nothing is verified here; that is
-//! the business of STS, which the token is sent to.
+//! What tells two web identity tokens apart: every claim but those that each new token of the same identity has others of.
+//! Nothing is verified here; that is the business of STS, which the token is sent to.
+//!
+//! Trust policies of roles may test issuer, subject and audience of any issuer, and since January 2026 further claims of
+//! GitHub, Google, CircleCI and Oracle Cloud Infrastructure (`actor`, `environment`, `job_workflow_ref`, `repository_id`
+//! ...; <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_iam-condition-keys.html#condition-keys-wif>);
+//! session tags come from a claim too (<https://docs.aws.amazon.com/IAM/latest/UserGuide/id_session-tags.html>). What they
+//! may test next year is not known here, so all claims count.
 
 use std::fmt;
 
@@ -7,6 +13,19 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::de::{self, Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::Value;
+
+/// The claim in which Kubernetes says whose token it is.
+pub(super) const KUBERNETES: &str = "kubernetes.io";
+
+/// Whether two pods of one service account are two identities.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Pods {
+    /// STS tests no claim that names the pod.
+    Alike,
+    /// EKS Pod Identity makes session tags of the pod's name and UID, which policies may test
+    /// (<https://docs.aws.amazon.com/eks/latest/userguide/pod-id-abac.html>).
+    ToldApart,
+}
 
 /// The claims of a token that name a principal, and when the token ends.
 pub(super) struct Claims {
@@ -16,16 +35,34 @@ pub(super) struct Claims {
     pub subject: String,
     /// `aud`, one or several.
     pub audience: Vec<String>,
-    /// `kubernetes.io` / `serviceaccount` / `uid`.
-    pub service_account_uid: Option<String>,
-    /// Claims that AWS itself gives a meaning (session tags, source identity), and `azp` and `amr`, which trust
-    /// policies may name; by name.
+    /// All others but `exp`, `nbf`, `iat` and `jti`; by name.
     pub others: Vec<(String, Value)>,
     /// `exp`, in seconds since the Unix epoch.
     pub ends_at: Option<i64>,
 }
 
-/// The claims of `token`; `None` for what is not a JWT with issuer, subject and audience, each given once.
+impl Claims {
+    /// Whether Kubernetes issued the token for a service account: then the pod and the node that it names change from one
+    /// token to the next. <https://kubernetes.io/docs/reference/access-authn-authz/service-accounts-admin/#schema-for-service-account-private-claims>
+    pub(super) fn is_of_kubernetes(&self) -> bool {
+        let claim = self.others.iter().find(|(name, _)| name == KUBERNETES).map(|(_, value)| value);
+        let part = |pointer: &str| claim.and_then(|claim| claim.pointer(pointer)).and_then(Value::as_str);
+        let names = part("/namespace").zip(part("/serviceaccount/name"));
+        names.is_some_and(|(namespace, name)| self.subject == format!("system:serviceaccount:{namespace}:{name}"))
+    }
+}
+
+/// Whether this member of a service account token's claim [`KUBERNETES`] tells identities apart.
+pub(super) fn counts(member: &str, pods: Pods) -> bool {
+    match member {
+        // When the token should be renewed.
+        "warnafter" => false,
+        "pod" | "node" | "secret" => pods == Pods::ToldApart,
+        _ => true,
+    }
+}
+
+/// The claims of `token`; `None` for what is not a JWT with issuer, subject and audience, each claim given once.
 pub(super) fn claims(token: &str) -> Option<Claims> {
     let mut parts = token.trim().split('.');
     let (_header, payload, _signature) = (parts.next()?, parts.next()?, parts.next()?);
@@ -33,18 +70,28 @@ pub(super) fn claims(token: &str) -> Option<Claims> {
         return None;
     }
     let payload = URL_SAFE_NO_PAD.decode(payload.trim_end_matches('=')).ok()?;
-    serde_json::from_slice(&payload).ok()
+    let claims: Claims = serde_json::from_slice(&payload).ok()?;
+    // Two numbers that an f64 cannot tell apart would be one.
+    (!claims.others.iter().any(|(_, value)| has_inexact_number(value))).then_some(claims)
 }
 
-#[derive(PartialEq, Eq)]
+fn has_inexact_number(value: &Value) -> bool {
+    match value {
+        Value::Number(number) => number.is_f64(),
+        Value::Array(values) => values.iter().any(has_inexact_number),
+        Value::Object(members) => members.values().any(has_inexact_number),
+        Value::Null | Value::Bool(_) | Value::String(_) => false,
+    }
+}
+
 enum Name {
     Issuer,
     Subject,
     Audience,
     End,
-    Kubernetes,
+    /// Another one in each token.
+    Passing,
     Other(String),
-    Irrelevant,
 }
 
 impl<'de> Deserialize<'de> for Name {
@@ -61,12 +108,8 @@ impl<'de> Deserialize<'de> for Name {
                     "sub" => Name::Subject,
                     "aud" => Name::Audience,
                     "exp" => Name::End,
-                    "kubernetes.io" => Name::Kubernetes,
-                    // The second is the form of Kubernetes' old tokens.
-                    "azp" | "amr" | "kubernetes.io/serviceaccount/service-account.uid" => Name::Other(name.to_owned()),
-                    // https://docs.aws.amazon.com/IAM/latest/UserGuide/id_session-tags.html
-                    _ if name.starts_with("https://aws.amazon.com/") => Name::Other(name.to_owned()),
-                    _ => Name::Irrelevant,
+                    "nbf" | "iat" | "jti" => Name::Passing,
+                    _ => Name::Other(name.to_owned()),
                 })
             }
         }
@@ -79,16 +122,6 @@ impl<'de> Deserialize<'de> for Name {
 enum OneOrMany {
     One(String),
     Many(Vec<String>),
-}
-
-#[derive(serde::Deserialize)]
-struct Kubernetes {
-    serviceaccount: Option<ServiceAccount>,
-}
-
-#[derive(serde::Deserialize)]
-struct ServiceAccount {
-    uid: Option<String>,
 }
 
 impl<'de> Deserialize<'de> for Claims {
@@ -108,7 +141,6 @@ impl<'de> Deserialize<'de> for Claims {
                     }
                 }
                 let (mut issuer, mut subject, mut audience, mut end) = (None, None, None, None::<serde_json::Number>);
-                let mut kubernetes: Option<Kubernetes> = None;
                 let mut others: Vec<(String, Value)> = Vec::new();
                 while let Some(name) = map.next_key()? {
                     match name {
@@ -116,19 +148,16 @@ impl<'de> Deserialize<'de> for Claims {
                         Name::Subject => once(&mut subject, map.next_value()?)?,
                         Name::Audience => once(&mut audience, map.next_value()?)?,
                         Name::End => once(&mut end, map.next_value()?)?,
-                        Name::Kubernetes => once(&mut kubernetes, map.next_value()?)?,
-                        Name::Other(name) => {
-                            if others.iter().any(|(known, _)| *known == name) {
-                                return Err(de::Error::custom("a claim is given twice"));
-                            }
-                            others.push((name, map.next_value()?));
-                        }
-                        Name::Irrelevant => {
+                        Name::Passing => {
                             map.next_value::<IgnoredAny>()?;
                         }
+                        Name::Other(name) => others.push((name, map.next_value()?)),
                     }
                 }
                 others.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
+                if others.windows(2).any(|pair| matches!(pair, [(a, _), (b, _)] if a == b)) {
+                    return Err(de::Error::custom("a claim is given twice"));
+                }
                 let missing = |claim| move || de::Error::missing_field(claim);
                 Ok(Claims {
                     issuer: issuer.ok_or_else(missing("iss"))?,
@@ -137,7 +166,6 @@ impl<'de> Deserialize<'de> for Claims {
                         OneOrMany::One(audience) => vec![audience],
                         OneOrMany::Many(audiences) => audiences,
                     },
-                    service_account_uid: kubernetes.and_then(|k| k.serviceaccount).and_then(|account| account.uid),
                     others,
                     // A fraction is cut off: the token ends no later than we think.
                     ends_at: end.map(|end| end.as_i64().unwrap_or_else(|| seconds(&end))),

@@ -6,10 +6,13 @@
 
 mod aws_env;
 mod cache_key;
+pub(crate) mod command_line;
 mod endpoint_config;
 mod env_providers;
 mod error;
+mod host_context;
 mod jwt;
+mod process_context;
 mod profile_accounts;
 mod profile_chain;
 mod profile_files;

@@ -34,6 +34,8 @@ pub(super) struct ProfileFiles<'a> {
     pub config_path: &'a Path,
     /// Where the credentials file is, or would be.
     pub credentials_path: &'a Path,
+    /// What the two hold, config file first: a command may read all of it.
+    pub texts: [&'a str; 2],
     /// A file that is there and cannot be read. It counts once something is wanted of a profile.
     pub unreadable: Option<&'a IdentityError>,
 }
@@ -77,6 +79,7 @@ impl FileContents {
             config_path: &self.config.path,
             credentials_path: &self.credentials.path,
             unreadable: self.config.unreadable.as_ref().or(self.credentials.unreadable.as_ref()),
+            texts: [&self.config.content, &self.credentials.content],
         }
     }
 }

@@ -2,9 +2,10 @@
 //! our settings say before it and on top of it.
 
 use super::aws_env::AwsEnv;
-use super::cache_key::{self, HostContext};
+use super::cache_key;
 use super::env_providers::{self, ResolveContext};
 use super::error::{IdentityError, plain};
+use super::host_context::HostContext;
 use super::profile_chain::{self, Lookup};
 use super::profile_files::{Profile, ProfileFiles};
 use super::{CredentialSelector, CredentialSource, Identity, endpoint_config};
@@ -88,7 +89,8 @@ pub(super) fn find(
         };
     }
     let network = endpoint_config::network(&context, registry.service())?;
-    let (cache_key, ends_at) = cache_key::of(registry, &network, &source, &HostContext::of(&source, variables));
+    let host_context = HostContext::of(&source, variables, files);
+    let (cache_key, ends_at) = cache_key::of(registry, &network, &source, &host_context);
     Ok(Identity { source, network, label, skipped_sources, cache_key, ends_at })
 }
 

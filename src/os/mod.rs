@@ -7,6 +7,8 @@ pub mod environment;
 pub mod fs;
 pub mod hardening;
 pub mod logging;
+pub mod network_namespace;
+pub mod program;
 #[cfg(test)]
 pub mod proptest_config;
 pub mod secret;

@@ -116,6 +116,7 @@ start_registries() {
 start_aws() {
     start_service moto "$E2E_MOTO/bin/python" "$here/aws.py" serve "$moto_port"
     start_service dated "$E2E_MOTO/bin/python" "$here/aws.py" serve-dated "$dated_port"
+    # shellcheck disable=SC2034 # the cases stop it
     dated_id=$!
     wait_for moto curl -s "http://127.0.0.1:$moto_port/moto-api/" &&
         wait_for "moto with dates" curl -s "http://127.0.0.1:$dated_port/moto-api/"
@@ -128,6 +129,7 @@ use_aws() {
 }
 
 # For env: the AWS whose tokens live for 12 hours, with a cache of its own.
+# shellcheck disable=SC2034 # the cases use it
 dated_aws=(AWS_ENDPOINT_URL="http://127.0.0.1:$dated_port" AWS_ECR_CACHE_DIR="$work/cache-dated")
 
 start_dockerd() {

@@ -63,6 +63,7 @@ else
 fi
 for package in "$work"/*.deb; do
     dpkg-deb --extract "$package" "$work/root"
+    # shellcheck disable=SC2016 # dpkg's variables
     dpkg-deb --show --showformat '${Package} ${Version}\n' "$package" >>"$work/versions"
 done
 mkdir -p "$work/root/var/lib"

@@ -11,6 +11,7 @@ mod canaries;
 mod leak_scan;
 mod memory;
 mod names;
+mod namespaces;
 mod process;
 mod rights;
 mod settings;

@@ -48,7 +48,7 @@ pub use issued::{Token, now};
 pub use request::Request;
 pub use server::{Event, Opening, Respond, Response, Server};
 pub use sign_in::{SignIn, click_through, http_get};
-pub use sources::{Source, login_file, web_token};
+pub use sources::{Source, jwt, login_file, web_token};
 pub use tls::{Authority, Certificate};
 
 /// A registry for tests that need any one.

@@ -110,10 +110,17 @@ pub fn login_file(session: &str) -> String {
 
 /// A web identity token of a service account that is good until 2100.
 pub fn web_token() -> String {
-    let part = |json: &str| {
-        let text = aws_smithy_types::base64::encode(json);
+    jwt(&json!({
+        "iss": "https://oidc.example", "aud": ["sts.amazonaws.com"], "sub": "system:serviceaccount:ns:ci",
+        "exp": 4_102_444_800_u64,
+    }))
+}
+
+/// A JSON Web Token of these claims, which nobody has signed.
+pub fn jwt(claims: &serde_json::Value) -> String {
+    let part = |text: &str| {
+        let text = aws_smithy_types::base64::encode(text);
         text.trim_end_matches('=').replace('+', "-").replace('/', "_")
     };
-    let claims = r#"{"iss":"https://oidc.example","aud":["sts.amazonaws.com"],"sub":"system:serviceaccount:ns:ci","exp":4102444800}"#;
-    format!("{}.{}.c2lnbmF0dXJl", part(r#"{"alg":"RS256"}"#), part(claims))
+    format!("{}.{}.c2lnbmF0dXJl", part(r#"{"alg":"RS256"}"#), part(&claims.to_string()))
 }

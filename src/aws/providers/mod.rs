@@ -12,7 +12,6 @@
 //! | instance | `imds` | the instance metadata service |
 
 mod assume_role;
-pub(crate) mod command_line;
 mod dpop;
 mod ecs;
 mod imds;

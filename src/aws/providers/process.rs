@@ -4,7 +4,9 @@
 //! The SDK's own provider waits for every descendant and leaves them behind; [`crate::os::subprocess`] does neither.
 
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::io::IsTerminal;
+use std::path::Path;
 use std::process::{Command, ExitStatus};
 use std::time::{Duration, SystemTime};
 
@@ -12,14 +14,15 @@ use aws_credential_types::Credentials;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 
+use crate::credentials::command_line::{self, WordsError};
 use crate::os::deadline::Deadline;
 use crate::os::environment::Environment;
+use crate::os::program;
 use crate::os::secret::Secret;
 use crate::os::subprocess::{self, Bounds, ChildError, Finished, Stderr};
 use crate::text::timestamp;
 use crate::text::user_error::{Kind, UserError};
 
-use super::command_line::{self, WordsError};
 use super::redact;
 
 /// The most that an answer may be long, in bytes.
@@ -120,7 +123,11 @@ fn try_run(
 ) -> Result<Credentials, ProcessError> {
     let words = command_line::split(command.expose())?;
     let program = redact::printable(&words[0], environment);
-    let mut command = Command::new(&words[0]);
+    // The file that the cache key names (credentials/process_context.rs), and no other look along PATH.
+    let found = program::find(OsStr::new(&words[0]), environment.var_os("PATH")).map(|found| found.path);
+    let mut command = Command::new(found.as_deref().unwrap_or(Path::new(&words[0])));
+    #[cfg(unix)]
+    std::os::unix::process::CommandExt::arg0(&mut command, &words[0]);
     // The whole environment, as the AWS CLI gives it: such commands are told by it who and where they are.
     command.args(&words[1..]).env_clear().envs(environment.variables());
     let stderr = if attended { Stderr::Terminal } else { Stderr::Kept };

@@ -12,6 +12,8 @@
 //! And children are leashed here, for the same reason: that a child goes when we are killed can only be said between
 //! fork and exec and in a signal handler, and for neither there is safe code.
 //!
+//! And the kernel is asked here for the cookie of the network namespace, for which no safe code has a call yet.
+//!
 //! Elsewhere the standard library starts us.
 
 /// What was found when the process started.
@@ -26,6 +28,12 @@ pub struct Started {
     pub more_rights: bool,
 }
 
+/// Tells the library what only `unsafe` code can ask the system for.
+pub fn provide() {
+    #[cfg(target_os = "linux")]
+    ecr_login::os::network_namespace::ask_by(kernel::network_namespace_cookie);
+}
+
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 pub use c_main::close_inherited_files;
 
@@ -33,9 +41,36 @@ pub use c_main::close_inherited_files;
 #[cfg(not(all(target_os = "linux", target_env = "gnu")))]
 pub fn close_inherited_files() {}
 
+#[cfg(target_os = "linux")]
+mod kernel {
+    // getsockopt(2) is a C function, and rustix has no wrapper for this option of it.
+    #![allow(unsafe_code)]
+
+    use std::mem;
+    use std::os::fd::AsRawFd;
+
+    use rustix::net::{AddressFamily, SocketFlags, SocketType, socket_with};
+
+    /// `SO_NETNS_COOKIE` of asm-generic/socket.h (Linux 5.14).
+    const NETNS_COOKIE: libc::c_int = 71;
+
+    /// The cookie of this process's network namespace, asked of a socket that never gets an address.
+    pub fn network_namespace_cookie() -> Option<u64> {
+        let socket = socket_with(AddressFamily::UNIX, SocketType::DGRAM, SocketFlags::CLOEXEC, None).ok()?;
+        let mut cookie = 0_u64;
+        let mut length = libc::socklen_t::try_from(mem::size_of_val(&cookie)).ok()?;
+        // SAFETY: the kernel writes at most `length` bytes, which is the size of what is pointed to, and any bytes are a u64.
+        let asked = unsafe {
+            let value = (&raw mut cookie).cast();
+            libc::getsockopt(socket.as_raw_fd(), libc::SOL_SOCKET, NETNS_COOKIE, value, &raw mut length)
+        };
+        (asked == 0 && cookie != 0 && length as usize == mem::size_of_val(&cookie)).then_some(cookie)
+    }
+}
+
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 mod c_main {
-    // The one place of the program with `unsafe`: the name `main` must be exported for C, `signal`, `syscall`, `prctl`,
+    // The program's `unsafe` is in this file alone. Here: the name `main` must be exported for C, `signal`, `syscall`, `prctl`,
     // `kill` and `getauxval` are C functions, what runs between fork and exec is for us to vouch for, and an allocator is
     // a promise that no compiler can check.
     #![allow(unsafe_code)]

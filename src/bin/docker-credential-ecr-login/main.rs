@@ -19,6 +19,7 @@ fn main() -> ExitCode {
 }
 
 fn run(started: entry::Started) -> ExitCode {
+    entry::provide();
     if let Err(refused) = hardening::harden(started.more_rights) {
         stdio::warn_line(PROGRAM, &refused.to_string());
         return ExitCode::FAILURE;

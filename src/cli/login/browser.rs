@@ -3,8 +3,8 @@
 use std::ffi::OsString;
 use std::process::{Command, Stdio};
 
-use crate::aws::providers::command_line;
 use crate::cli::setup::client_paths::on_path;
+use crate::credentials::command_line;
 use crate::os::environment::Environment;
 
 /// What opens a page on the desktop, in this order.

@@ -7,22 +7,22 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::json;
 
 use super::*;
-use crate::os::environment::Environment;
 
+mod host;
 mod properties;
 
 const REGISTRY: &str = "123456789012.dkr.ecr.eu-west-1.amazonaws.com";
 const EXP: i64 = 2_000_000_000;
 
-fn here() -> HostContext {
-    HostContext { boot: Some("boot".into()), network: Some("net:[1]".into()), told: Vec::new() }
+fn here() -> HostContext<'static> {
+    HostContext { boot: Some("boot".into()), network: Some(1), process: Some(ProcessContext::default()) }
 }
 
 fn print_of(
     registry: &str,
     network: &EndpointConfig,
     source: &CredentialSource,
-    host_context: &HostContext,
+    host_context: &HostContext<'_>,
 ) -> Option<[u8; 32]> {
     of(&Registry::parse(registry).unwrap(), network, source, host_context).0.map(|cache_key| cache_key.0)
 }
@@ -323,6 +323,8 @@ fn a_token_for_somebody_else_is_another_identity() {
         ("/aud", json!(["other"])),
         ("/aud", json!(["sts.amazonaws.com", "other"])),
         ("/kubernetes.io/serviceaccount/uid", json!("made-again")),
+        ("/kubernetes.io/serviceaccount/name", json!("other")),
+        ("/kubernetes.io/namespace", json!("other")),
         ("/https:~1~1aws.amazon.com~1tags/principal_tags/team", json!(["b"])),
         ("/https:~1~1aws.amazon.com~1tags/principal_tags/team", json!("a")),
         ("/https:~1~1aws.amazon.com~1tags/transitive_tag_keys", json!([])),
@@ -385,64 +387,11 @@ fn a_token_past_its_end_never_hits() {
 }
 
 #[test]
-fn pod_identity_is_told_apart_by_its_claims_as_web_identity_is() {
+fn a_pod_identity_is_that_of_one_pod() {
     let pod = |payload: &Value| print(&container("http://169.254.170.23/v1/credentials", Some(&jwt(payload))));
     assert_eq!(pod(&claims()), pod(&changed("/exp", json!(EXP + 1))));
-    assert_ne!(pod(&claims()), pod(&changed("/sub", json!("other"))));
-}
-
-#[test]
-fn another_boot_is_another_machine_and_without_its_id_nothing_is_cached() {
-    let network = EndpointConfig::default();
-    let instance = CredentialSource::Imds { endpoint: "http://169.254.169.254".into() };
-    let ecs = container("http://169.254.170.2/a", None);
-    let local = container("http://localhost:1/a", None);
-    let at = |source: &CredentialSource, host_context: HostContext| print_of(REGISTRY, &network, source, &host_context);
-    let rebooted = || HostContext { boot: Some("other".into()), ..here() };
-    let moved = || HostContext { network: Some("net:[2]".into()), ..here() };
-    for source in [&instance, &ecs, &local, &role(instance.clone())] {
-        assert_ne!(at(source, rebooted()), print(source));
-        assert_eq!(at(source, HostContext { boot: None, ..here() }), None);
+    assert_eq!(pod(&claims()), pod(&changed("/kubernetes.io/warnafter", json!(8))));
+    for pointer in ["/sub", "/kubernetes.io/pod/uid", "/kubernetes.io/node/name"] {
+        assert_ne!(pod(&claims()), pod(&changed(pointer, json!("other"))), "{pointer}");
     }
-    for source in [&instance, &local, &ecs, &role(local.clone())] {
-        assert_ne!(at(source, moved()), print(source));
-        assert_eq!(at(source, HostContext { network: None, ..here() }), None);
-    }
-    let named = container("http://agent.example:1/a", None);
-    assert_eq!(at(&named, moved()), print(&named));
-    for source in [keys("a"), web("t"), sso()] {
-        assert_eq!(at(&source, HostContext::default()), print(&source));
-    }
-}
-
-#[cfg(target_os = "linux")]
-#[test]
-fn this_machine_has_a_place() {
-    let environment = Environment::of::<&str, &str>([]);
-    let variables = AwsEnv::of(&environment);
-    let host_context = HostContext::of(&role(CredentialSource::Imds { endpoint: String::new() }), &variables);
-    assert!(host_context.boot.unwrap().len() == 36 && host_context.network.unwrap().starts_with("net:["));
-    assert!(HostContext::of(&keys("a"), &variables).boot.is_none());
-}
-
-#[test]
-fn a_command_that_is_told_by_other_variables_of_aws_speaks_for_another() {
-    let (network, command) =
-        (EndpointConfig::default(), CredentialSource::CredentialProcess { profile: "p".into(), command: secret("x") });
-    let told = |source: &CredentialSource, name: &str, value: &str| {
-        let environment = Environment::of([("HOME", "/home/a"), ("AWS_PROFILE", "dev"), (name, value)]);
-        print_of(REGISTRY, &network, source, &HostContext::of(source, &AwsEnv::of(&environment))).unwrap()
-    };
-    for source in [command.clone(), role(command)] {
-        let usual = told(&source, "LANG", "C");
-        for name in ["AWS_DEFAULT_PROFILE", "AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE", "AWS_REGION"] {
-            assert_ne!(told(&source, name, "b"), usual, "{name}");
-        }
-        for (name, value) in
-            [("LANG", "de"), ("AWS_ECR_CACHE_DIR", "/c"), ("ECR_LOGIN_LOG", "i"), ("AWS_CA_BUNDLE", "")]
-        {
-            assert_eq!(told(&source, name, value), usual, "{name}");
-        }
-    }
-    assert_eq!(told(&keys("a"), "AWS_REGION", "b"), told(&keys("a"), "LANG", "C"));
 }

@@ -7,7 +7,7 @@
 set -u
 cd "$(dirname "${BASH_SOURCE[0]}")/../../.." || exit 2
 mkdir -p target/ci/clients
-clients=$PWD/target/ci/clients
+clients=$(cd target/ci/clients && pwd -P)
 
 lost() {
     echo "clients: $1 is not on this machine's mirrors, so it is not looked at"
@@ -63,9 +63,12 @@ java_library() {
 <dependencies><dependency><groupId>$group</groupId><artifactId>$library</artifactId><version>$version</version></dependency></dependencies>
 </project>
 END
-    nice -n 10 mvn --batch-mode --quiet -f "$folder/pom.xml" -Dmaven.repo.local="$clients/java/repository" \
-        org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies -DoutputDirectory="$folder" >&2 &&
-        echo "$version" >"$folder.version" || lost "$artifact"
+    if nice -n 10 mvn --batch-mode --quiet -f "$folder/pom.xml" -Dmaven.repo.local="$clients/java/repository" \
+        org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies -DoutputDirectory="$folder" >&2; then
+        echo "$version" >"$folder.version"
+    else
+        lost "$artifact"
+    fi
 }
 
 if command -v mvn >/dev/null && command -v java >/dev/null; then

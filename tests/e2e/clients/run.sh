@@ -99,6 +99,7 @@ if [ -x "$root/usr/sbin/dockerd" ]; then
     wait_for dockerd curl -sf --unix-socket /run/docker.sock http://docker/_ping || show_service_logs
 fi
 
+# shellcheck disable=SC2153 # clients is where, CLIENTS which
 "$E2E_MOTO/bin/python" "$clients/probe.py" --root "$root" --work "$work" --clients "$CLIENTS" --registry "$registry" \
     --second "$second_registry" --foreign "$foreign" --table "$clients/table.json" "$@"
 status=$?

@@ -6,5 +6,9 @@ mod credential_sources;
 mod files;
 #[cfg(unix)]
 mod freshness;
+#[cfg(target_os = "linux")]
+mod one_input_changed;
+#[cfg(unix)]
+mod other_identity;
 #[cfg(unix)]
 mod single_flight;

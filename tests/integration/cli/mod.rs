@@ -3,6 +3,8 @@
 mod doctor;
 mod help;
 #[cfg(unix)]
+mod install;
+#[cfg(unix)]
 mod login_mfa;
 #[cfg(unix)]
 mod login_sso;

@@ -38,7 +38,7 @@ fn some_source() -> impl Strategy<Value = CredentialSource> {
             profile: String::new(),
             session,
             region: None,
-            session_file: Some(file.into()),
+            session_file: Some(format!("/{file}").into()),
         }),
         (text(), prop::option::of(text()), text()).prop_map(|(role_arn, session_name, token)| {
             CredentialSource::WebIdentity { role_arn, session_name, token_file: None, token: secret(&token) }

@@ -16,6 +16,7 @@ if [ -x "$programs/ecr-credential-provider" ]; then
     measured() {
         local before after
         before=$(curl -sf --cacert "$work/aws-ca.crt" "$tls_aws/control/calls")
+        # shellcheck disable=SC2015 # what fails first is all the same
         env -i PATH="$PATH" AWS_ENDPOINT_URL="$tls_aws" AWS_CA_BUNDLE="$work/aws-ca.crt" AWS_EC2_METADATA_DISABLED=true \
             AWS_ECR_CACHE_DIR="$cache" AWS_ACCESS_KEY_ID="$node_key" AWS_SECRET_ACCESS_KEY=secret \
             timeout 120 "$programs/keyring" -config "$config" -bin-dir "$plugins" <<<"$2" >"$log/answers.json" 2>"$log/keyring" &&
