@@ -65,6 +65,23 @@ pub enum Setup {
     Podman(SetupPodman),
     /// Make this helper the kubelet's image credential provider
     Kubelet(SetupKubelet),
+    /// Put a copy of this helper in the place of the kubelet's ecr-credential-provider, or take it back
+    Plugin(SetupPlugin),
+}
+
+/// `setup plugin`
+#[derive(Clone, Debug, Args)]
+pub struct SetupPlugin {
+    /// The directory in which the kubelet finds its plugins; without it, that of an EKS image, of k3s or of RKE2, else
+    /// /usr/local/bin/credential-provider
+    #[arg(long, value_name = "DIR")]
+    pub bin_dir: Option<PathBuf>,
+    /// Stay until SIGTERM or SIGINT, then put back what was there before: for a DaemonSet
+    #[arg(long, conflicts_with = "undo")]
+    pub until_stopped: bool,
+    /// Put back what was there before
+    #[arg(long)]
+    pub undo: bool,
 }
 
 /// `setup docker`

@@ -91,6 +91,7 @@ pub fn run(args: &[OsString], environment: Environment) -> ExitCode {
         Command::Setup(Setup::Docker(wanted)) => setup::docker(&wanted, &environment),
         Command::Setup(Setup::Podman(wanted)) => setup::podman(&wanted, &environment),
         Command::Setup(Setup::Kubelet(wanted)) => setup::kubelet::run(&wanted, &environment),
+        Command::Setup(Setup::Plugin(wanted)) => setup::kubelet::plugin::run(&wanted),
         Command::Clear(wanted) => clear::run(&wanted, &environment),
         Command::Status(wanted) => status::run(wanted, &environment),
     }

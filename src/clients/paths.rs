@@ -22,6 +22,42 @@ pub fn docker(environment: &Environment) -> Option<PathBuf> {
     Some(directory.or_else(|| Some(home(environment)?.join(".docker")))?.join("config.json"))
 }
 
+/// docker's file as clients find it that do not know `DOCKER_CONFIG`.
+pub fn docker_in_home(environment: &Environment) -> Option<PathBuf> {
+    Some(home(environment)?.join(".docker/config.json"))
+}
+
+/// `$XDG_CONFIG_HOME`, else `~/.config`.
+fn config_home(environment: &Environment) -> Option<PathBuf> {
+    let named = environment.var_os("XDG_CONFIG_HOME").map(PathBuf::from);
+    named.or_else(|| Some(home(environment)?.join(".config")))
+}
+
+/// notation's own file, which it reads instead of docker's if that names anything.
+pub fn notation(environment: &Environment) -> Option<PathBuf> {
+    Some(config_home(environment)?.join("notation/config.json"))
+}
+
+/// apptainer's own file, which it reads instead of docker's.
+pub fn apptainer(environment: &Environment) -> Option<PathBuf> {
+    Some(home(environment)?.join(".apptainer/docker-config.json"))
+}
+
+/// helm's own logins.
+pub fn helm(environment: &Environment) -> Option<PathBuf> {
+    let named = environment.var_os("HELM_REGISTRY_CONFIG").map(PathBuf::from);
+    named.or_else(|| {
+        let home = environment.var_os("HELM_CONFIG_HOME").map(PathBuf::from);
+        Some(home.or_else(|| Some(config_home(environment)?.join("helm")))?.join("registry/config.json"))
+    })
+}
+
+/// regctl's own logins.
+pub fn regctl(environment: &Environment) -> Option<PathBuf> {
+    let named = environment.var_os("REGCTL_CONFIG").map(PathBuf::from);
+    named.or_else(|| Some(home(environment)?.join(".regctl/config.json")))
+}
+
 /// The files that podman, buildah and skopeo read, in their order; docker's own is the last.
 pub fn podman(environment: &Environment) -> Vec<PathBuf> {
     if let Some(named) = environment.var_os("REGISTRY_AUTH_FILE") {

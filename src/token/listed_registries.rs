@@ -125,7 +125,14 @@ fn own_private(call: &RequestContext, cache: &Cache, region: &str) -> Option<Str
         return None;
     }
     slot.store(|| {
-        let fetched = aws::fetch(&call.environment, &who, &any.registry, call.deadline, RetryPolicy::Interactive, None);
+        let fetched = aws::fetch(
+            &call.environment,
+            &who,
+            &any.registry,
+            call.deadline,
+            RetryPolicy::Interactive,
+            call.shared_credentials.as_ref(),
+        );
         let token =
             fetched.map_err(|failure| CachedFailure { failed_at: clock::millis(), short_deadline: false, failure })?;
         let own = token.own_registry.as_deref().and_then(|host| call.settings.target(host));

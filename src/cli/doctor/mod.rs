@@ -2,7 +2,7 @@
 //!
 //! It runs the very code that a `get` runs, one step at a time, each within the limit of a `get`, and shows no secret.
 
-pub(super) mod clients;
+pub mod clients;
 mod report;
 
 use std::path::PathBuf;
@@ -78,19 +78,24 @@ fn examine(name: Option<&str>, environment: &Environment) -> Report {
         return Report::new(Some(name.to_owned()), steps);
     };
     let asked = crate::registry::host_of(name).unwrap_or_else(|| name.to_owned());
-    steps.extend(clients::examine(environment, &asked).0);
+    let clients = clients::examine(environment, &asked);
+    steps.extend(clients.iter().map(|client| client.step.clone()));
+    steps.extend(clients::notes(environment, &asked));
+    let verdicts: Vec<(&str, &'static str)> =
+        clients.iter().flat_map(|client| client.installed.iter().map(|program| (*program, client.step.name))).collect();
+    let conclude = |steps| Report::new(Some(asked.clone()), steps).for_clients(&verdicts);
     steps.push(says(&settings, &target, &asked));
     steps.extend(last_failure(environment));
     if target.credentials.anonymous {
         steps.push(Step::skipped("source", "the settings say anonymous = true: nobody is asked for credentials"));
-        return Report::new(Some(asked), steps);
+        return conclude(steps);
     }
     let identity =
         match Identity::resolve(environment, CredentialSelector::Settings(&target.credentials), &target.registry) {
             Ok(identity) => identity,
             Err(error) => {
                 steps.push(anonymous_or(&target, Step::failed("source", error.into())));
-                return Report::new(Some(asked), steps);
+                return conclude(steps);
             }
         };
     steps.push(source(&identity));
@@ -102,7 +107,7 @@ fn examine(name: Option<&str>, environment: &Environment) -> Report {
         }
         Err(failure) => steps.push(Step::failed("settings", failure)),
     }
-    Report::new(Some(asked), steps)
+    conclude(steps)
 }
 
 /// What a `get` last said: several clients hide it.

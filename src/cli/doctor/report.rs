@@ -73,15 +73,50 @@ pub struct Report {
     pub registry: Option<String>,
     /// Whether no step is wrong.
     pub ok: bool,
+    /// What each client that is installed would do.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub clients: Vec<Verdict>,
     /// In the order of a pull.
     pub steps: Vec<Step>,
+}
+
+/// Whether a client's pull would work.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Verdict {
+    /// The program.
+    pub client: String,
+    /// Whether it would.
+    pub works: bool,
+    /// The first step that is wrong.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub because: Option<String>,
 }
 
 impl Report {
     /// A report of these steps.
     pub fn new(registry: Option<String>, steps: Vec<Step>) -> Self {
         let ok = steps.iter().all(|step| step.state != State::Wrong);
-        Self { version: env!("CARGO_PKG_VERSION"), registry, ok, steps }
+        Self { version: env!("CARGO_PKG_VERSION"), registry, ok, clients: Vec::new(), steps }
+    }
+
+    /// With a verdict for each program: its name, and that of the step which is its own. The other clients' steps do not
+    /// count for it.
+    #[must_use]
+    pub fn for_clients(mut self, programs: &[(&str, &str)]) -> Self {
+        let is_a_clients = |name: &str| programs.iter().any(|(_, own)| *own == name);
+        let wrong = |own: &str| {
+            let mut steps = self.steps.iter().filter(|step| step.name == own || !is_a_clients(step.name));
+            steps.find(|step| step.state == State::Wrong).map(|step| match step.name {
+                name if name == own => step.found.clone(),
+                name => format!("{name}: {}", step.found),
+            })
+        };
+        let verdict = |(program, own): &(&str, &str)| {
+            let because = wrong(own);
+            Verdict { client: (*program).to_owned(), works: because.is_none(), because }
+        };
+        self.clients = programs.iter().map(verdict).collect();
+        self
     }
 
     /// For people.
@@ -101,6 +136,15 @@ impl Report {
             if let Some(remedy) = &step.remedy {
                 let _ = writeln!(text, "                   {} {}", paint.strong("->"), one_line(remedy));
             }
+        }
+        if !self.clients.is_empty() {
+            let verdicts = self.clients.iter().map(|verdict| match &verdict.because {
+                None => format!("{}: a pull would work", verdict.client),
+                Some(because) => format!("{}: fails, because {}", verdict.client, one_line(because)),
+            });
+            let line = verdicts.collect::<Vec<_>>().join("; ");
+            let _ = writeln!(text, "{}.", if self.ok { paint.good(&line) } else { paint.bad(&line) });
+            return text;
         }
         let _ = match self.steps.iter().filter(|step| step.state == State::Wrong).count() {
             0 => writeln!(text, "{}", paint.good("A pull would work.")),

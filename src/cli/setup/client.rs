@@ -10,6 +10,7 @@ use super::json::{Document, NotJson};
 use super::settings_file::{self, Wishes};
 use super::{SetupError, backup, client_paths, difference, discovery};
 use crate::cli::arguments::{SetupCommon, SetupDocker, SetupPodman};
+use crate::cli::doctor::clients;
 use crate::cli::terminal;
 use crate::os::environment::Environment;
 use crate::os::fs::user_file::{self, FileError, UserFile};
@@ -47,16 +48,18 @@ pub fn apply(document: &mut Document, edits: &Edits) -> Result<(), NotJson> {
     if edits.store {
         document.set(STORE, HELPER)?;
     }
+    // No client reads a file with it.
+    document.remove_byte_order_mark();
     for host in &edits.clean {
         document.remove_in(LOGINS, host)?;
     }
     Ok(())
 }
 
-/// Keys of `auths` that name an ECR registry.
+/// Keys of `auths` with a login to an ECR registry. An empty entry, as every `docker login` through a helper leaves it, is
+/// none.
 pub fn logins(document: &Document) -> Vec<String> {
-    let keys = document.section(LOGINS).into_iter().map(|(key, _)| key);
-    keys.filter(|key| Registry::parse(key).is_some()).collect()
+    document.logins().into_iter().filter(|key| Registry::parse(key).is_some()).collect()
 }
 
 pub(super) fn parse(path: &Path, bytes: &[u8]) -> Result<Document, SetupError> {
@@ -157,6 +160,14 @@ fn set_up(job: &Job<'_>) -> Result<String, SetupError> {
             let copy = backup::keep(&original, &document)?;
             original.replace(&edited.bytes())?;
             describe(&mut report, &original, &edits, copy);
+        }
+    }
+    // An old login in a file that comes before, a variable that wins, a file at which podman stops.
+    if job.common.file.is_none() {
+        for host in &edits.helpers {
+            if let Some(reason) = clients::still_wrong(job.client, job.environment, host) {
+                let _ = writeln!(report, "{} would still not use it for {host}: {reason}", job.client);
+            }
         }
     }
     if client_paths::on_path(job.environment, PROGRAM).is_none() {
@@ -302,7 +313,7 @@ fn registries(job: &Job<'_>, document: &Document, report: &mut String) -> Result
 
 /// Behind a `credsStore`, docker does not look into `auths`: logins there would be lost without a delegate.
 fn refuse_to_hide(original: &UserFile, document: &Document) -> Result<(), SetupError> {
-    let keys = document.section(LOGINS).into_iter().map(|(key, _)| key);
+    let keys = document.logins().into_iter();
     let others: Vec<String> = keys.filter(|key| Registry::parse(key).is_none()).collect();
     if others.is_empty() {
         return Ok(());

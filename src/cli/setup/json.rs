@@ -10,6 +10,8 @@ use std::ops::Range;
 use jsonc_parser::ast::{Object, ObjectProp, Value};
 use jsonc_parser::{CollectOptions, ParseOptions, parse_to_ast};
 
+use crate::clients::config_file::is_login;
+
 const BYTE_ORDER_MARK: &str = "\u{feff}";
 
 /// Not a JSON object: where, and why.
@@ -57,7 +59,8 @@ impl Document {
         })?;
         let marked = text.starts_with(BYTE_ORDER_MARK);
         let text = text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text);
-        if text.trim().is_empty() {
+        // docker reads `null` as an empty object too.
+        if text.trim().is_empty() || text.trim() == "null" {
             return Ok(Self { text: "{}\n".to_owned(), marked });
         }
         // The strict parser decides what is JSON, and how deep; the other one only says where things lie.
@@ -133,6 +136,18 @@ impl Document {
             }
         });
         entries
+    }
+
+    /// The keys of `auths` that hold a login.
+    pub fn logins(&self) -> Vec<String> {
+        let root: serde_json::Value = serde_json::from_str(&self.text).unwrap_or_default();
+        let entries = root.get("auths").and_then(serde_json::Value::as_object).into_iter().flatten();
+        entries.filter(|(_, entry)| is_login(entry)).map(|(key, _)| key.clone()).collect()
+    }
+
+    /// Takes the byte order mark out.
+    pub fn remove_byte_order_mark(&mut self) {
+        self.marked = false;
     }
 
     /// Whether the top level has `key`.

@@ -14,6 +14,7 @@ mod response;
 mod store;
 
 use std::ffi::OsString;
+use std::io::IsTerminal as _;
 use std::process::ExitCode;
 
 use crate::PROGRAM;
@@ -103,8 +104,12 @@ fn version() -> Response {
     Response::of(format!("{PROGRAM} {}\n", env!("CARGO_PKG_VERSION")))
 }
 
+/// For a kubelet that runs the helper under its own name and without arguments.
+const KUBELET_HINT: &str = "no action was given; the kubelet's CredentialProviderConfig needs \"args: [kubelet]\" for a provider of \
+                            this name, or the name ecr-credential-provider: setup kubelet sees to it";
+
 /// Answers arguments that are no action: one line on stdout, as the reference helper does. `nearest` is the command for
-/// people that is nearest to the first one.
+/// people that is nearest to the first one. The kubelet logs stderr alone, so that what a node's owner has to know is said there.
 pub fn usage(arguments: &[OsString], nearest: Option<&str>) -> ExitCode {
     let usage = format!("usage: {PROGRAM} <store|get|erase|list|version>; people type {PROGRAM} --help");
     if let [action, help] = arguments
@@ -114,7 +119,12 @@ pub fn usage(arguments: &[OsString], nearest: Option<&str>) -> ExitCode {
         return Response::of(action.help()).send(Deadline::within(DEFAULT_TIMEOUT));
     }
     let line = match arguments {
-        [] => usage,
+        [] => {
+            if !std::io::stdin().is_terminal() {
+                stdio::warn_line(PROGRAM, KUBELET_HINT);
+            }
+            usage
+        }
         [action, more, ..] if action.to_str().and_then(Action::of).is_some() => {
             format!("{} takes no argument, but was given {}; {usage}", shown(action), shown(more))
         }

@@ -29,6 +29,8 @@ class Client:
     lists: tuple = ()
     # Whose own files beside the common ones.
     own: tuple = ()
+    # Its main verbs alone: it takes seconds for each run.
+    light: bool = False
     # Prints the credentials that it found, and asks no registry.
     looks_up: bool = False
 
@@ -282,19 +284,20 @@ CLIENTS = [
     Client(
         "Jib",
         "cat {clients}/java/jib.version",
-        "java -cp '{clients}/java/jib/*' {here}/java/Jib.java {image}",
-        verbs={"look-up": "java -cp '{clients}/java/jib/*' {here}/java/Jib.java {image}"},
-        pull="java -cp '{clients}/java/jib/*' {here}/java/Jib.java {image}",
+        "java -XX:TieredStopAtLevel=1 -Duser.home=$HOME -cp '{clients}/java/jib/*:{clients}/java/jib/classes' Jib {image}",
+        verbs={"look-up": "java -XX:TieredStopAtLevel=1 -Duser.home=$HOME -cp '{clients}/java/jib/*:{clients}/java/jib/classes' Jib {image}"},
+        pull="java -XX:TieredStopAtLevel=1 -Duser.home=$HOME -cp '{clients}/java/jib/*:{clients}/java/jib/classes' Jib {image}",
         outside=True,
         needs="{clients}/java/jib.version",
         looks_up=True,
+        light=True,
     ),
     Client(
         "Spring Boot (build-image)",
         "cat {clients}/java/spring-boot.version",
-        "java -cp '{clients}/java/spring-boot/*' {here}/java/SpringBoot.java {image}",
-        verbs={"look-up": "java -cp '{clients}/java/spring-boot/*' {here}/java/SpringBoot.java {image}"},
-        pull="java -cp '{clients}/java/spring-boot/*' {here}/java/SpringBoot.java {image}",
+        "java -XX:TieredStopAtLevel=1 -Duser.home=$HOME -cp '{clients}/java/spring-boot/*:{clients}/java/spring-boot/classes' SpringBoot {image}",
+        verbs={"look-up": "java -XX:TieredStopAtLevel=1 -Duser.home=$HOME -cp '{clients}/java/spring-boot/*:{clients}/java/spring-boot/classes' SpringBoot {image}"},
+        pull="java -XX:TieredStopAtLevel=1 -Duser.home=$HOME -cp '{clients}/java/spring-boot/*:{clients}/java/spring-boot/classes' SpringBoot {image}",
         outside=True,
         needs="{clients}/java/spring-boot.version",
         looks_up=True,
@@ -302,9 +305,9 @@ CLIENTS = [
     Client(
         "testcontainers (Java)",
         "cat {clients}/java/testcontainers.version",
-        "java -cp '{clients}/java/testcontainers/*' {here}/java/Testcontainers.java {image}",
-        verbs={"look-up": "java -cp '{clients}/java/testcontainers/*' {here}/java/Testcontainers.java {image}"},
-        pull="java -cp '{clients}/java/testcontainers/*' {here}/java/Testcontainers.java {image}",
+        "java -XX:TieredStopAtLevel=1 -Duser.home=$HOME -cp '{clients}/java/testcontainers/*:{clients}/java/testcontainers/classes' Testcontainers {image}",
+        verbs={"look-up": "java -XX:TieredStopAtLevel=1 -Duser.home=$HOME -cp '{clients}/java/testcontainers/*:{clients}/java/testcontainers/classes' Testcontainers {image}"},
+        pull="java -XX:TieredStopAtLevel=1 -Duser.home=$HOME -cp '{clients}/java/testcontainers/*:{clients}/java/testcontainers/classes' Testcontainers {image}",
         outside=True,
         needs="{clients}/java/testcontainers.version",
         looks_up=True,

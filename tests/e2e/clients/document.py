@@ -26,7 +26,11 @@ def write(seen, path):
     parts.append("\n## Files and variables\n\nThose that were read of all that were offered, the one that wins first.\n\n")
     parts.append(table(
         ["client", "version", "reads"],
-        [[name, client["version"], ", ".join(client["reads"]) or "none of them"] for name, client in seen.items()],
+        [
+            [name, client["version"], ", ".join(client["reads"]) or "none of them"]
+            for name, client in seen.items()
+            if "reads" in client
+        ],
     ))
     parts.append(
         "\n## Calls of the helper\n\nThe action and what stands on stdin, byte for byte (`\\n` is a newline), for one command; `x2` is"
@@ -62,13 +66,14 @@ def write(seen, path):
         [
             [name, *(shown(client["file"][question]) for question, _ in questions)]
             for name, client in seen.items()
+            if "file" in client
         ],
     ))
     parts.append("\nA file that is not plain JSON: read, passed over (the client goes on without it), or refused (the client stops).\n\n")
     questions = ["a byte order mark", "an empty file", "null", "text after the JSON"]
     parts.append(table(
         ["client", *questions],
-        [[name, *(client["file"][question] for question in questions)] for name, client in seen.items()],
+        [[name, *(client["file"][question] for question in questions)] for name, client in seen.items() if "file" in client],
     ))
     parts.append("\n## Answers\n\nWhat the client makes of them, at a registry that wants no password.\n\n")
     questions = [
@@ -77,7 +82,11 @@ def write(seen, path):
     ]
     parts.append(table(
         ["client", *questions],
-        [[name, *(client["answers"][question] for question in questions)] for name, client in seen.items()],
+        [
+            [name, *(client["answers"][question] for question in questions)]
+            for name, client in seen.items()
+            if "answers" in client
+        ],
     ))
     parts.append("\n## Through `setup`\n\nWith this helper and the file that `setup` wrote: the calls, and whether somebody without AWS keys sees why.\n\n")
     parts.append(table(

@@ -51,9 +51,9 @@ else
     echo "clients: no Go, so no helm, regctl, flux, cue and testcontainers-go"
 fi
 
-# java_library NAME GROUP:ARTIFACT:VERSION: the library and all that it needs, in a folder of its own.
+# java_library NAME GROUP:ARTIFACT:VERSION PROGRAM: the library and all that it needs, and the program that asks it.
 java_library() {
-    local name=$1 artifact=$2 folder=$clients/java/$1
+    local name=$1 artifact=$2 program=$3 folder=$clients/java/$1
     [ ! -e "$folder.version" ] || return 0
     mkdir -p "$folder"
     IFS=: read -r group library version <<<"$artifact"
@@ -64,7 +64,8 @@ java_library() {
 </project>
 END
     if nice -n 10 mvn --batch-mode --quiet -f "$folder/pom.xml" -Dmaven.repo.local="$clients/java/repository" \
-        org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies -DoutputDirectory="$folder" >&2; then
+        org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies -DoutputDirectory="$folder" >&2 &&
+        nice -n 10 javac -cp "$folder/*" -d "$folder/classes" "tests/e2e/clients/java/$program.java" >&2; then
         echo "$version" >"$folder.version"
     else
         lost "$artifact"
@@ -72,9 +73,9 @@ END
 }
 
 if command -v mvn >/dev/null && command -v java >/dev/null; then
-    java_library jib com.google.cloud.tools:jib-core:0.28.1
-    java_library spring-boot org.springframework.boot:spring-boot-buildpack-platform:3.5.7
-    java_library testcontainers org.testcontainers:testcontainers:1.21.4
+    java_library jib com.google.cloud.tools:jib-core:0.28.1 Jib
+    java_library spring-boot org.springframework.boot:spring-boot-buildpack-platform:3.5.7 SpringBoot
+    java_library testcontainers org.testcontainers:testcontainers:1.21.4 Testcontainers
 else
     echo "clients: no Java with Maven, so no Jib, Spring Boot and testcontainers of Java"
 fi

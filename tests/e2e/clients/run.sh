@@ -31,7 +31,7 @@ if [ "${1-}" != --inside ]; then
     cp "$binary" "$work/bin/docker-credential-ecr-login"
     timeout --kill-after=10 1800 \
         unshare --net --mount --propagation private --pid --fork --mount-proc --kill-child=SIGKILL \
-        env -i PATH="/usr/local/sbin:/usr/sbin:/usr/bin:/sbin:/bin" HOME="$work/home" LANG=C.UTF-8 \
+        env -i PYTHONDONTWRITEBYTECODE=1 PATH="/usr/local/sbin:/usr/sbin:/usr/bin:/sbin:/bin" HOME="$work/home" LANG=C.UTF-8 \
         E2E_WORK="$work" E2E_MOTO="$moto" CLIENTS_KEEP="${CLIENTS_KEEP-}" CLIENTS="${CLIENTS_DIR:-$top/target/ci/clients}" \
         CLIENTS_ROOT="${CLIENTS_ROOT:-$top/target/ci/roots/sid}" TMPDIR="$work" \
         bash "$here/run.sh" --inside "$@" </dev/null
@@ -67,7 +67,7 @@ unpacked_root() {
 
 private_namespaces || { echo "clients: the namespaces could not be set up" >&2; exit 2; }
 mkdir -p "$work/probe/calls" "$work/probe/answers" "$work/state"
-authority && certificate "$registry" "$second_registry" && start_registry "$foreign" "$foreign_address" || exit 2
+authority && certificate "$registry" "$second_registry" && certificate "$foreign" || exit 2
 # The users that the probes give, so that the registry's log says which place a client took its password from.
 for user in AWS via-h via-auths via-docker-auth-config via-docker-config via-registry-auth-file via-user-registries-d \
     via-registries-d via-registries via-runtime via-containers via-helm via-regctl via-notation via-apptainer via-docker; do
@@ -79,11 +79,21 @@ storage: {filesystem: {rootdirectory: $work/storage}}
 http: {addr: "127.0.0.1:5010", secret: e2e, relativeurls: true}
 auth: {htpasswd: {realm: e2e, path: $work/htpasswd}}
 END
+cat >"$work/foreign.yml" <<END
+version: 0.1
+storage: {filesystem: {rootdirectory: $work/storage-foreign}}
+http: {addr: "127.0.0.1:5011", secret: e2e, relativeurls: true}
+END
 : >"$log/users"
+# The foreign one hands out tokens to everybody, as Docker Hub and ECR Public do: only so does each client ask for credentials.
+start_service foreign-registry docker-registry serve "$work/foreign.yml"
+start_service foreign "$E2E_MOTO/bin/python" "$clients/front.py" "$foreign_address" 5011 \
+    "$work/$foreign.crt" "$work/$foreign.key" /dev/null "https://$foreign:8443/token"
 start_service registry docker-registry serve "$work/registry.yml"
 start_service front "$E2E_MOTO/bin/python" "$clients/front.py" "$registry_address" 5010 \
     "$work/$registry.crt" "$work/$registry.key" "$log/users"
-wait_for "the registry" curl -s --cacert "$work/ca.crt" "https://$registry/v2/" || { show_service_logs; exit 2; }
+wait_for "the registry" curl -s --cacert "$work/ca.crt" "https://$registry/v2/" &&
+    wait_for "the foreign registry" curl -s --cacert "$work/ca.crt" "https://$foreign/v2/" || { show_service_logs; exit 2; }
 start_aws || { show_service_logs; exit 2; }
 use_aws
 cp "$work/ca.crt" "$work/state/ca.crt"

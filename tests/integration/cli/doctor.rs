@@ -49,6 +49,11 @@ fn healthy(aws: &FakeAws) -> Helper {
     installed(helper)
 }
 
+/// With a way to the registry's own name, which is the fake's.
+pub fn with_proxy(helper: Helper, aws: &FakeAws) -> Helper {
+    helper.env("HTTPS_PROXY", proxy_to(aws))
+}
+
 /// With the binary under test on PATH, alone.
 fn installed(helper: Helper) -> Helper {
     let bin = helper.home().join("bin");

@@ -1,6 +1,7 @@
 //! The commands that people type, and what the program logs.
 
 mod doctor;
+mod doctor_clients;
 mod help;
 #[cfg(unix)]
 mod install;

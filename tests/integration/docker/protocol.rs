@@ -72,8 +72,7 @@ fn stdin_without_a_name_is_answered_with_the_protocols_string() {
 #[test]
 fn arguments_that_are_no_action_get_one_line_on_stdout() {
     let helper = Helper::new();
-    let none: [&str; 0] = [];
-    let mut outcomes = vec![helper.run(none, "")];
+    let mut outcomes = Vec::new();
     for arguments in [
         &["frobnicate"][..],
         &["GET"],
@@ -91,6 +90,16 @@ fn arguments_that_are_no_action_get_one_line_on_stdout() {
         let line = outcome.stdout.strip_suffix('\n').unwrap();
         assert!(!line.is_empty() && !line.chars().any(char::is_control), "{outcome:?}");
     }
+}
+
+/// The kubelet logs stderr alone, so that is where it is told.
+#[test]
+fn without_an_action_the_usage_is_on_stdout_and_what_a_kubelet_needs_on_stderr() {
+    let none: [&str; 0] = [];
+    let outcome = Helper::new().run(none, "{\"kind\":\"CredentialProviderRequest\"}");
+    assert_eq!(outcome.code, Some(1), "{outcome:?}");
+    assert!(outcome.stdout.starts_with("usage: ") && outcome.stdout.lines().count() == 1, "{outcome:?}");
+    assert!(outcome.line().contains("args: [kubelet]"), "{outcome:?}");
 }
 
 #[test]

@@ -51,17 +51,24 @@ pub fn plan(plugin: &Path, binary: &Path) -> Result<Linking, LinkError> {
     if same { Ok(Linking::Nothing) } else { Ok(Linking::Keep(kept(plugin, &there)?)) }
 }
 
-/// A name beside the plugin that is not taken, or that this very file has already: a setup that was killed gave it.
-fn kept(plugin: &Path, there: &Metadata) -> Result<PathBuf, LinkError> {
-    /// More than anybody sets up.
-    const MAX_BACKUPS: u32 = 1_000;
-    for number in 0..MAX_BACKUPS {
+/// More than anybody sets up.
+const MAX_BACKUPS: u32 = 1_000;
+
+/// The names under which a plugin is kept, in the order in which they are taken.
+fn kept_names(plugin: &Path) -> impl Iterator<Item = PathBuf> {
+    (0..MAX_BACKUPS).map(|number| {
         let mut name = plugin.file_name().unwrap_or_default().to_owned();
         name.push(".before-ecr-login");
         if number > 0 {
             name.push(format!(".{number}"));
         }
-        let path = plugin.with_file_name(name);
+        plugin.with_file_name(name)
+    })
+}
+
+/// A name beside the plugin that is not taken, or that this very file has already: a setup that was killed gave it.
+fn kept(plugin: &Path, there: &Metadata) -> Result<PathBuf, LinkError> {
+    for path in kept_names(plugin) {
         match fs::symlink_metadata(&path) {
             Ok(taken) if !is_same_file(&taken, there) => {}
             Ok(_) => return Ok(path),
@@ -135,9 +142,24 @@ pub fn put(plugin: &Path, binary: &Path, linking: &Linking) -> Result<(), LinkEr
     put.map_err(failed(plugin))
 }
 
+/// The newest that was kept of the plugin.
+pub fn kept_last(plugin: &Path) -> Option<PathBuf> {
+    kept_names(plugin).take_while(|path| fs::symlink_metadata(path).is_ok()).last()
+}
+
+/// Whether both names are one file's.
+pub fn are_same(one: &Path, other: &Path) -> bool {
+    match (fs::symlink_metadata(one), fs::symlink_metadata(other)) {
+        (Ok(one), Ok(other)) => is_same_file(&one, &other),
+        _ => false,
+    }
+}
+
+/// To a binary in the link's own directory it leads by the name alone: the directory may have another path elsewhere.
 #[cfg(unix)]
 fn link(binary: &Path, link: &Path) -> io::Result<()> {
-    std::os::unix::fs::symlink(binary, link)
+    let beside = binary.file_name().filter(|_| binary.parent() == link.parent());
+    std::os::unix::fs::symlink(beside.map_or(binary, Path::new), link)
 }
 
 /// Links want a privilege there.

@@ -5,6 +5,7 @@ pub mod config;
 mod files;
 mod link;
 mod paths;
+pub mod plugin;
 pub mod version;
 
 use std::fmt::Write as _;

@@ -2,6 +2,7 @@
 # shellcheck shell=bash
 
 if start_node; then
+    before=$(calls ecr)
     use_node json
     set_up "setup kubelet writes JSON"
     pod tag "$plain/team/app-1:1"
@@ -11,7 +12,7 @@ if start_node; then
     pod fips-digest "$fips/team/app-5@$(digest 5)"
     start_kubelet
     check_pods "JSON: images by tag and by digest, of a plain, a dual-stack and a FIPS name" tag digest dual fips fips-digest
-    same "JSON: one call to ECR for the three names" 1 "$(calls ecr)"
+    same "JSON: one call to ECR for the three names" "$((before + 1))" "$(calls ecr)"
 
     use_node keyless
     set_up "setup kubelet for a node without credentials"
@@ -62,4 +63,17 @@ END
         same "the other provider's file is as it was" "$other" "$(sha256sum <"$config")"
         config_is_directory=
     fi
+
+    # The paths of k3s and RKE2, on a /var/lib of this run's own.
+    mount -t tmpfs -o mode=755 tmpfs /var/lib
+    mkdir -p /var/lib/rancher/k3s/agent
+    use_node k3s
+    config=/var/lib/rancher/credentialprovider/config.yaml plugins=/var/lib/rancher/credentialprovider/bin
+    check_says "k3s: setup kubelet finds its paths" "wrote $config" \
+        docker-credential-ecr-login setup kubelet --kubelet-version "$kubelet_version"
+    pod k3s "$plain/team/app-34:1"
+    start_kubelet
+    check_pods "k3s: the node pulls by it" k3s
+    stop_kubelet
+    umount /var/lib
 fi

@@ -113,3 +113,14 @@ look_up "a token past its exp: the kubelet looks the image up" "$line"
 same "a token past its exp opens nothing, though the disk has what it once fetched" "$image a none" "$(cat "$log/answers")"
 cp "$log/out" "$log/keyring"
 check_says "the kubelet's log says that the token has expired" 'exit status 1: .*expired' cat "$log/keyring"
+
+# --- the helper under its own name -----------------------------------------------------------------------------------
+use_node own-name config.yaml
+cp "$top/tests/data/kubelet/own-name.yaml" "$config"
+ln -s "$work/bin/docker-credential-ecr-login" "$plugins/docker-credential-ecr-login"
+look_up "a provider of the helper's own name, without arguments" "{\"Images\":[\"$image\"]}"
+cp "$log/out" "$log/keyring"
+check_says "the kubelet's log says what it needs" 'exit status 1: .*args: .kubelet.' cat "$log/keyring"
+set_up "setup kubelet gives it its argument"
+look_up "then it is looked up" "{\"Images\":[\"$image\"]}"
+same "a provider of the helper's own name serves" "$image - AWS:$password" "$(cat "$log/answers")"

@@ -22,7 +22,6 @@ fn what_is_no_json_object_is_left_alone_and_its_fault_is_named() {
         ("{\n  \"auths\": {},\n}\n", "line 3, column 1"),
         ("{\n  \"auths\": {\n", "line 3"),
         ("[]", "line 1, column 1: the top is not an object"),
-        ("null", "line 1, column 1: the top is not an object"),
         ("auths:\n  x: y\n", "line 1, column 1"),
         ("{\"credHelpers\": \"ecr-login\"}", "credHelpers is not an object"),
         ("{\"a\":1}{\"b\":2}", "line 1, column 8"),
@@ -88,7 +87,7 @@ fn dry_run_shows_the_difference_without_a_secret_and_changes_nothing() {
 #[test]
 fn old_logins_are_pointed_out_and_clean_takes_them_out() {
     let before = format!(
-        "{{\n  \"auths\": {{\n    \"{REGISTRY}\": {{\"auth\": \"eA==\"}},\n    \"ghcr.io\": {{\"auth\": \"eQ==\"}},\n    \"https://{OTHER}\": {{}}\n  }}\n}}\n"
+        "{{\n  \"auths\": {{\n    \"{REGISTRY}\": {{\"auth\": \"eA==\"}},\n    \"ghcr.io\": {{\"auth\": \"eQ==\"}},\n    \"https://{OTHER}\": {{\"auth\": \"eg==\"}},\n    \"public.ecr.aws\": {{}}\n  }}\n}}\n"
     );
     let home = Home::with(before.as_bytes());
     let said = home.done(&["--registry", REGISTRY]);
@@ -98,7 +97,9 @@ fn old_logins_are_pointed_out_and_clean_takes_them_out() {
     let ours = format!("\"credHelpers\": {{\n    \"{REGISTRY}\": \"ecr-login\"\n  }}");
     assert_eq!(
         home.read(),
-        format!("{{\n  \"auths\": {{\n    \"ghcr.io\": {{\"auth\": \"eQ==\"}}\n  }},\n  {ours}\n}}\n")
+        format!(
+            "{{\n  \"auths\": {{\n    \"ghcr.io\": {{\"auth\": \"eQ==\"}},\n    \"public.ecr.aws\": {{}}\n  }},\n  {ours}\n}}\n"
+        )
     );
     home.done(&["--undo"]);
     assert_eq!(home.read(), before);

@@ -35,9 +35,9 @@ const SHAPES: &[Shape] = &[
         after: "{\r\n  \"credsStore\": \"wincred\",\r\n  \"credHelpers\": {\r\n    \"@\": \"ecr-login\"\r\n  }\r\n}\r\n",
     },
     Shape {
-        name: "a byte order mark",
+        name: "a byte order mark, after which no client reads the file",
         before: "\u{feff}{\n  \"credsStore\": \"wincred\"\n}\n",
-        after: "\u{feff}{\n  \"credsStore\": \"wincred\",\n  \"credHelpers\": {\n    \"@\": \"ecr-login\"\n  }\n}\n",
+        after: "{\n  \"credsStore\": \"wincred\",\n  \"credHelpers\": {\n    \"@\": \"ecr-login\"\n  }\n}\n",
     },
     Shape {
         name: "all on one line, packed",
@@ -55,6 +55,7 @@ const SHAPES: &[Shape] = &[
         before: "{\n\n}\n",
         after: "{\n\t\"credHelpers\": {\n\t\t\"@\": \"ecr-login\"\n\t}\n}\n",
     },
+    Shape { name: "null", before: "null\n", after: "{\n\t\"credHelpers\": {\n\t\t\"@\": \"ecr-login\"\n\t}\n}\n" },
     Shape { name: "an empty file", before: "", after: "{\n\t\"credHelpers\": {\n\t\t\"@\": \"ecr-login\"\n\t}\n}\n" },
     Shape {
         name: "nothing but white space",

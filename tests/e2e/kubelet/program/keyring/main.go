@@ -5,8 +5,8 @@
 //
 // Without lookups it says whether the kubelet would start with this configuration. A line of stdin is a JSON object, see
 // lookup; its images are looked up at once, as the kubelet does for pods that start together. A line of stdout answers each
-// image. After the last line the program says on stderr what the plugins' processes cost together: the seconds of CPU, the
-// seconds of wall time from the first lookup to the last answer, and the KiB of memory of the largest.
+// image. After the last line the program says on stderr what the plugins' processes cost together: the seconds of CPU, and the
+// seconds of wall time from the first lookup to the last answer.
 //
 // The kubelet's log goes to stderr as well.
 package main
@@ -138,7 +138,7 @@ func main() {
 		fail(err)
 	}
 	seconds := func(time syscall.Timeval) float64 { return float64(time.Sec) + float64(time.Usec)/1e6 }
-	fmt.Fprintf(os.Stderr, "cost cpu=%.4f wall=%.4f peak=%d\n", seconds(usage.Utime)+seconds(usage.Stime), wall.Seconds(), usage.Maxrss)
+	fmt.Fprintf(os.Stderr, "cost cpu=%.4f wall=%.4f\n", seconds(usage.Utime)+seconds(usage.Stime), wall.Seconds())
 }
 
 // lookUp makes all lookups at once.

@@ -1,0 +1,78 @@
+//! What the clients' files say of a registry: which helper each client would run, and what stands in its way. How each
+//! client reads its files was measured; docs/clients.md has the runs.
+
+mod docker;
+mod others;
+mod podman;
+mod says;
+
+use super::report::{State, Step};
+use crate::clients::config_file::Content;
+use crate::clients::paths;
+use crate::os::environment::Environment;
+use crate::{HELPER, PROGRAM};
+
+/// The clients that read podman's files.
+const PODMANS: [&str; 3] = ["podman", "buildah", "skopeo"];
+
+/// One client's step.
+#[derive(Debug)]
+pub struct Client {
+    /// What was found.
+    pub step: Step,
+    /// Which of its programs are on PATH.
+    pub installed: Vec<&'static str>,
+}
+
+/// The steps of all clients that are installed or have a file here, docker and podman first.
+pub fn examine(environment: &Environment, host: &str) -> Vec<Client> {
+    let on_path = |names: &[&'static str]| -> Vec<&'static str> {
+        names.iter().copied().filter(|name| paths::on_path(environment, name).is_some()).collect()
+    };
+    let mut clients = vec![
+        Client { step: docker::examine(environment, host), installed: on_path(&["docker"]) },
+        Client { step: podman::examine(environment, host), installed: on_path(&PODMANS) },
+    ];
+    for rules in &others::RULES {
+        if paths::on_path(environment, rules.name).is_some() {
+            clients.push(Client { step: others::examine(rules, environment, host), installed: vec![rules.name] });
+        }
+    }
+    let any_installed = clients.iter().any(|client| !client.installed.is_empty());
+    let served = clients.iter().any(|client| client.step.state == State::Ok);
+    for client in &mut clients {
+        // The file of a client that is not here keeps nobody from pulling.
+        let matters = if any_installed { !client.installed.is_empty() } else { !served };
+        if client.step.state == State::Wrong && !matters {
+            client.step.state = State::Note;
+        }
+    }
+    clients
+}
+
+/// What keeps a client from using the helper after `setup` has written its file, and what to do.
+pub fn still_wrong(client: &str, environment: &Environment, host: &str) -> Option<String> {
+    let step = if client == "podman" { podman::examine(environment, host) } else { docker::examine(environment, host) };
+    let wrong = step.state == State::Wrong;
+    wrong.then(|| format!("{}; {}", step.found, step.remedy.unwrap_or_default()))
+}
+
+/// Notes about what stands beside a helper in docker's file.
+pub fn notes(environment: &Environment, host: &str) -> Vec<Step> {
+    docker::old_login(environment, host).into_iter().collect()
+}
+
+/// Registries for which a client's file names this helper, for whoever does not say which to examine.
+pub fn served(environment: &Environment) -> Vec<String> {
+    let files = paths::docker(environment).into_iter().chain(paths::podman(environment));
+    let configs = files.filter_map(|path| match Content::of_file(&path) {
+        Content::Config(config) => Some(config),
+        _ => None,
+    });
+    let entries = configs.flat_map(|config| config.helpers);
+    entries.filter(|(_, helper)| helper.as_deref() == Some(HELPER)).map(|(host, _)| host).collect()
+}
+
+fn setup(client: &str, host: &str) -> String {
+    format!("run: {PROGRAM} setup {client} --registry {host}")
+}
