@@ -105,8 +105,8 @@ async fn token(endpoint: &str, aws: &AwsContext<'_>) -> Result<Option<Secret>, U
             Ok(Some(Secret::new(answer.text().to_owned())))
         }
         200 => Err(something_else(endpoint, "a session token (IMDSv2)")),
-        403 | 404 | 405 if !aws.network.imds_v1_disabled => Ok(None),
-        status @ (403 | 404 | 405) => {
+        403..=405 if !aws.network.imds_v1_disabled => Ok(None),
+        status @ 403..=405 => {
             let what = format!(
                 "{SERVICE} gives no session token (HTTP {status}), and without one (IMDSv1) it is not to be asked"
             );
