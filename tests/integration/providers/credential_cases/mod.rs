@@ -7,6 +7,7 @@
 //! others are skipped, but in CI.
 
 mod case;
+mod documents;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
