@@ -76,8 +76,8 @@ gcc -O2 -o "$world/interleave" benches/interleave.c
 memory=$("$world/interleave" 20 warm "$world/registry" \
     "HOME=$home AWS_ENDPOINT_URL=$url AWS_EC2_METADATA_DISABLED=true $ours get" | tail -n 1 |
     sed -n 's/.* \([0-9.]*\) MiB.*/\1/p' | awk '{ printf "%d", $1 * 1024 }')
-# The kernel maps some pages around each that is touched. Far more than the figure of docs/performance.md says that
-# packaging/warm-path.order does not fit the binary any more: scripts/warm-path-order.sh.
+# The kernel maps some pages around each that is touched. Far more than the figure of docs/performance.md says that what a
+# cached get runs no longer matches the patterns of packaging/warm-path.ld.
 bound 'warm get: peak memory, KiB' "$memory" $max_memory
 
 # The same with 10 and with nearly 1,000 cached registries.

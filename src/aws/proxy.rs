@@ -26,9 +26,14 @@ impl Proxies {
     /// A value that is no proxy's URL: named by its variable, without its text, which may hold a password.
     pub fn read(environment: &Environment) -> Result<Self, UserError> {
         let all = proxy(environment, &["ALL_PROXY", "all_proxy"])?;
-        // A CGI script's HTTP_PROXY is the client's "Proxy:" header (CVE-2016-5385).
+        // A CGI script's HTTP_PROXY is the client's "Proxy:" header (CVE-2016-5385); on Windows the other spelling names
+        // the same variable.
         let cgi = environment.var_os("REQUEST_METHOD").is_some();
-        let http_names: &[&'static str] = if cgi { &["http_proxy"] } else { &["HTTP_PROXY", "http_proxy"] };
+        let http_names: &[&'static str] = match cgi {
+            true if cfg!(windows) => &[],
+            true => &["http_proxy"],
+            false => &["HTTP_PROXY", "http_proxy"],
+        };
         Ok(Self {
             http: proxy(environment, http_names)?.or_else(|| all.clone()).unwrap_or_default(),
             https: proxy(environment, &["HTTPS_PROXY", "https_proxy"])?.or(all).unwrap_or_default(),

@@ -10,7 +10,7 @@ use super::TokenLifetime;
 use super::{CachedFailure, Entry};
 use crate::credentials::CacheKey;
 use crate::os::secret::{Secret, Wiped};
-use crate::text::crc32::Crc32;
+use crate::text::crc32::CRC32;
 use crate::text::user_error::{Kind, UserError};
 
 /// The version of both kinds of file.
@@ -159,7 +159,7 @@ impl<'a> EntryFile<'a> {
     }
 
     fn checksum(&self) -> u32 {
-        let mut hash = Crc32::new();
+        let mut hash = CRC32.digest();
         hash.update(&self.version.to_le_bytes());
         for text in [&*self.registry, &*self.cache_key, &*self.label, &*self.username, self.password.expose()] {
             hash.update(&text.len().to_le_bytes());
@@ -168,7 +168,7 @@ impl<'a> EntryFile<'a> {
         for number in [self.issued_at, self.refresh_at, self.expires_at] {
             hash.update(&number.to_le_bytes());
         }
-        hash.finish()
+        hash.finalize()
     }
 }
 
@@ -206,7 +206,7 @@ pub fn read_note(bytes: &[u8]) -> Option<CachedFailure> {
 
 impl CachedFailureFile {
     fn checksum(&self) -> u32 {
-        let mut hash = Crc32::new();
+        let mut hash = CRC32.digest();
         hash.update(&self.version.to_le_bytes());
         hash.update(&self.failed_at_ms.to_le_bytes());
         hash.update(&[self.kind, u8::from(self.short_deadline)]);
@@ -215,7 +215,7 @@ impl CachedFailureFile {
             hash.update(&text.map_or(usize::MAX, String::len).to_le_bytes());
             hash.update(text.map_or(b"", |text| text.as_bytes()));
         }
-        hash.finish()
+        hash.finalize()
     }
 }
 

@@ -32,8 +32,11 @@ fn home_for_tilde(wanted: &Path, environment: &Environment) -> Option<PathBuf> {
 
 /// The platform's cache directory. A HOME that is not ours (sudo that keeps it) holds no cache of ours, nor
 /// does what is derived from it; then the passwd file says where we live, and so it does where there is no HOME, if
-/// XDG_CACHE_HOME names no directory either. `dirs` is not asked without HOME, as it would ask the host's C library.
+/// XDG_CACHE_HOME names no directory either. On Windows it is `%LOCALAPPDATA%`. `dirs` is not asked without HOME, as it would ask the host's C library.
 fn below_home(environment: &Environment) -> Option<PathBuf> {
+    if cfg!(windows) {
+        return environment.directory("LOCALAPPDATA").or_else(dirs::cache_dir);
+    }
     const IN_HOME: &str = if cfg!(target_os = "macos") { "Library/Caches" } else { ".cache" };
     let in_passwd_home = || user::passwd_home().map(|home| home.join(IN_HOME));
     let foreign = |path: &PathBuf| path.exists() && !user::owns_directory(path);

@@ -91,7 +91,7 @@ pub struct SetupDocker {
     #[command(flatten)]
     pub common: SetupCommon,
     /// Become docker's store for every registry; the store of before goes on serving those that are not ECR
-    #[arg(long, conflicts_with_all = ["registry", "profile", "role_arn"])]
+    #[arg(long, conflicts_with_all = ["registry", "profile", "role_arn", "web_identity"])]
     pub store: bool,
 }
 
@@ -119,6 +119,13 @@ pub struct SetupCommon {
     /// Let this IAM role speak for the registries (written to our own settings file)
     #[arg(long, value_name = "ARN", requires = "registry", conflicts_with = "undo")]
     pub role_arn: Option<String>,
+    /// Assume the role with the OIDC token of a CI job or of another cloud: github-actions, gcp, azure, env:NAME or
+    /// file:/PATH (written to our own settings file)
+    #[arg(long, value_name = "SOURCE", requires = "role_arn", conflicts_with_all = ["undo", "profile"])]
+    pub web_identity: Option<String>,
+    /// What the OIDC token is asked for; sts.amazonaws.com without it
+    #[arg(long, value_name = "AUDIENCE", requires = "web_identity")]
+    pub audience: Option<String>,
     /// Take old logins to ECR out of the file's auths
     #[arg(long, conflicts_with = "undo")]
     pub clean: bool,

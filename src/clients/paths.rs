@@ -6,7 +6,7 @@
 use std::path::PathBuf;
 
 use crate::os::environment::Environment;
-use crate::os::program;
+pub use crate::os::executable::on_path;
 
 /// docker 28.4 and later, crane and others take logins from this variable, before every file.
 pub const DOCKER_AUTH_CONFIG: &str = "DOCKER_AUTH_CONFIG";
@@ -82,9 +82,4 @@ pub fn podman_kept(environment: &Environment) -> Option<PathBuf> {
     let named = environment.var_os("XDG_CONFIG_HOME").map(PathBuf::from);
     let directory = named.or_else(|| Some(home(environment)?.join(".config")))?;
     Some(directory.join("containers").join("auth.json"))
-}
-
-/// The first executable called `name` on PATH.
-pub fn on_path(environment: &Environment, name: &str) -> Option<PathBuf> {
-    program::find(name.as_ref(), Some(environment.var_os("PATH")?)).map(|program| program.path)
 }

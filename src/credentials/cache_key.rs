@@ -56,7 +56,12 @@ pub(super) fn of(
 }
 
 fn uses_sts(source: &CredentialSource) -> bool {
-    matches!(source, CredentialSource::AssumeRole { .. } | CredentialSource::WebIdentity { .. })
+    matches!(
+        source,
+        CredentialSource::AssumeRole { .. }
+            | CredentialSource::WebIdentity { .. }
+            | CredentialSource::RequestedWebIdentity { .. }
+    )
 }
 
 /// What the chain of roles rests on.
@@ -174,6 +179,21 @@ impl Encoder<'_> {
                 self.text(role_arn);
                 self.option(session_name.as_deref());
                 self.web_identity_token(token.expose(), Pods::Alike);
+            }
+            CredentialSource::RequestedWebIdentity { role_arn, session_name, audience, request } => {
+                self.tag(10);
+                self.text(role_arn);
+                self.option(session_name.as_deref());
+                self.text(audience);
+                for part in request.parts() {
+                    self.option(part);
+                }
+                if let Some(token) = request.token() {
+                    self.web_identity_token(token.expose(), Pods::Alike);
+                }
+                if request.depends_on_host() {
+                    self.known_host();
+                }
             }
             CredentialSource::Container { uri, authorization } => {
                 self.tag(6);

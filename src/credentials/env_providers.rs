@@ -118,7 +118,7 @@ pub(super) fn web_identity(
 }
 
 /// The contents of a token file.
-fn token_file(path: &Path, named_by: String) -> Result<String, IdentityError> {
+pub(super) fn token_file(path: &Path, named_by: String) -> Result<String, IdentityError> {
     let reason = match bounded_read::whole(path) {
         Ok(None) => "it does not exist".to_owned(),
         Ok(Some(bytes)) => match String::from_utf8(bytes) {

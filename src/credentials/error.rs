@@ -71,6 +71,26 @@ pub enum IdentityError {
         /// In words, with mode and owner where they are known.
         reason: String,
     },
+    /// A CI job or instance has no OIDC token.
+    #[error("{provider}: {reason}")]
+    NoIdToken {
+        /// The token service, or the variable.
+        provider: String,
+        /// Why there is no token.
+        reason: String,
+        /// What to do.
+        remedy: String,
+    },
+    /// An OIDC token is meant for another service.
+    #[error("the web identity token in {from} has the audience {found}, not {wanted}")]
+    Audience {
+        /// The variable or file.
+        from: String,
+        /// The token's audiences.
+        found: String,
+        /// `audience` of the settings.
+        wanted: String,
+    },
     /// No source of credentials is configured.
     #[error("no AWS credentials found; tried in this order: {}", skipped_sources.join("; "))]
     NoSource {
@@ -128,6 +148,10 @@ impl IdentityError {
             }
             Self::InvalidVariable { name, .. } => format!("correct or unset {name}"),
             Self::TokenFile { named_by, .. } => format!("check the file's path and mode, or correct {named_by}"),
+            Self::NoIdToken { remedy, .. } => remedy.clone(),
+            Self::Audience { wanted, .. } => {
+                format!("let the CI system issue the token for {wanted}, or correct audience in the settings")
+            }
             Self::NoSource { .. } => {
                 "run: aws configure sso (or aws configure), or name a profile in AWS_PROFILE or the settings file"
                     .to_owned()
@@ -138,7 +162,10 @@ impl IdentityError {
     fn kind(&self) -> Kind {
         match self {
             Self::NoSource { .. } => Kind::NoCredentials,
-            Self::TokenFile { .. } | Self::NoCredentialsInProfile { .. } => Kind::Credentials,
+            Self::NoIdToken { .. }
+            | Self::Audience { .. }
+            | Self::TokenFile { .. }
+            | Self::NoCredentialsInProfile { .. } => Kind::Credentials,
             _ => Kind::Settings,
         }
     }

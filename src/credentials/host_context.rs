@@ -33,6 +33,7 @@ impl<'a> HostContext<'a> {
                 }
             }
             CredentialSource::Container { .. } | CredentialSource::Imds { .. } => here(None),
+            CredentialSource::RequestedWebIdentity { request, .. } if request.depends_on_host() => here(None),
             _ => Self::default(),
         }
     }

@@ -12,6 +12,7 @@ mod env_providers;
 mod error;
 mod go_helper;
 mod host_context;
+mod id_token_request;
 mod jwt;
 mod process_context;
 mod profile_accounts;
@@ -27,6 +28,7 @@ use std::path::PathBuf;
 
 pub use error::{IdentityError, NoSuchProfile};
 pub use go_helper::go_helper_differences;
+pub use id_token_request::IdTokenRequest;
 pub use profile_accounts::{ProfileAccount, configured_region, profile_accounts};
 
 use aws_env::AwsEnv;
@@ -125,6 +127,17 @@ pub enum CredentialSource {
         token_file: Option<PathBuf>,
         /// The token's bytes, as read.
         token: Secret,
+    },
+    /// A web identity token of a CI job or another cloud, by `web_identity` of the settings.
+    RequestedWebIdentity {
+        /// `role_arn`.
+        role_arn: String,
+        /// `session_name`.
+        session_name: Option<String>,
+        /// `audience`.
+        audience: String,
+        /// The token, or how it is requested.
+        request: IdTokenRequest,
     },
     /// ECS or EKS container credentials.
     Container {

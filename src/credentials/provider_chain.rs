@@ -8,9 +8,9 @@ use super::error::{IdentityError, plain};
 use super::host_context::HostContext;
 use super::profile_chain::{self, Lookup};
 use super::profile_files::{Profile, ProfileFiles};
-use super::{CredentialSelector, CredentialSource, Identity, endpoint_config};
+use super::{CredentialSelector, CredentialSource, Identity, endpoint_config, id_token_request};
 use crate::registry::Registry;
-use crate::settings::RuleLocation;
+use crate::settings::{CredentialSettings, RuleLocation};
 
 const DEFAULT_PROFILE: &str = "default";
 
@@ -57,8 +57,16 @@ pub(super) fn find(
     };
     let asked = Wanted { name, named_by, named_at, profile: in_force.as_ref() };
     let mut skipped_sources = Vec::new();
-    let (mut source, mut label) = match wanted {
-        CredentialSelector::ServiceAccount(account) => (
+    let requested = match wanted {
+        CredentialSelector::Settings(CredentialSettings { role: Some(role), web_identity: Some(web), .. }) => {
+            Some((id_token_request::source(variables, web, role)?, &role.arn))
+        }
+        _ => None,
+    };
+    let is_requested = requested.is_some();
+    let (mut source, mut label) = match (wanted, requested) {
+        (_, Some((source, arn))) => (source, format!("{} by web identity", role(arn))),
+        (CredentialSelector::ServiceAccount(account), None) => (
             CredentialSource::WebIdentity {
                 role_arn: account.role_arn.clone(),
                 session_name: Some(SERVICE_ACCOUNT_SESSION.to_owned()),
@@ -67,16 +75,17 @@ pub(super) fn find(
             },
             format!("{} by service account token", role(&account.role_arn)),
         ),
-        CredentialSelector::Settings(_) if chosen.is_some() => {
+        (CredentialSelector::Settings(_), None) if chosen.is_some() => {
             if let Ok(Lookup::Found(_)) = env_providers::keys(variables) {
                 skipped_sources.push(format!("keys in the environment: the settings name profile {}", plain(name)));
             }
             (chosen_profile(&context, &asked)?, format!("profile {}", plain(name)))
         }
-        CredentialSelector::Settings(_) => default_chain(&context, &asked, &mut skipped_sources)?,
+        (CredentialSelector::Settings(_), None) => default_chain(&context, &asked, &mut skipped_sources)?,
     };
     if let CredentialSelector::Settings(speaker) = wanted
         && let Some(wanted) = &speaker.role
+        && !is_requested
     {
         label = format!("{} by {label}", role(&wanted.arn));
         source = CredentialSource::AssumeRole {

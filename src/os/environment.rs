@@ -11,18 +11,20 @@ use std::path::PathBuf;
 pub struct Environment {
     variables: Vec<(OsString, OsString)>,
     is_process: bool,
+    program: OsString,
 }
 
 impl Environment {
-    /// The environment of this process.
-    pub fn of_process() -> Self {
-        Self { variables: std::env::vars_os().collect(), is_process: true }
+    /// The environment of this process, which its caller started under this name (`argv[0]`).
+    pub fn of_process(program: OsString) -> Self {
+        let variables = std::env::vars_os().map(|(name, value)| (as_documented(name), value)).collect();
+        Self { variables, is_process: true, program }
     }
 
     /// An environment of these variables alone.
     pub fn of<K: Into<OsString>, V: Into<OsString>>(variables: impl IntoIterator<Item = (K, V)>) -> Self {
         let variables = variables.into_iter().map(|(k, v)| (k.into(), v.into())).collect();
-        Self { variables, is_process: false }
+        Self { variables, is_process: false, program: OsString::new() }
     }
 
     /// The variable's value, if it is set, not empty and UTF-8.
@@ -32,8 +34,16 @@ impl Environment {
 
     /// The variable's value, if it is set and not empty.
     pub fn var_os(&self, name: &str) -> Option<&OsStr> {
-        let name = OsStr::new(name);
-        self.variables.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_os_str()).filter(|v| !v.is_empty())
+        self.variables
+            .iter()
+            .find(|(key, _)| is_name(key, name))
+            .map(|(_, value)| value.as_os_str())
+            .filter(|v| !v.is_empty())
+    }
+
+    /// The directory that the variable names, if it is an absolute path.
+    pub fn directory(&self, name: &str) -> Option<PathBuf> {
+        self.var_os(name).map(PathBuf::from).filter(|directory| directory.is_absolute())
     }
 
     /// Whether the variable turns something of ours on, or off: `0`, `false`, `no` and `off` do that, in any case, and all
@@ -42,6 +52,11 @@ impl Environment {
         let value = self.var_os(name)?;
         let off = ["0", "false", "no", "off"];
         Some(!value.to_str().is_some_and(|value| off.iter().any(|off| value.eq_ignore_ascii_case(off))))
+    }
+
+    /// The name by which the caller started this process; empty where there was none.
+    pub fn program(&self) -> &OsStr {
+        &self.program
     }
 
     /// Every variable, for a child process.
@@ -63,15 +78,34 @@ impl Environment {
 
     /// The platform's directory for configuration files; `None` without a home.
     ///
+    /// On Windows that is `%APPDATA%`.
+    ///
     /// `dirs` is asked only where HOME says the home: without it, `dirs` asks the C library's user database,
     /// whose modules a static binary must not load.
     pub fn config_dir(&self) -> Option<PathBuf> {
+        if cfg!(windows) {
+            return self.directory("APPDATA").or_else(|| if self.is_process { dirs::config_dir() } else { None });
+        }
         if self.is_process && self.home().is_some() {
             return dirs::config_dir();
         }
-        let named = self.var_os("XDG_CONFIG_HOME").map(PathBuf::from).filter(|dir| dir.is_absolute());
-        named.or_else(|| self.home().map(|home| home.join(".config")))
+        self.directory("XDG_CONFIG_HOME").or_else(|| self.home().map(|home| home.join(".config")))
     }
+}
+
+/// Whether a variable has this name. Windows makes no difference between `PATH` and `Path`.
+fn is_name(key: &OsStr, name: &str) -> bool {
+    if cfg!(windows) { key.eq_ignore_ascii_case(name) } else { key == name }
+}
+
+/// A variable of AWS's or ours in the letters of its documentation. Elsewhere than on Windows another case is another
+/// variable.
+fn as_documented(mut name: OsString) -> OsString {
+    let known = |prefix: &[u8]| name.as_encoded_bytes().get(..4).is_some_and(|it| it.eq_ignore_ascii_case(prefix));
+    if cfg!(windows) && (known(b"AWS_") || known(b"ECR_")) {
+        name.make_ascii_uppercase();
+    }
+    name
 }
 
 impl std::fmt::Debug for Environment {

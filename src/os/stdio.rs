@@ -10,7 +10,6 @@ pub use crate::text::printable::one_line;
 const AT_ONCE: usize = 4096;
 
 /// For how long who reads stderr may be busy with something else.
-#[cfg(unix)]
 const BUSY: Duration = Duration::from_secs(1);
 
 /// Writes an answer to stdout, all of it, within the deadline.
@@ -59,16 +58,34 @@ fn write(stream: std::os::fd::BorrowedFd<'_>, bytes: &[u8], deadline: Deadline) 
     Ok(())
 }
 
-/// Writes an answer to stdout, all of it.
+/// Writes an answer to stdout, all of it, within the deadline; see the unix form. A writer that is late is left behind
+/// in its thread, which ends with the process.
 ///
 /// # Errors
-/// stdout is closed or full.
-#[cfg(not(unix))]
-pub fn write_stdout(bytes: &[u8], _deadline: Deadline) -> io::Result<()> {
-    use io::Write as _;
-    let mut stdout = io::stdout().lock();
-    stdout.write_all(bytes)?;
-    stdout.flush()
+/// stdout is closed or full, or nobody reads it.
+#[cfg(windows)]
+pub fn write_stdout(bytes: &[u8], deadline: Deadline) -> io::Result<()> {
+    use std::io::{IsTerminal as _, Write as _};
+    use std::os::windows::io::{AsHandle as _, AsRawHandle as _};
+
+    let stdout = io::stdout();
+    if stdout.as_raw_handle().is_null() {
+        return Err(io::ErrorKind::BrokenPipe.into());
+    }
+    // A console takes UTF-16, which the standard library's own writer knows; it takes all, at once.
+    if stdout.is_terminal() {
+        let mut stdout = stdout.lock();
+        return stdout.write_all(bytes).and_then(|()| stdout.flush());
+    }
+    let mut to = std::fs::File::from(stdout.as_handle().try_clone_to_owned()?);
+    let bytes = zeroize::Zeroizing::new(bytes.to_vec());
+    let (sender, receiver) = std::sync::mpsc::channel();
+    let write = move || {
+        let _ = sender.send(to.write_all(&bytes));
+    };
+    std::thread::Builder::new().spawn(write)?;
+    // Where the deadline has passed, what takes the answer at once has it all the same.
+    receiver.recv_timeout(deadline.left().max(BUSY)).unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
 }
 
 /// Whether stdout and stderr are the same pipe, socket or file: who reads it takes a line on stderr for a part of the
@@ -104,11 +121,11 @@ pub fn tell(text: &str) -> io::Result<()> {
 }
 
 #[cfg(test)]
+#[cfg(target_os = "linux")]
 mod tests {
     use super::*;
 
     /// A pipe that takes nothing more, as long as its other end is there.
-    #[cfg(target_os = "linux")]
     fn full_pipe() -> (std::os::fd::OwnedFd, std::os::fd::OwnedFd) {
         let (read, write) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::NONBLOCK).unwrap();
         while rustix::io::write(&write, &[0; AT_ONCE]).is_ok() {}
@@ -116,7 +133,6 @@ mod tests {
     }
 
     #[test]
-    #[cfg(target_os = "linux")]
     fn nobody_waits_for_a_pipe_that_nobody_reads_and_a_slow_reader_gets_everything() {
         use std::os::fd::AsFd as _;
         let (read, write_end) = full_pipe();

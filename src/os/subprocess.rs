@@ -36,6 +36,9 @@ pub struct ChildGuard {
     pub begun: fn(i32),
     /// The child was reaped just now, or left to itself; the same number.
     pub ended: fn(i32),
+    /// Kills the child of that number and all that it started, where that takes more than safe code has.
+    #[cfg(windows)]
+    pub kill: fn(i32),
 }
 
 static LEASH: OnceLock<ChildGuard> = OnceLock::new();
@@ -293,8 +296,12 @@ fn lead_group(command: &mut Command) {
     command.process_group(0);
 }
 
-#[cfg(not(unix))]
-fn lead_group(_command: &mut Command) {}
+/// Without a window, should the child make a console of its own because we have none (`CreateProcessW`).
+#[cfg(windows)]
+fn lead_group(command: &mut Command) {
+    const CREATE_NO_WINDOW: u32 = 0x0800_0000;
+    std::os::windows::process::CommandExt::creation_flags(command, CREATE_NO_WINDOW);
+}
 
 /// Kills the child and what it started, and reaps it if it goes at once.
 fn kill(child: &mut Child, own_group: bool) {
@@ -313,7 +320,12 @@ fn kill(child: &mut Child, own_group: bool) {
         }
     }
     #[cfg(not(unix))]
-    let _ = own_group;
+    {
+        let _ = own_group;
+        if let (Some(guard), Ok(number)) = (LEASH.get(), i32::try_from(child.id())) {
+            (guard.kill)(number);
+        }
+    }
     let _gone = child.kill();
     let reap_until = Instant::now() + REAP;
     while matches!(child.try_wait(), Ok(None)) && Instant::now() < reap_until {

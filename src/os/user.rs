@@ -4,6 +4,7 @@
 use std::path::{Path, PathBuf};
 
 /// The most of `/etc/passwd` that is read, in bytes.
+#[cfg(unix)]
 const PASSWD_LIMIT: u64 = 1 << 20;
 
 /// The effective user, asked of the system once: we never change it.

@@ -18,8 +18,9 @@ const LARGEST: u64 = 1 << 20;
 /// The file that means "none".
 const NULL_DEVICE: &str = "/dev/null";
 
-/// Where a machine's administrator says it for everybody.
-const SYSTEM_WIDE: &str = "/etc/ecr-login/config.toml";
+/// Where a machine's administrator says it for everybody. Windows has no such place: every user may make directories at the
+/// top of a drive and in `%ProgramData%`.
+const SYSTEM_WIDE: Option<&str> = if cfg!(windows) { None } else { Some("/etc/ecr-login/config.toml") };
 
 /// The bits of a mode that let others write, and the one by which they take away only what is theirs.
 #[cfg(unix)]
@@ -41,7 +42,7 @@ pub(super) fn read(environment: &Environment) -> Result<Option<(PathBuf, String)
         };
     }
     let personal = environment.config_dir().map(|dir| dir.join("ecr-login").join("config.toml"));
-    for path in personal.into_iter().chain([PathBuf::from(SYSTEM_WIDE)]) {
+    for path in personal.into_iter().chain(SYSTEM_WIDE.map(PathBuf::from)) {
         if let Some(text) = read_trusted(environment, &path)? {
             return Ok(Some((path, text)));
         }

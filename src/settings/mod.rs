@@ -11,6 +11,7 @@ mod plain;
 #[cfg(test)]
 mod tests;
 mod timeout;
+mod web_identity;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -18,6 +19,7 @@ use std::time::Duration;
 
 pub use error::SettingsError;
 pub use timeout::{DEFAULT_TIMEOUT, call_timeout};
+pub use web_identity::{WebIdentityProvider, WebIdentitySettings};
 
 use crate::os::environment::Environment;
 use crate::registry::{Registry, host_of};
@@ -57,6 +59,8 @@ pub struct CredentialSettings {
     pub profile_at: Option<RuleLocation>,
     /// `role_arn` with `{account}` and `{region}` filled in, and what goes with it.
     pub role: Option<AssumeRoleSettings>,
+    /// `web_identity`: the OIDC token that `role` is assumed with.
+    pub web_identity: Option<WebIdentitySettings>,
     /// `anonymous`: never authenticate.
     pub anonymous: bool,
     /// `cache`: whether tokens may be kept on disk.
@@ -86,7 +90,7 @@ impl RuleLocation {
 
 impl Default for CredentialSettings {
     fn default() -> Self {
-        Self { profile: None, profile_at: None, role: None, anonymous: false, cache: true }
+        Self { profile: None, profile_at: None, role: None, web_identity: None, anonymous: false, cache: true }
     }
 }
 

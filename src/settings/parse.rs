@@ -7,7 +7,9 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use super::error::SettingsError;
-use super::{AssumeRoleSettings, CredentialSettings, RegistryRule, RuleLocation, Settings, pattern, plain};
+use super::{
+    AssumeRoleSettings, CredentialSettings, RegistryRule, RuleLocation, Settings, pattern, plain, web_identity,
+};
 use crate::registry::{Registry, host_of};
 
 /// The longest `timeout` that is taken for meant: an hour.
@@ -33,6 +35,8 @@ pub(super) struct RawEntry {
     pub(super) role_arn: Option<String>,
     pub(super) external_id: Option<String>,
     pub(super) session_name: Option<String>,
+    pub(super) web_identity: Option<String>,
+    pub(super) audience: Option<String>,
     pub(super) alias_of: Option<String>,
     pub(super) anonymous: Option<bool>,
     pub(super) cache: Option<bool>,
@@ -117,9 +121,12 @@ fn rule(raw: RawEntry) -> Result<RegistryRule, (&'static str, String)> {
     if !pattern::is_pattern(&raw.r#match) {
         return Err(("match", "must be a host, in which '*' stands for characters within one label".to_owned()));
     }
-    for (key, value) in
-        [("profile", &raw.profile), ("external_id", &raw.external_id), ("session_name", &raw.session_name)]
-    {
+    for (key, value) in [
+        ("profile", &raw.profile),
+        ("external_id", &raw.external_id),
+        ("session_name", &raw.session_name),
+        ("audience", &raw.audience),
+    ] {
         if value.as_ref().is_some_and(|v| v.is_empty() || v.bytes().any(|b| b.is_ascii_control())) {
             return Err((key, "must not be empty or have control characters".to_owned()));
         }
@@ -132,6 +139,13 @@ fn rule(raw: RawEntry) -> Result<RegistryRule, (&'static str, String)> {
     if alias_of.is_some() || anonymous {
         check_alone(&raw, alias_of.is_some())?;
     }
+    let web_identity = web_identity::parse(raw.web_identity.as_deref(), raw.audience)?;
+    if web_identity.is_some() {
+        let others = [("profile", raw.profile.is_some()), ("external_id", raw.external_id.is_some())];
+        if let Some((key, _)) = others.into_iter().find(|(_, set)| *set) {
+            return Err((key, "does not go with web_identity".to_owned()));
+        }
+    }
     let role = match raw.role_arn {
         Some(arn) if is_role_template(&arn) => {
             Some(AssumeRoleSettings { arn, external_id: raw.external_id, session_name: raw.session_name })
@@ -143,6 +157,7 @@ fn rule(raw: RawEntry) -> Result<RegistryRule, (&'static str, String)> {
             ));
         }
         None if raw.external_id.is_some() => return Err(("external_id", "needs role_arn".to_owned())),
+        None if web_identity.is_some() => return Err(("web_identity", "needs role_arn".to_owned())),
         None if raw.session_name.is_some() => return Err(("session_name", "needs role_arn".to_owned())),
         None => None,
     };
@@ -150,6 +165,7 @@ fn rule(raw: RawEntry) -> Result<RegistryRule, (&'static str, String)> {
         profile: raw.profile,
         profile_at: None,
         role,
+        web_identity,
         anonymous,
         cache: raw.cache.unwrap_or(true),
     };
@@ -163,6 +179,8 @@ fn check_alone(raw: &RawEntry, is_alias: bool) -> Result<(), (&'static str, Stri
         ("role_arn", raw.role_arn.is_some()),
         ("external_id", raw.external_id.is_some()),
         ("session_name", raw.session_name.is_some()),
+        ("web_identity", raw.web_identity.is_some()),
+        ("audience", raw.audience.is_some()),
         ("anonymous", is_alias && raw.anonymous.is_some()),
         ("cache", is_alias && raw.cache.is_some()),
     ];

@@ -6,7 +6,6 @@
 //! parser, which alone says what is wrong. A property holds the two against each other (`tests.rs`).
 
 use super::parse::{RawEntry, RawFile, Seconds};
-use crate::text::scan::{find, find_either};
 
 /// Room for as many entries as most files have, so that they are not moved again and again.
 const EXPECTED: usize = 32;
@@ -27,7 +26,7 @@ pub(super) fn read(text: &str) -> Option<RawFile> {
     let mut entries: Vec<(RawEntry, bool)> = Vec::with_capacity(EXPECTED);
     let mut start = 0;
     while start <= text.len() {
-        let end = find(b'\n', &text.as_bytes()[start..]).map_or(text.len(), |length| start + length);
+        let end = text[start..].find('\n').map_or(text.len(), |length| start + length);
         // What is left of ASCII's white space are the blanks that TOML knows.
         let line = text[start..end].trim_ascii();
         start = end + 1;
@@ -39,7 +38,7 @@ pub(super) fn read(text: &str) -> Option<RawFile> {
             entries.push((RawEntry::default(), false));
             continue;
         }
-        let sign = find(b'=', line.as_bytes())?;
+        let sign = line.find('=')?;
         let key = line[..sign].trim_ascii_end();
         let value = value(line[sign + 1..].trim_ascii_start())?;
         match entries.last_mut() {
@@ -73,7 +72,7 @@ fn ends(rest: &str) -> Option<()> {
 
 fn value(text: &str) -> Option<Value<'_>> {
     if let Some(rest) = text.strip_prefix('"') {
-        let end = find_either(b'"', b'\\', rest.as_bytes()).filter(|end| rest.as_bytes()[*end] == b'"')?;
+        let end = rest.find('"').filter(|end| !rest.as_bytes()[..*end].contains(&b'\\'))?;
         ends(&rest[end + 1..])?;
         return Some(Value::Text(&rest[..end]));
     }
@@ -117,6 +116,8 @@ fn set(rule: &mut RawEntry, has_match: &mut bool, key: &str, value: Value<'_>) -
         ("role_arn", Value::Text(text)) => once(&mut rule.role_arn, text.to_owned()),
         ("external_id", Value::Text(text)) => once(&mut rule.external_id, text.to_owned()),
         ("session_name", Value::Text(text)) => once(&mut rule.session_name, text.to_owned()),
+        ("web_identity", Value::Text(text)) => once(&mut rule.web_identity, text.to_owned()),
+        ("audience", Value::Text(text)) => once(&mut rule.audience, text.to_owned()),
         ("alias_of", Value::Text(text)) => once(&mut rule.alias_of, text.to_owned()),
         ("anonymous", Value::Flag(flag)) => once(&mut rule.anonymous, flag),
         ("cache", Value::Flag(flag)) => once(&mut rule.cache, flag),

@@ -185,6 +185,8 @@ mod plain_shape {
             "role_arn",
             "external_id",
             "session_name",
+            "web_identity",
+            "audience",
             "alias_of",
             "anonymous",
             "cache",

@@ -1,7 +1,19 @@
-//! Text: messages for the user, characters that must not reach a terminal, search, checksums and times.
+//! Text: messages for the user, characters that must not reach a terminal, checksums and times.
 
 pub mod crc32;
 pub mod printable;
-pub mod scan;
 pub mod timestamp;
 pub mod user_error;
+
+/// `text` for a URL's query: all but RFC 3986's unreserved characters encoded.
+pub(crate) fn percent_encoded(text: &str) -> String {
+    let mut encoded = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            encoded.push(char::from(byte));
+        } else {
+            encoded.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    encoded
+}

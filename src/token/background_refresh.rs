@@ -19,6 +19,16 @@ pub fn start(registry: &str) -> bool {
     // The parent may run under the name of the kubelet's plugin.
     #[cfg(unix)]
     std::os::unix::process::CommandExt::arg0(&mut command, crate::PROGRAM);
+    #[cfg(windows)]
+    {
+        /// No console, so that no window appears and none's end or Ctrl-C is ours (`CreateProcessW`, process creation flags).
+        const DETACHED_PROCESS: u32 = 0x0000_0008;
+        const CREATE_NEW_PROCESS_GROUP: u32 = 0x0000_0200;
+        std::os::windows::process::CommandExt::creation_flags(
+            &mut command,
+            DETACHED_PROCESS | CREATE_NEW_PROCESS_GROUP,
+        );
+    }
     command.arg(ACTION).arg(registry).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     command.spawn().is_ok()
 }

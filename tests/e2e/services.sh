@@ -76,11 +76,11 @@ authority() {
         -keyout "$work/ca.key" -out "$work/ca.crt" 2>"$log/openssl.log"
 }
 
-# certificate NAME [OTHER]: a certificate of the authority's, which every client looks for under /etc/docker/certs.d.
+# certificate NAME [OTHER]...: a certificate of the authority's, which every client looks for under /etc/docker/certs.d.
 certificate() {
     openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj "/CN=$1" \
         -keyout "$work/$1.key" -out "$work/$1.csr" 2>>"$log/openssl.log" &&
-        printf 'subjectAltName=DNS:%s\nextendedKeyUsage=serverAuth\n' "$1${2:+,DNS:$2}" >"$work/$1.ext" &&
+        printf 'subjectAltName=DNS:%s\nextendedKeyUsage=serverAuth\n' "$(printf '%s,DNS:' "$@" | sed 's/,DNS:$//')" >"$work/$1.ext" &&
         openssl x509 -req -in "$work/$1.csr" -CA "$work/ca.crt" -CAkey "$work/ca.key" -CAcreateserial -days 2 \
             -extfile "$work/$1.ext" -out "$work/$1.crt" 2>>"$log/openssl.log" || return 1
     local name

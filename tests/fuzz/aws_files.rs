@@ -175,7 +175,7 @@ fn kind(source: &CredentialSource) -> &'static str {
         CredentialSource::CredentialProcess { .. } => "a process",
         CredentialSource::Sso { .. } => "SSO",
         CredentialSource::LoginSession { .. } => "a login",
-        CredentialSource::WebIdentity { .. } => "web identity",
+        CredentialSource::WebIdentity { .. } | CredentialSource::RequestedWebIdentity { .. } => "web identity",
         CredentialSource::Container { .. } => "a container",
         CredentialSource::Imds { .. } => "an instance",
         CredentialSource::AssumeRole { .. } => "a role",

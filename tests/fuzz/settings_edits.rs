@@ -21,8 +21,13 @@ pub fn check(input: &[u8]) {
     let of = |key: &str| words.iter().find_map(|word| word.strip_prefix(key)?.strip_prefix('='));
     let registries: Vec<String> =
         HOSTS.iter().filter(|host| words.contains(host)).map(|host| (*host).to_owned()).collect();
-    let wishes =
-        Wishes { registries: &registries, profile: of("profile"), role_arn: of("role"), delegate: of("delegate") };
+    let wishes = Wishes {
+        registries: &registries,
+        profile: of("profile"),
+        role_arn: of("role"),
+        delegate: of("delegate"),
+        ..Wishes::default()
+    };
     let original = file(bytes);
     let Ok(after) = memory::bounded(bytes.len(), BOUND, || with(&original, &wishes)) else { return };
     let settings = Settings::parse("config.toml", &after).unwrap();

@@ -8,6 +8,7 @@
 #   tests/portability/unpack-debian.sh SUITE DIRECTORY --whole        a whole small system with mDNS, by debootstrap; takes
 #                                                           minutes
 #
+# A package may be named with a version (NAME=1.2*) and with an architecture (NAME:arm64).
 # The mirror is the one that this machine's apt is set up with, and the signatures are checked with Debian's own keys.
 # Nothing is done if the directory is there.
 set -euo pipefail
@@ -36,12 +37,20 @@ closure=
 [ "$1" != --closure ] || { closure=yes; shift; }
 mkdir -p "$work"/{lists/partial,cache/archives/partial,root}
 : >"$work/status"
-printf 'deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] %s %s main\n' "$mirror" "$suite" >"$work/sources.list"
+architectures=$(dpkg --print-architecture)
+for package; do
+    case $package in
+    *:*) architectures=$architectures,${package##*:} ;;
+    esac
+done
+printf 'deb [arch=%s signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] %s %s main\n' "$architectures" "$mirror" "$suite" \
+    >"$work/sources.list"
 options=(
     -o Dir::Etc::SourceList="$work/sources.list" -o Dir::Etc::SourceParts=/dev/null -o Dir::Etc::Preferences=/dev/null
     -o Dir::Etc::PreferencesParts=/dev/null -o Dir::State::Lists="$work/lists" -o Dir::State::Status="$work/status"
     -o Dir::Cache="$work/cache" -o Acquire::Languages=none -o Acquire::Retries=3 -o APT::Sandbox::User=root
     -o Acquire::IndexTargets::deb::DEP-11::DefaultEnabled=false
+    -o APT::Architectures="$architectures"
     # The release file of a suite that moves every day may be past its date on a mirror that is not made every day.
     -o Acquire::Check-Valid-Until=false
 )

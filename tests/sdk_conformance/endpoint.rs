@@ -139,7 +139,7 @@ fn child() {
 fn by_us() -> String {
     let of = |name: &str| {
         let registry = Registry::parse(name).unwrap();
-        let environment = Environment::of_process();
+        let environment = Environment::of_process(std::ffi::OsString::new());
         let identity =
             Identity::resolve(&environment, CredentialSelector::Settings(&CredentialSettings::default()), &registry)
                 .unwrap();

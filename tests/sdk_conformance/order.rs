@@ -85,6 +85,7 @@ fn describe(source: &CredentialSource) -> String {
         CredentialSource::Imds { .. } => "instance".to_owned(),
         CredentialSource::AssumeRole { base, role_arn, .. } => format!("{}({})", name(role_arn), describe(base)),
         CredentialSource::LoginSession { .. } => "login".to_owned(),
+        CredentialSource::RequestedWebIdentity { .. } => "of the settings".to_owned(),
     }
 }
 

@@ -31,6 +31,10 @@ pub fn binary() -> &'static Path {
 /// Puts a copy of the binary under test at `to`. A process of its own writes it: a thread of ours that starts a program
 /// meanwhile would pass on the open file, and the copy could not be run ("Text file busy").
 pub fn copy_binary(to: &Path) {
+    if cfg!(windows) {
+        std::fs::copy(binary(), to).unwrap();
+        return;
+    }
     assert!(Command::new("cp").arg(binary()).arg(to).status().unwrap().success());
 }
 
@@ -73,6 +77,20 @@ pub fn empty_home() -> TempDir {
     tempfile::tempdir().unwrap()
 }
 
+/// What names somebody's home to a program. On Windows its directories are where Linux has them, so that a test says
+/// `.config/ecr-login` and `.cache/ecr-login`.
+pub fn home_variables(home: &Path) -> Vec<(OsString, OsString)> {
+    let mut variables = vec![("HOME".into(), home.into())];
+    if cfg!(windows) {
+        variables.push(("USERPROFILE".into(), home.into()));
+        variables.push(("APPDATA".into(), home.join(".config").into()));
+        variables.push(("LOCALAPPDATA".into(), home.join(".cache").into()));
+        // Without it there are no sockets.
+        variables.push(("SystemRoot".into(), std::env::var_os("SystemRoot").unwrap_or_default()));
+    }
+    variables
+}
+
 /// How the binary is to be run; its home lives as long as this does.
 pub struct Helper {
     home: TempDir,
@@ -87,11 +105,8 @@ impl Helper {
     pub fn new() -> Self {
         let home = empty_home();
         let path = std::env::join_paths([&home.path().join("bin"), programs()]).unwrap();
-        let environment = vec![
-            ("HOME".into(), home.path().into()),
-            ("PATH".into(), path),
-            ("AWS_EC2_METADATA_DISABLED".into(), "true".into()),
-        ];
+        let mut environment = vec![("PATH".into(), path), ("AWS_EC2_METADATA_DISABLED".into(), "true".into())];
+        environment.extend(home_variables(home.path()));
         Self { home, program: binary().to_owned(), name: None, environment }
     }
 
@@ -192,7 +207,18 @@ impl Helper {
 
     /// The command, for a test that runs it in its own way.
     pub fn command<S: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = S>) -> Command {
+        #[cfg(unix)]
         let mut command = Command::new(&self.program);
+        // A name of its own takes a file of its own here.
+        #[cfg(windows)]
+        let mut command = Command::new(match &self.name {
+            Some(name) => {
+                let program = self.home().join(name).with_extension("exe");
+                let _there_already = std::fs::hard_link(&self.program, &program);
+                program
+            }
+            None => self.program.clone(),
+        });
         #[cfg(unix)]
         if let Some(name) = &self.name {
             use std::os::unix::process::CommandExt;

@@ -43,7 +43,9 @@ pub mod token_services;
 pub use aws::{Call, FakeAws, Service};
 pub use aws_login::session_file;
 pub use fault::{Fault, Part};
-pub use helper::{Answer, Helper, NOT_FOUND, Outcome, Running, binary, copy_binary, empty_home, on_our_path};
+pub use helper::{
+    Answer, Helper, NOT_FOUND, Outcome, Running, binary, copy_binary, empty_home, home_variables, on_our_path,
+};
 pub use issued::{Token, now};
 pub use request::Request;
 pub use server::{Event, Opening, Respond, Response, Server};

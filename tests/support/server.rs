@@ -393,7 +393,7 @@ fn drip(bytes: &[u8], send: &mut impl FnMut(&[u8]) -> io::Result<()>, go_on: &im
 
 /// No shutdown, which would say goodbye: the last descriptor's close sends the RST.
 fn reset(socket: &TcpStream) -> io::Result<()> {
-    rustix::net::sockopt::set_socket_linger(socket, Some(Duration::ZERO))?;
+    socket2::SockRef::from(socket).set_linger(Some(Duration::ZERO))?;
     Err(io::ErrorKind::ConnectionReset.into())
 }
 

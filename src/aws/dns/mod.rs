@@ -31,6 +31,7 @@ const RESOLUTION_DELAY: Duration = Duration::from_millis(50);
 const FALLBACK_DELAY: Duration = Duration::from_millis(300);
 
 /// An address of Amazon's, to ask the kernel for a route to.
+#[cfg(all(unix, not(target_os = "macos"), not(feature = "system-resolver")))]
 const AMAZON_V6: IpAddr = IpAddr::V6(Ipv6Addr::new(0x2600, 0x1f00, 0, 0, 0, 0, 0, 1));
 
 /// Why a name did not resolve.

@@ -107,6 +107,9 @@ pub fn deadline(asked: &CallTarget<'_>, limit: Duration, progress: &Progress) ->
     let ours = asked.service == PUBLIC && limit >= PUBLIC_TIMEOUT;
     let remedy = match phase {
         _ if to_proxy => PROXY,
+        Phase::Name if cfg!(any(windows, target_os = "macos")) => {
+            "check the system's name servers, or raise ECR_LOGIN_TIMEOUT"
+        }
         Phase::Name => "check the name servers in /etc/resolv.conf, or raise ECR_LOGIN_TIMEOUT",
         Phase::Proxy => PROXY,
         Phase::Connect | Phase::Tls => "check the network, a firewall or a missing proxy setting (HTTPS_PROXY)",

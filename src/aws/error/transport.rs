@@ -72,8 +72,8 @@ fn of_fault(asked: &CallTarget<'_>, fault: &ConnectError) -> CallError {
     match fault {
         ConnectError::Name { host, source } => {
             let class = if source.is_transient() { Class::Network } else { Class::Setup };
-            let remedy =
-                format!("check the name {host}, the network and /etc/resolv.conf; behind a proxy set HTTPS_PROXY");
+            let servers = if cfg!(any(windows, target_os = "macos")) { "the name servers" } else { "/etc/resolv.conf" };
+            let remedy = format!("check the name {host}, the network and {servers}; behind a proxy set HTTPS_PROXY");
             CallError::new(class, failure(fault.to_string()).hint(remedy))
         }
         ConnectError::Connect { .. } | ConnectError::ConnectTimeout { .. } => {

@@ -24,7 +24,7 @@ use crate::text::user_error::{Kind, UserError};
 /// One request.
 #[derive(Debug)]
 pub struct Request<'a> {
-    /// `GET` or `PUT`.
+    /// `GET`, `PUT` or `POST`.
     pub method: &'static str,
     /// Scheme, host and port.
     pub endpoint: &'a str,
@@ -32,7 +32,7 @@ pub struct Request<'a> {
     pub path: String,
     /// Headers; their values may be secrets.
     pub headers: Vec<(&'static str, Secret)>,
-    /// What is sent; may be a secret.
+    /// The body; none for `GET`. May be a secret.
     pub body: Option<Secret>,
 }
 
@@ -41,6 +41,8 @@ pub struct Request<'a> {
 pub struct Response {
     /// HTTP status.
     pub status: u16,
+    /// `Metadata-Flavor`, which Google's metadata server sends.
+    pub metadata_flavor: Option<String>,
     /// The body; may hold secrets.
     pub body: Zeroizing<Vec<u8>>,
 }
@@ -84,6 +86,7 @@ pub async fn ask(client: &SharedHttpClient, request: Request<'_>) -> Result<Resp
             let body = response.body().bytes().unwrap_or_default();
             Ok::<_, OrchestratorError<Unfit>>(Response {
                 status: response.status().as_u16(),
+                metadata_flavor: response.headers().get("metadata-flavor").map(str::to_owned),
                 body: Zeroizing::new(body.to_vec()),
             })
         })

@@ -14,6 +14,7 @@
 mod assume_role;
 mod dpop;
 mod ecs;
+mod id_token;
 mod imds;
 mod login_session;
 mod login_session_file;
@@ -69,8 +70,19 @@ async fn ask(source: &CredentialSource, aws: &AwsContext<'_>) -> Result<Credenti
         }
         CredentialSource::WebIdentity { role_arn, session_name, token_file, token } => {
             let (session_name, token_file) = (session_name.as_deref(), token_file.as_deref());
-            web_identity::assume(web_identity::WebIdentityParameters { role_arn, session_name, token_file, token }, aws)
-                .await
+            let described = None;
+            web_identity::assume(
+                web_identity::WebIdentityParameters { role_arn, session_name, token_file, described, token },
+                aws,
+            )
+            .await
+        }
+        CredentialSource::RequestedWebIdentity { role_arn, session_name, audience, request } => {
+            let token = &id_token::get(request, audience, aws).await?;
+            let (session_name, described) = (session_name.as_deref(), Some(request.in_words()));
+            let (token_file, described) = (None, described.as_deref());
+            let wanted = web_identity::WebIdentityParameters { role_arn, session_name, token_file, described, token };
+            web_identity::assume(wanted, aws).await
         }
         CredentialSource::Container { uri, authorization } => ecs::credentials(uri, authorization.as_ref(), aws).await,
         CredentialSource::Imds { endpoint } => imds::credentials(endpoint, aws).await,
@@ -158,9 +170,9 @@ fn in_words(source: &CredentialSource) -> String {
         CredentialSource::LoginSession { profile, .. } => format!("the aws login session of profile {profile}"),
         CredentialSource::Container { .. } => "the container's role".to_owned(),
         CredentialSource::Imds { .. } => "the instance's role".to_owned(),
-        CredentialSource::WebIdentity { role_arn, .. } | CredentialSource::AssumeRole { role_arn, .. } => {
-            role_arn.clone()
-        }
+        CredentialSource::WebIdentity { role_arn, .. }
+        | CredentialSource::RequestedWebIdentity { role_arn, .. }
+        | CredentialSource::AssumeRole { role_arn, .. } => role_arn.clone(),
     }
 }
 

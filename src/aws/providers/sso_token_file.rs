@@ -297,7 +297,7 @@ impl Replacement {
 
     fn try_prepare(login: &Path, lock: &Lock) -> io::Result<Self> {
         // Where the login is a link, what it points to is replaced and the link kept.
-        let target = fs::canonicalize(login)?;
+        let target = crate::os::fs::canonical(login)?;
         let mut name = target.file_name().unwrap_or_default().to_owned();
         if lock.is_held() {
             name.push(".ecr-login.tmp");

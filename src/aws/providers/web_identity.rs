@@ -20,6 +20,8 @@ pub struct WebIdentityParameters<'a> {
     pub session_name: Option<&'a str>,
     /// Where the token was read; `None` for one that was handed to us.
     pub token_file: Option<&'a Path>,
+    /// The token in messages, where it is neither from a file nor from the kubelet.
+    pub described: Option<&'a str>,
     /// The token's bytes.
     pub token: &'a Secret,
 }
@@ -56,6 +58,7 @@ fn refused(wanted: WebIdentityParameters<'_>, region: &str, call_error: CallErro
     let code = code.unwrap_or_default();
     let role = wanted.role_arn;
     let token = match wanted.token_file {
+        None if wanted.described.is_some() => wanted.described.unwrap_or_default().to_owned(),
         Some(file) => format!("the web identity token in {}", file.display()),
         None => "the service account token".to_owned(),
     };
@@ -63,6 +66,9 @@ fn refused(wanted: WebIdentityParameters<'_>, region: &str, call_error: CallErro
         "ExpiredTokenException" | "ExpiredToken" => (
             format!("{token} has expired ({code})"),
             match wanted.token_file {
+                None if wanted.described.is_some() => {
+                    "run it again in a job that has just begun: the token is issued for some minutes".to_owned()
+                }
                 Some(_) => {
                     "see why it is not renewed: the kubelet or the CI system that writes it must do so".to_owned()
                 }

@@ -12,6 +12,7 @@ use super::redirect_listener::{Redirect, RedirectListener};
 use super::registration::{self, Registration};
 use super::{Grant, Granted, Guide, Oidc, failed};
 use crate::aws::error::{CallError, Class};
+use crate::text::percent_encoded;
 use crate::text::user_error::{Kind, UserError};
 
 /// Random bytes of a code verifier: 43 characters of base64url, what RFC 7636 recommends.
@@ -119,17 +120,4 @@ fn random(bytes: usize) -> Result<String, UserError> {
     let failed = |_| UserError::new(Kind::Other, "the system has no random numbers");
     SystemRandom::new().fill(&mut random).map_err(failed)?;
     Ok(URL_SAFE_NO_PAD.encode(random))
-}
-
-/// RFC 3986: all but unreserved characters encoded.
-pub(super) fn percent_encoded(text: &str) -> String {
-    let mut encoded = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            encoded.push(char::from(byte));
-        } else {
-            encoded.push_str(&format!("%{byte:02X}"));
-        }
-    }
-    encoded
 }

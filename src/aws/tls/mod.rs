@@ -3,6 +3,12 @@
 //! The first of these that is set, alone: `AWS_CA_BUNDLE`, the profile's `ca_bundle`, `SSL_CERT_FILE` with
 //! `SSL_CERT_DIR`, the system's bundle (a single file; the directory beside it holds the same certificates once
 //! more, one file each), and, where a system has none, Mozilla's, built in.
+//!
+//! On Windows and macOS the system's are those of its store (`rustls-native-certs`), so that the certificate of a
+//! company's proxy is taken from where administrators put it, and Mozilla's beside them: Windows fetches a public
+//! authority's certificate into its store when a program of its own meets it first, so Amazon's may not be there yet.
+//! The system's own verifier (`rustls-platform-verifier`) would know those too, but it asks the network, for
+//! certificates and revocations, beside our deadline and our proxy.
 
 mod pem_bundle;
 
@@ -17,12 +23,13 @@ use crate::credentials::EndpointConfig;
 use crate::os::environment::Environment;
 
 /// Where distributions keep all trusted certificates in one file.
+#[cfg(not(any(windows, target_os = "macos")))]
 const SYSTEM_BUNDLES: &[&str] = &[
     "/etc/ssl/certs/ca-certificates.crt",                // Debian, Ubuntu, Arch, Gentoo
     "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem", // Fedora, RHEL, Amazon Linux
     "/etc/pki/tls/certs/ca-bundle.crt",                  // older Fedora and RHEL
     "/etc/ssl/ca-bundle.pem",                            // SUSE
-    "/etc/ssl/cert.pem",                                 // Alpine, the BSDs, macOS
+    "/etc/ssl/cert.pem",                                 // Alpine, the BSDs
     "/usr/local/share/certs/ca-root-nss.crt",            // FreeBSD
 ];
 
@@ -82,6 +89,9 @@ impl Roots {
                     add_directory(&mut store, directory, file.is_none())?;
                 }
             }
+            #[cfg(any(windows, target_os = "macos"))]
+            Self::System => add_system_store(&mut store),
+            #[cfg(not(any(windows, target_os = "macos")))]
             Self::System => add_system(&mut store, SYSTEM_BUNDLES),
         }
         Ok(store)
@@ -105,7 +115,16 @@ fn add_file(store: &mut RootCertStore, by: &'static str, path: &Path) -> Result<
     }
 }
 
+/// What the system's store trusts, and Mozilla's. A store that cannot be read, or a certificate in it that is none, keeps
+/// nobody from ECR.
+#[cfg(any(windows, target_os = "macos"))]
+fn add_system_store(store: &mut RootCertStore) {
+    store.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    store.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
+}
+
 /// The first of the bundles that holds certificates, else Mozilla's.
+#[cfg(any(test, not(any(windows, target_os = "macos"))))]
 fn add_system(store: &mut RootCertStore, bundles: &[&str]) {
     let found = bundles.iter().any(|path| add_file(store, "system", Path::new(path)).is_ok());
     if !found {

@@ -7,15 +7,13 @@
 //! Certificates are taken apart and checked by webpki in both.
 
 use std::fs::File;
-use std::io::{self, Read, Seek};
+use std::io::{self, BufRead, BufReader, Read, Seek};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
-
-use crate::text::scan::find;
 
 /// How much is read at once; no line of the plain shape is longer.
 const PIECE: usize = 16 << 10;
@@ -55,34 +53,19 @@ fn add_any(store: &mut RootCertStore, pem: &[u8]) -> usize {
 /// `None` where something is not of the plain shape; what was added until then is to be taken out again.
 fn add_plain(store: &mut RootCertStore, from: &mut impl Read) -> io::Result<Option<usize>> {
     let mut reader = Plain { store, section: None, der: vec![0; 4096], added: 0 };
-    let mut buffer = vec![0; PIECE];
-    let mut filled = 0;
+    let mut lines = BufReader::with_capacity(PIECE, from);
+    let mut line = Vec::with_capacity(128);
     loop {
-        let count = match from.read(buffer.get_mut(filled..).unwrap_or_default()) {
-            Ok(count) => count,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-            Err(error) => return Err(error),
-        };
-        // For the library's reader this ends a line too.
-        if find(b'\r', buffer.get(filled..filled + count).unwrap_or_default()).is_some() {
+        line.clear();
+        if lines.by_ref().take(PIECE as u64).read_until(b'\n', &mut line)? == 0 {
+            return Ok(reader.section.is_none().then_some(reader.added));
+        }
+        let text = line.strip_suffix(b"\n").unwrap_or(&line);
+        // For the library's reader a carriage return ends a line too.
+        let is_plain = text.len() < PIECE && !text.contains(&b'\r');
+        if !is_plain || reader.line(text).is_none() {
             return Ok(None);
         }
-        filled += count;
-        let text = buffer.get(..filled).unwrap_or_default();
-        let mut start = 0;
-        while let Some(length) = find(b'\n', &text[start..]) {
-            if reader.line(&text[start..start + length]).is_none() {
-                return Ok(None);
-            }
-            start += length + 1;
-        }
-        if count == 0 {
-            // The end, or a line longer than the buffer.
-            let is_whole = filled < PIECE && reader.line(&text[start..]).is_some() && reader.section.is_none();
-            return Ok(is_whole.then_some(reader.added));
-        }
-        buffer.copy_within(start..filled, 0);
-        filled -= start;
     }
 }
 

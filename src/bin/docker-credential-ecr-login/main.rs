@@ -1,6 +1,6 @@
 //! The edge: argv, and the exit code.
 
-#![cfg_attr(all(target_os = "linux", target_env = "gnu"), no_main)]
+#![cfg_attr(target_os = "linux", no_main)]
 
 mod entry;
 
@@ -13,25 +13,25 @@ use ecr_login::os::{hardening, logging, stdio};
 use ecr_login::protocol::{docker, kubelet};
 use ecr_login::{PROGRAM, cli, token};
 
-#[cfg(not(all(target_os = "linux", target_env = "gnu")))]
+#[cfg(not(target_os = "linux"))]
 fn main() -> ExitCode {
-    run(entry::Started { stdout_was_closed: false, stream_is_missing: false, more_rights: false })
+    let started = entry::prepare();
+    run(std::env::args_os(), started)
 }
 
-fn run(started: entry::Started) -> ExitCode {
+fn run(mut arguments: impl Iterator<Item = OsString>, started: entry::Started) -> ExitCode {
     entry::provide();
     if let Err(refused) = hardening::harden(started.more_rights) {
         stdio::warn_line(PROGRAM, &refused.to_string());
         return ExitCode::FAILURE;
     }
-    let mut arguments = std::env::args_os();
     let name = arguments.next().unwrap_or_default();
     let arguments: Vec<OsString> = arguments.collect();
     if arguments.first().is_some_and(|action| action == token::REFRESH_ACTION) {
         entry::close_inherited_files();
     }
-    let environment = Environment::of_process();
     let is_plugin = is_plugin(&name);
+    let environment = Environment::of_process(name);
     let program = if is_plugin { kubelet::PLUGIN } else { PROGRAM };
     if started.stream_is_missing {
         stdio::warn_line(program, "stdin, stdout or stderr is closed, and /dev/null cannot be opened in its place");

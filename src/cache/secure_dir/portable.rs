@@ -1,13 +1,23 @@
-//! The same directory where there are no Unix owners, modes and links: a user's own cache directory is private
-//! there by the system's access lists.
+//! The same directory where there are no Unix owners, modes and links: Windows, where an access list that gives others
+//! nothing is put on a directory that we make, and looked at whenever one is opened. Files inherit it.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
-use std::time::UNIX_EPOCH;
+use std::thread::sleep;
+use std::time::{Duration, UNIX_EPOCH};
 
 use super::{Unopened, Unread};
+use crate::os::private_directory;
 use crate::os::secret::Wiped;
+
+/// Windows refuses to open or read a file for as long as its writer has it locked (`ERROR_SHARING_VIOLATION`,
+/// `ERROR_LOCK_VIOLATION`): a new file is, from its renaming until its writer closes it.
+const IN_USE: [Option<i32>; 2] = [Some(32), Some(33)];
+
+/// How often such a file is tried again, and after how long.
+const TRIES: u32 = 100;
+const PAUSE: Duration = Duration::from_millis(2);
 
 /// A directory.
 #[derive(Debug)]
@@ -31,7 +41,10 @@ impl SecureDir {
     /// Something else is in its place, or it cannot be looked at.
     pub fn open(path: &Path) -> Result<Option<Self>, Unopened> {
         match path.symlink_metadata() {
-            Ok(found) if found.is_dir() => Ok(Some(Self { path: path.to_owned() })),
+            Ok(found) if found.is_dir() => match private_directory::accessible_to(path)? {
+                None => Ok(Some(Self { path: path.to_owned() })),
+                Some(who) => Err(Unopened::Untrusted(format!("others can use it too ({who}); remove it"))),
+            },
             Ok(_) => Err(Unopened::Untrusted("it is not a directory".to_owned())),
             Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => Ok(None),
             Err(error) => Err(error.into()),
@@ -43,8 +56,13 @@ impl SecureDir {
     /// # Errors
     /// It cannot be made.
     pub fn create(path: &Path) -> io::Result<Self> {
-        std::fs::create_dir_all(path)?;
-        Ok(Self { path: path.to_owned() })
+        private_directory::create(path)?;
+        match Self::open(path) {
+            Ok(Some(directory)) => Ok(directory),
+            Ok(None) => Err(io::ErrorKind::NotFound.into()),
+            Err(Unopened::Untrusted(reason)) => Err(io::Error::new(io::ErrorKind::PermissionDenied, reason)),
+            Err(Unopened::Failed(error)) => Err(error),
+        }
     }
 
     /// The whole of a file of at most `limit` bytes.
@@ -63,8 +81,17 @@ impl SecureDir {
             return Err(Unread::Unusable);
         }
         let mut bytes = Wiped::from(vec![0; size]);
-        let read = File::open(path).and_then(|mut file| file.read_exact(&mut bytes));
-        read.map(|()| bytes).map_err(failed)
+        let mut tries = 0;
+        loop {
+            match File::open(&path).and_then(|mut file| file.read_exact(&mut bytes)) {
+                Ok(()) => return Ok(bytes),
+                Err(error) if IN_USE.contains(&error.raw_os_error()) && tries < TRIES => {
+                    tries += 1;
+                    sleep(PAUSE);
+                }
+                Err(error) => return Err(failed(error)),
+            }
+        }
     }
 
     /// Makes a file that was not there.

@@ -10,7 +10,6 @@ use std::process::{Command, ExitCode};
 use std::time::Duration;
 
 use super::arguments::Doctor;
-use super::setup::client_paths;
 use super::terminal::{self, Paint, Progress};
 use crate::PROGRAM;
 use crate::aws::AuthorizationToken;
@@ -20,6 +19,8 @@ use crate::credentials::{CredentialSelector, CredentialSource, Identity, go_help
 use crate::os::clock;
 use crate::os::deadline::Deadline;
 use crate::os::environment::Environment;
+use crate::os::executable;
+use crate::os::fs::canonical;
 use crate::os::secret;
 use crate::os::subprocess::{self, Bounds, Stderr};
 use crate::registry::Service;
@@ -122,10 +123,10 @@ fn last_failure(environment: &Environment) -> Option<Step> {
 /// The file of this program. Without `/proc` the system does not say, and the name that we were started by has to do.
 fn ourselves(environment: &Environment) -> Option<PathBuf> {
     let by_name = || {
-        let name = PathBuf::from(std::env::args_os().next()?);
-        if name.components().count() > 1 { Some(name) } else { client_paths::on_path(environment, name.to_str()?) }
+        let name = PathBuf::from(environment.program());
+        if name.components().count() > 1 { Some(name) } else { executable::on_path(environment, name.to_str()?) }
     };
-    std::env::current_exe().ok().or_else(by_name)?.canonicalize().ok()
+    canonical(&std::env::current_exe().ok().or_else(by_name)?).ok()
 }
 
 /// Whether the program that docker would run is this one.
@@ -133,7 +134,7 @@ fn helper(environment: &Environment) -> Step {
     const NAME: &str = "helper";
     let ours = ourselves(environment);
     let version = env!("CARGO_PKG_VERSION");
-    let Some(found) = client_paths::on_path(environment, PROGRAM) else {
+    let Some(found) = executable::on_path(environment, PROGRAM) else {
         let directory = ours.as_deref().and_then(std::path::Path::parent).map(PathBuf::from).unwrap_or_default();
         return Step::wrong(
             NAME,
@@ -141,7 +142,7 @@ fn helper(environment: &Environment) -> Step {
             format!("add {} to PATH, or link it from a directory that is there", directory.display()),
         );
     };
-    let real = found.canonicalize().ok();
+    let real = canonical(&found).ok();
     if real.is_some() && real == ours {
         return Step::ok(NAME, format!("{} is this program, version {version}", found.display()));
     }

@@ -3,9 +3,9 @@
 use std::ffi::OsString;
 use std::process::{Command, Stdio};
 
-use crate::cli::setup::client_paths::on_path;
 use crate::credentials::command_line;
 use crate::os::environment::Environment;
+use crate::os::executable::on_path;
 
 /// What opens a page on the desktop, in this order.
 const OPENERS: &[&str] = if cfg!(target_os = "macos") {

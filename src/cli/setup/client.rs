@@ -128,6 +128,8 @@ fn set_up(job: &Job<'_>) -> Result<String, SetupError> {
         registries: &edits.helpers,
         profile: job.common.profile.as_deref(),
         role_arn: job.common.role_arn.as_deref(),
+        web_identity: job.common.web_identity.as_deref(),
+        audience: job.common.audience.as_deref(),
         delegate: store.as_deref().filter(|_| job.store),
     };
     let settings = if wishes.is_empty() {

@@ -25,6 +25,10 @@ pub struct Wishes<'a> {
     pub profile: Option<&'a str>,
     /// `role_arn`
     pub role_arn: Option<&'a str>,
+    /// `web_identity`
+    pub web_identity: Option<&'a str>,
+    /// `audience`
+    pub audience: Option<&'a str>,
     /// `delegate`, the helper that goes on serving names that are not ECR's.
     pub delegate: Option<&'a str>,
 }
@@ -82,7 +86,12 @@ pub fn with(original: &UserFile, wishes: &Wishes<'_>) -> Result<String, SetupErr
 
 fn say(entries: &mut ArrayOfTables, registry: &str, wishes: &Wishes<'_>) {
     let pattern = |entry: &Table| entry.get("match").and_then(Item::as_str).unwrap_or_default().to_owned();
-    let keys = [("profile", wishes.profile), ("role_arn", wishes.role_arn)];
+    let keys = [
+        ("profile", wishes.profile),
+        ("role_arn", wishes.role_arn),
+        ("web_identity", wishes.web_identity),
+        ("audience", wishes.audience),
+    ];
     if let Some(entry) = entries.iter_mut().find(|entry| pattern(entry).eq_ignore_ascii_case(registry)) {
         for (key, wish) in keys {
             let Some(wish) = wish else { continue };

@@ -10,6 +10,7 @@ use super::*;
 
 mod host;
 mod properties;
+mod requested;
 
 const REGISTRY: &str = "123456789012.dkr.ecr.eu-west-1.amazonaws.com";
 const EXP: i64 = 2_000_000_000;

@@ -24,7 +24,7 @@ fn kind(home: &Home) -> &'static str {
         CredentialSource::CredentialProcess { .. } => "process",
         CredentialSource::Sso { .. } => "sso",
         CredentialSource::LoginSession { .. } => "login",
-        CredentialSource::WebIdentity { .. } => "web identity",
+        CredentialSource::WebIdentity { .. } | CredentialSource::RequestedWebIdentity { .. } => "web identity",
         CredentialSource::Container { .. } => "container",
         CredentialSource::Imds { .. } => "instance",
         CredentialSource::AssumeRole { .. } => "role",

@@ -12,6 +12,9 @@ pub(super) const MAX_FILE_BYTES: usize = 1024 * 1024;
 /// # Errors
 /// A directory, FIFO, socket or device, a file of more than [`MAX_FILE_BYTES`] bytes, or whatever the system says.
 pub(crate) fn whole(path: &Path) -> io::Result<Option<Vec<u8>>> {
+    if is_null_device(path) {
+        return Ok(Some(Vec::new()));
+    }
     let mut file = match open(path) {
         Ok(file) => file,
         Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
@@ -88,6 +91,11 @@ pub(crate) fn mode_and_owner(path: &Path) -> String {
 #[cfg(not(unix))]
 pub(crate) fn mode_and_owner(_path: &Path) -> String {
     String::new()
+}
+
+/// Windows has no kind of file by which its null device could be told.
+fn is_null_device(path: &Path) -> bool {
+    cfg!(windows) && path.as_os_str().eq_ignore_ascii_case("NUL")
 }
 
 #[cfg(unix)]

@@ -2,3 +2,14 @@
 
 pub(crate) mod bounded_read;
 pub mod user_file;
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// The path without links, as people write it: on Windows `C:\...` where that will do, not `\\?\C:\...`.
+///
+/// # Errors
+/// Nothing is there, or it may not be looked at.
+pub fn canonical(path: &Path) -> io::Result<PathBuf> {
+    dunce::canonicalize(path)
+}

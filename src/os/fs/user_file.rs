@@ -321,6 +321,10 @@ fn is_gone(process: i32) -> bool {
 fn follow(path: &Path) -> Result<PathBuf, FileError> {
     let mut target = path.to_owned();
     for _ in 0..MAX_LINKS {
+        // Windows has several errors for what is no link, by the file system.
+        if cfg!(windows) && fs::symlink_metadata(&target).is_ok_and(|found| !found.is_symlink()) {
+            return Ok(target);
+        }
         match fs::read_link(&target) {
             Ok(next) => target = target.parent().unwrap_or(Path::new("")).join(next),
             // No link, or nothing at all. A link that cannot be read must not be taken for the file itself.

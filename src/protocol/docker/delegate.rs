@@ -4,9 +4,8 @@
 //! What the client sent goes to it byte for byte, and so does its answer back, with its exit code; its stderr is the
 //! user's. It is run without a shell, found on PATH as docker finds it, and killed at our deadline.
 
-use std::ffi::OsStr;
 use std::io::IsTerminal as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, ExitStatus};
 
 use serde_json::{Map, Value};
@@ -14,6 +13,7 @@ use serde_json::{Map, Value};
 use super::Action;
 use super::response::Response;
 use crate::PROGRAM;
+use crate::os::executable;
 use crate::os::stdio;
 use crate::os::subprocess::{self, Bounds, ChildError, Finished, Stderr};
 use crate::token::RequestContext;
@@ -94,7 +94,7 @@ fn run(action: Action, input: &[u8], call: &RequestContext) -> Result<(String, F
     if call.environment.var_os(GUARD).is_some() {
         return Err(DelegateError::RoundACorner(name));
     }
-    let Some(program) = find(&name, call.environment.var_os("PATH")) else { return Err(DelegateError::Absent(name)) };
+    let Some(program) = executable::on_path(&call.environment, &name) else { return Err(DelegateError::Absent(name)) };
     if is_ourselves(&program) {
         return Err(DelegateError::Ourselves(name));
     }
@@ -114,27 +114,6 @@ fn run(action: Action, input: &[u8], call: &RequestContext) -> Result<(String, F
     }
 }
 
-/// The program of this name on PATH, whose relative entries do not count: what lies in somebody's working directory
-/// is not the user's choice.
-fn find(name: &str, path: Option<&OsStr>) -> Option<PathBuf> {
-    let file = format!("{name}{}", std::env::consts::EXE_SUFFIX);
-    std::env::split_paths(path?)
-        .filter(|folder| folder.is_absolute())
-        .map(|folder| folder.join(&file))
-        .find(|file| is_executable(file))
-}
-
-#[cfg(unix)]
-fn is_executable(file: &Path) -> bool {
-    use rustix::fs::{Access, access};
-    file.is_file() && access(file, Access::EXEC_OK).is_ok()
-}
-
-#[cfg(not(unix))]
-fn is_executable(file: &Path) -> bool {
-    file.is_file()
-}
-
 /// Whether it is this program's own file under another name.
 fn is_ourselves(program: &Path) -> bool {
     let Ok(ourselves) = std::env::current_exe() else { return false };
@@ -146,6 +125,7 @@ fn is_ourselves(program: &Path) -> bool {
     }
     #[cfg(not(unix))]
     {
-        program.canonicalize().is_ok_and(|it| ourselves.canonicalize().is_ok_and(|us| us == it))
+        use crate::os::fs::canonical;
+        canonical(program).is_ok_and(|it| canonical(&ourselves).is_ok_and(|us| us == it))
     }
 }

@@ -76,7 +76,7 @@ fn explain(name: &str, target: &ResolvedRegistry, failure: &UserError, is_strict
     match target.registry.service() {
         // ECR Public serves anonymous pulls, so missing credentials are not worth a line.
         Service::Public if failure.kind == Kind::NoCredentials => Response::not_found(),
-        // On stderr as well: docker pull and regctl throw a helper's stdout away and go on.
+        // On stderr as well: docker pull and BuildKit throw a helper's stdout away and go on.
         Service::Private if is_strict => Response::error(&format!("{}: {line}", crate::PROGRAM)).with(Some(line)),
         Service::Public | Service::Private => Response::not_found().with(Some(line)),
     }

@@ -67,7 +67,8 @@ unpacked_root() {
 
 private_namespaces || { echo "clients: the namespaces could not be set up" >&2; exit 2; }
 mkdir -p "$work/probe/calls" "$work/probe/answers" "$work/state"
-authority && certificate "$registry" "$second_registry" && certificate "$foreign" || exit 2
+authority && certificate "$registry" "$second_registry" &&
+    certificate "$foreign" registry-1.docker.io index.docker.io auth.docker.io || exit 2
 # The users that the probes give, so that the registry's log says which place a client took its password from.
 for user in AWS via-h via-auths via-docker-auth-config via-docker-config via-registry-auth-file via-user-registries-d \
     via-registries-d via-registries via-runtime via-containers via-helm via-regctl via-notation via-apptainer via-docker; do
@@ -92,8 +93,11 @@ start_service foreign "$E2E_MOTO/bin/python" "$clients/front.py" "$foreign_addre
 start_service registry docker-registry serve "$work/registry.yml"
 start_service front "$E2E_MOTO/bin/python" "$clients/front.py" "$registry_address" 5010 \
     "$work/$registry.crt" "$work/$registry.key" "$log/users"
-wait_for "the registry" curl -s --cacert "$work/ca.crt" "https://$registry/v2/" &&
-    wait_for "the foreign registry" curl -s --cacert "$work/ca.crt" "https://$foreign/v2/" || { show_service_logs; exit 2; }
+if ! wait_for "the registry" curl -s --cacert "$work/ca.crt" "https://$registry/v2/" ||
+    ! wait_for "the foreign registry" curl -s --cacert "$work/ca.crt" "https://$foreign/v2/"; then
+    show_service_logs
+    exit 2
+fi
 start_aws || { show_service_logs; exit 2; }
 use_aws
 cp "$work/ca.crt" "$work/state/ca.crt"
@@ -103,7 +107,7 @@ unpacked_root || { echo "clients: the unpacked root could not be mounted" >&2; e
 
 export DOCKER_HOST=unix:///run/docker.sock
 if [ -x "$root/usr/sbin/dockerd" ]; then
-    start_service dockerd chroot "$root" env PATH=/usr/sbin:/usr/bin:/sbin:/bin \
+    start_service dockerd chroot "$root" env SSL_CERT_FILE="$work/state/ca.crt" PATH=/usr/sbin:/usr/bin:/sbin:/bin \
         dockerd --data-root "$work/state/docker" --exec-root /run/docker --pidfile /run/docker.pid -H "$DOCKER_HOST" \
         --iptables=false --ip6tables=false --bridge=none --storage-driver=vfs --ip-forward=false
     wait_for dockerd curl -sf --unix-socket /run/docker.sock http://docker/_ping || show_service_logs

@@ -71,6 +71,7 @@ fn web_identity() {
     assert_eq!(aws.calls(Service::Ecr), 3);
 }
 
+#[cfg(unix)]
 #[test]
 fn a_process() {
     let aws = FakeAws::start();
@@ -87,6 +88,7 @@ fn a_process() {
     assert_eq!(runs.lines().count(), 2, "one for each token");
 }
 
+#[cfg(unix)]
 #[test]
 fn a_process_that_reads_another_profile_is_somebody_else() {
     let aws = FakeAws::start();
@@ -107,6 +109,7 @@ fn a_process_that_reads_another_profile_is_somebody_else() {
     assert_eq!(aws.calls(Service::Ecr), 2, "one for each");
 }
 
+#[cfg(not(windows))]
 #[test]
 fn container_credentials() {
     let aws = FakeAws::start();
@@ -116,6 +119,7 @@ fn container_credentials() {
     assert_eq!(aws.calls(Service::Container), 2);
 }
 
+#[cfg(not(windows))]
 #[test]
 fn the_instance() {
     let aws = FakeAws::start();

@@ -1,5 +1,6 @@
 //! What a `get` does with a token by its age: serve it, have it refreshed, wait for a fresh one, or refuse it.
 
+#[cfg(target_os = "linux")]
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
@@ -51,6 +52,7 @@ fn in_the_second_half_all_are_served_at_once_and_one_process_refreshes() {
     assert_eq!(aws.calls(Service::Ecr), 2);
 }
 
+#[cfg(target_os = "linux")]
 #[test]
 fn in_the_second_half_nobody_waits_for_the_refresh_which_leads_its_own_session_and_ends_in_time() {
     let registry = own_registry();
@@ -116,6 +118,7 @@ fn without_background_processes_a_hanging_ecr_delays_a_valid_token_by_seconds_on
     assert_eq!(aws.calls(Service::Ecr), 2, "the second and third did not ask");
 }
 
+#[cfg(target_os = "linux")]
 #[test]
 fn a_refresh_that_failed_is_not_followed_by_another_within_the_minute() {
     let registry = own_registry();
@@ -211,6 +214,7 @@ fn a_token_that_our_clock_cannot_believe_is_delivered_and_not_kept() {
     }
 }
 
+#[cfg(target_os = "linux")]
 #[test]
 fn a_newer_token_of_another_registry_is_taken_before_a_refresh_starts() {
     for seconds in [8 * HOUR, 12 * HOUR - 600] {
@@ -241,6 +245,7 @@ impl Fresh for Helper {
 }
 
 /// The process that refreshes this registry in the background.
+#[cfg(target_os = "linux")]
 fn refreshing(registry: &str) -> Option<String> {
     let action = format!("\0refresh-in-background\0{registry}\0");
     std::fs::read_dir("/proc").unwrap().filter_map(Result::ok).find_map(|found| {
@@ -255,6 +260,7 @@ fn on_disk_now() -> i64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs() as i64
 }
 
+#[cfg(target_os = "linux")]
 #[test]
 fn a_service_accounts_token_is_refreshed_in_the_foreground() {
     let registry = own_registry();

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use crate::support::cache::{entries, eventually, names};
 use crate::support::{FakeAws, Fault, Helper, REGISTRY, Running, Service};
+#[cfg(unix)]
 use rustix::process::{Pid, Signal, kill_process};
 
 fn registry(number: u64) -> String {
@@ -15,6 +16,7 @@ fn helper(aws: &FakeAws) -> Helper {
     Helper::new().aws(aws).keys("AKIAEXAMPLE").env("ECR_LOGIN_TIMEOUT", "60")
 }
 
+#[cfg(unix)]
 fn signal(process: &Running, signal: Signal) {
     let id = Pid::from_raw(i32::try_from(process.id()).unwrap()).unwrap();
     kill_process(id, signal).unwrap();
@@ -146,9 +148,10 @@ fn when_the_one_that_asks_is_killed_the_next_takes_over_at_once() {
         assert!(other.duration < Duration::from_secs(25), "well before half of the deadline: {other:?}");
     }
     assert_eq!(aws.calls(Service::Ecr), 2);
-    assert_eq!(first.wait().code, None);
+    assert_ne!(first.wait().code, Some(0));
 }
 
+#[cfg(unix)]
 #[test]
 fn when_the_one_that_asks_is_stopped_a_waiter_asks_for_itself_after_half_of_its_deadline() {
     let aws = FakeAws::start();

@@ -52,7 +52,7 @@ fn each_token_with_its_region_its_identity_in_words_and_its_times() {
     assert_eq!(token["expired"], false);
     assert!(token["expires_at"].as_str().unwrap().ends_with('Z'), "{said:#}");
     assert!(said["cache"]["path"].as_str().unwrap().ends_with("ecr-login"));
-    assert!(said["settings"]["path"].as_str().unwrap().ends_with(".config/ecr-login/config.toml"));
+    assert!(said["settings"]["path"].as_str().unwrap().replace('\\', "/").ends_with(".config/ecr-login/config.toml"));
 
     let text = helper.run(["status"], "").stdout;
     for word in [REGISTRY, OTHER, "profile prod", "region us-east-1", "ends in", "(2 tokens)", "config.toml"] {

@@ -117,6 +117,7 @@ fn warm_takes_no_token_of_another_registry_that_is_in_its_second_half() {
     assert_eq!(helper.get(OTHER).token().serial, 2);
 }
 
+#[cfg(unix)]
 #[test]
 fn warm_fails_where_nothing_can_be_kept() {
     let aws = FakeAws::start();

@@ -94,7 +94,7 @@ fn a_wrong_file_is_not_used_at_all_and_file_line_and_key_are_named() {
         let helper = helper(&aws).settings(&format!("{good}{text}\n"));
         let outcome = helper.get(REGISTRY);
         let line = outcome.failure();
-        let path = helper.home().join(".config/ecr-login/config.toml");
+        let path = helper.home().join(".config").join("ecr-login").join("config.toml");
         assert!(line.contains(&format!("{}:", path.display())), "{text}: {line}");
     }
     assert_eq!(aws.calls(Service::Ecr), 0);

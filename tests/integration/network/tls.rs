@@ -124,6 +124,7 @@ fn expired_early_and_foreign_certificates_are_refused_with_their_reason() {
     }
 }
 
+#[cfg(unix)]
 #[test]
 fn a_bundle_that_is_missing_empty_or_rubbish_is_named() {
     let directory = tempfile::tempdir().unwrap();

@@ -14,3 +14,4 @@ mod requests;
 mod sso;
 mod static_keys;
 mod web_identity;
+mod web_identity_settings;

@@ -177,7 +177,7 @@ fn child() {
 fn by_us(registry: &Registry) -> (String, String, String) {
     let find = || {
         Identity::resolve(
-            &Environment::of_process(),
+            &Environment::of_process(std::ffi::OsString::new()),
             CredentialSelector::Settings(&CredentialSettings::default()),
             registry,
         )
@@ -231,5 +231,6 @@ fn describe(source: &CredentialSource, network: &EndpointConfig) -> String {
             format!("role({sts},{role_arn},{session},{external})by {}", describe(base, network))
         }
         CredentialSource::LoginSession { .. } => "login".to_owned(),
+        CredentialSource::RequestedWebIdentity { .. } => "of the settings".to_owned(),
     }
 }

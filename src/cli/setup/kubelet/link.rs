@@ -4,6 +4,7 @@ use std::fs::{self, Metadata};
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::os::fs::canonical;
 use crate::os::fs::user_file::{self, reason};
 
 /// What is to be done so that the plugin is this binary.
@@ -44,7 +45,7 @@ pub fn plan(plugin: &Path, binary: &Path) -> Result<Linking, LinkError> {
     if there.is_dir() {
         return Err(failed(io::Error::new(io::ErrorKind::IsADirectory, "is a directory")));
     }
-    let same = match (fs::canonicalize(plugin), fs::canonicalize(binary)) {
+    let same = match (canonical(plugin), canonical(binary)) {
         (Ok(plugin), Ok(binary)) => plugin == binary,
         _ => false,
     };

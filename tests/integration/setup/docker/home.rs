@@ -43,7 +43,8 @@ impl Home {
     pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_docker-credential-ecr-login"));
         command.args(["setup", "docker"]).args(arguments).env_clear().current_dir(self.0.path());
-        command.env("HOME", self.0.path()).env("AWS_EC2_METADATA_DISABLED", "true").env("PATH", self.path("bin"));
+        command.envs(crate::support::home_variables(self.0.path()));
+        command.env("AWS_EC2_METADATA_DISABLED", "true").env("PATH", self.path("bin"));
         command
     }
 
