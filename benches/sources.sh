@@ -4,8 +4,8 @@
 #
 #   benches/sources.sh [OTHER]      as root; needs gcc, python3, strace, valgrind; OTHER is another build, say the last one
 set -euo pipefail
-# shellcheck source=benches/world.sh
-. "$(dirname "$0")/world.sh"
+# shellcheck source=benches/fixture.sh
+. "$(dirname "$0")/fixture.sh"
 
 other=${1-}
 aws plain

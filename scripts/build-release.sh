@@ -34,10 +34,6 @@ case ${1-} in
     ;;
 esac
 
-# What scripts/cross.sh has prepared, if anything.
-cross=target/ci/cross/toolchain
-[ "$(cat "$cross/version" 2>/dev/null)" != "$(rustc -vV)" ] || PATH=$PWD/$cross/bin:$PATH
-
 host=$(rustc -vV | sed -n 's/^host: //p')
 kind=${ECR_LOGIN_BUILD-static}
 musl=${host%-gnu}-musl

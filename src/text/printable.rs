@@ -1,5 +1,7 @@
 //! Text from a server, a file or an argument before it reaches a terminal or a log.
 
+use std::path::Path;
+
 /// Whether a character could end a line, control a terminal, be invisible or reverse the order of the text: control
 /// characters, line and paragraph separators, bidirectional marks (Unicode, UAX #9), characters of no width, and
 /// tags.
@@ -22,6 +24,17 @@ pub fn one_line(text: &str) -> String {
     text.trim_end().chars().map(|c| if misleads(c) { ' ' } else { c }).collect()
 }
 
+/// A path on one line, for people.
+pub fn line_of(path: &Path) -> String {
+    one_line(&path.display().to_string())
+}
+
+/// The text with its lines and tabs, and a blank for every other character that [`misleads`]: for a page that quotes what
+/// others wrote.
+pub fn page(text: &str) -> String {
+    text.chars().map(|c| if misleads(c) && c != '\n' && c != '\t' { ' ' } else { c }).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -31,5 +44,7 @@ mod tests {
         let said = "a\nb\r\tc\u{1b}[31m\u{7f}\u{9b}\u{202e}d\u{2028}e\u{200b}f\u{e0041}g\n";
         assert_eq!(one_line(said), "a b  c [31m   d e f g");
         assert_eq!(one_line("Größe 5 €"), "Größe 5 €");
+        assert_eq!(line_of(Path::new("/a\n+b\u{1b}[2J")), "/a +b [2J");
+        assert_eq!(page("a\r\n\tb\u{1b}[2J\u{202e}c\n"), "a \n\tb [2J c\n");
     }
 }

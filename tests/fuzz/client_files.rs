@@ -101,7 +101,7 @@ fn check_undo(bytes: &[u8], before: &Document, after: &Document, edits: &Edits) 
         let now_bytes = now.bytes();
         fs::write(&path, &now_bytes).unwrap();
         // Trees of both files, and of what the old one becomes with our edits in it.
-        let undo = || backup::undo(&UserFile::read(&path).unwrap(), now, registries);
+        let undo = || backup::undo(&mut UserFile::read(&path).unwrap(), now, registries);
         memory::bounded(bytes.len() + now_bytes.len(), BOUND, undo).unwrap()
     };
     let had = ours(before);

@@ -3,7 +3,7 @@
 //! Every test has a home, an environment and servers of its own, so that all of them can run at once. What needs root,
 //! strace, namespaces or minutes is in the programs beside this one; CONTRIBUTING.md has the table.
 
-#![cfg_attr(windows, allow(unused_imports, reason = "some modules have tests about Unix beside the others"))]
+#![cfg_attr(windows, allow(unused_imports, dead_code, reason = "some modules have tests about Unix beside the others"))]
 
 #[path = "../support/mod.rs"]
 mod support;

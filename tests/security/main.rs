@@ -14,6 +14,7 @@ mod names;
 mod namespaces;
 mod process;
 mod rights;
+mod root_setup;
 mod settings;
 mod setup;
 mod shell;

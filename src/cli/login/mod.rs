@@ -60,9 +60,14 @@ fn login(wanted: &Login, environment: Environment) -> Result<String, UserError> 
                 said.push(format!("signed in to {name} until {}", moment(until)));
             }
             SignIn::Mfa { .. } => {}
+            // Its sign-in is the AWS CLI's.
+            SignIn::LoginSession { profile } => {
+                terminal::warn_line(&format!(
+                    "profile {profile} is signed in to with \"aws login --profile {profile}\""
+                ));
+            }
             SignIn::Nothing => {
-                let used = &planned.identity.label;
-                terminal::warn_line(&format!("there is nothing to sign in to: {used} is used"));
+                terminal::warn_line(&format!("there is nothing to sign in to; used: {}", planned.identity.label));
             }
         }
         signed_in.push(sign_in);

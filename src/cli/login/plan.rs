@@ -32,6 +32,11 @@ pub(super) enum SignIn {
         /// `mfa_serial`.
         serial: String,
     },
+    /// A session of `aws login`, which the AWS CLI alone opens.
+    LoginSession {
+        /// The profile.
+        profile: String,
+    },
     /// Nothing.
     Nothing,
 }
@@ -76,6 +81,7 @@ fn sign_in(source: &CredentialSource) -> SignIn {
             };
             SignIn::Sso { name, token_file: token_file.clone() }
         }
+        CredentialSource::LoginSession { profile, .. } => SignIn::LoginSession { profile: profile.clone() },
         _ => SignIn::Nothing,
     }
 }

@@ -51,8 +51,8 @@ pub enum Undone {
 }
 
 /// Takes out what `setup` put in: entries of `registries`, or everything if that is empty.
-pub fn undo(original: &UserFile, document: &Document, registries: &[String]) -> Result<Undone, SetupError> {
-    let copy = UserFile::read(&path(&original.path))?;
+pub fn undo(original: &mut UserFile, document: &Document, registries: &[String]) -> Result<Undone, SetupError> {
+    let copy = UserFile::read_copy(&path(&original.path), original)?;
     let before = match &copy.content {
         Some(bytes) => parse(&copy.path, bytes)?,
         None => Document::empty(),
@@ -67,6 +67,7 @@ pub fn undo(original: &UserFile, document: &Document, registries: &[String]) -> 
         let mut again = before.clone();
         client::apply(&mut again, &put_in).map_err(failed)?;
         if again == *document {
+            original.no_more_open_than(&copy);
             return Ok(match copy.content {
                 Some(bytes) => Undone::Before(bytes),
                 None => Undone::NoFile,
@@ -75,10 +76,11 @@ pub fn undo(original: &UserFile, document: &Document, registries: &[String]) -> 
     }
     let mut edited = document.clone();
     take_out(&mut edited, &before, &put_in).map_err(failed)?;
-    Ok(match copy.content {
-        Some(bytes) if edited.compact() == before.compact() => Undone::Before(bytes),
-        _ => Undone::Edited(edited),
-    })
+    if edited.compact() != before.compact() {
+        return Ok(Undone::Edited(edited));
+    }
+    original.no_more_open_than(&copy);
+    Ok(copy.content.map_or(Undone::Edited(edited), Undone::Before))
 }
 
 /// What the file has of ours now and had not before; also the old logins that it had and has no more.

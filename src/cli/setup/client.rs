@@ -17,6 +17,7 @@ use crate::os::fs::user_file::{self, FileError, UserFile};
 use crate::os::secret;
 use crate::registry::{Registry, host_of};
 use crate::settings::Settings;
+use crate::text::printable::{line_of, one_line, page};
 use crate::{HELPER, PROGRAM};
 
 /// The object that names a helper for each registry.
@@ -90,7 +91,7 @@ fn finish(job: &Job<'_>) -> ExitCode {
     // A client's file may hold logins in plain text, and every step makes copies of it.
     secret::wipe_what_is_freed();
     let done = if job.common.undo { undo(job) } else { set_up(job) };
-    match done.and_then(|report| Ok(terminal::print(&report)?)) {
+    match done.and_then(|report| Ok(terminal::print(&page(&report))?)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             terminal::warn_line(&format!("{PROGRAM}: setup {}: {error}", job.client));
@@ -113,8 +114,8 @@ fn set_up(job: &Job<'_>) -> Result<String, SetupError> {
         let _ = writeln!(
             report,
             "{} has an old login for {}: nothing uses it any more, take it out with --clean",
-            original.path.display(),
-            stale.join(", ")
+            line_of(&original.path),
+            one_line(&stale.join(", "))
         );
     }
     let store = document.string(STORE).filter(|store| store != HELPER);
@@ -152,11 +153,11 @@ fn set_up(job: &Job<'_>) -> Result<String, SetupError> {
     sweep(&original, job.environment);
     if let Some((file, text)) = &settings {
         file.replace(text.as_bytes())?;
-        let _ = writeln!(report, "{}: written", file.path.display());
+        let _ = writeln!(report, "{}: written", line_of(&file.path));
     }
     match change {
         None => {
-            let _ = writeln!(report, "{}: nothing to do, all of it is there", original.path.display());
+            let _ = writeln!(report, "{}: nothing to do, all of it is there", line_of(&original.path));
         }
         Some(edited) => {
             let copy = backup::keep(&original, &document)?;
@@ -182,11 +183,11 @@ fn set_up(job: &Job<'_>) -> Result<String, SetupError> {
 }
 
 fn undo(job: &Job<'_>) -> Result<String, SetupError> {
-    let (original, document) = read(job)?;
+    let (mut original, document) = read(job)?;
     let registries = job.common.registry.iter().map(|name| host(job, name)).collect::<Result<Vec<_>, _>>()?;
-    let undone = backup::undo(&original, &document, &registries)?;
+    let undone = backup::undo(&mut original, &document, &registries)?;
     let settings = undo_settings(job, &registries);
-    let path = original.path.display();
+    let path = line_of(&original.path);
     let after = match &undone {
         backup::Undone::Nothing | backup::Undone::Already => None,
         backup::Undone::Before(bytes) => Some(parse(&original.path, bytes)?),
@@ -204,7 +205,7 @@ fn undo(job: &Job<'_>) -> Result<String, SetupError> {
     let mut report = String::new();
     // What is wrong with our own file must not keep anybody from getting theirs back.
     if let Some(error) = left {
-        let _ = writeln!(report, "our settings file is left as it is: {error}");
+        let _ = writeln!(report, "our settings file is left as it is: {}", one_line(&error.to_string()));
     }
     // It holds what the file holds then, old logins too.
     let copy = backup::path(&original.path);
@@ -231,7 +232,7 @@ fn undo(job: &Job<'_>) -> Result<String, SetupError> {
     }
     if let Some((file, text)) = settings {
         file.replace(text.as_bytes())?;
-        let _ = writeln!(report, "{}: what setup put in is out", file.path.display());
+        let _ = writeln!(report, "{}: what setup put in is out", line_of(&file.path));
     }
     match copy.map(|copy| (std::fs::remove_file(&copy), copy)) {
         Some((Err(source), path)) if source.kind() != ErrorKind::NotFound => {
@@ -300,7 +301,8 @@ fn registries(job: &Job<'_>, document: &Document, report: &mut String) -> Result
             if helper == HELPER {
                 found.entry(host).or_insert_with(|| "already set up".to_owned());
             } else if found.remove(&host).is_some() {
-                let _ = writeln!(report, "{host}: left to {helper}; name it with --registry to change that");
+                let _ =
+                    writeln!(report, "{host}: left to {}; name it with --registry to change that", one_line(helper));
             }
         }
     }
@@ -308,7 +310,7 @@ fn registries(job: &Job<'_>, document: &Document, report: &mut String) -> Result
         return Err(SetupError::NothingFound);
     }
     for (host, place) in &found {
-        let _ = writeln!(report, "{host} ({place})");
+        let _ = writeln!(report, "{host} ({})", one_line(place));
     }
     Ok(found.into_keys().collect())
 }
@@ -339,13 +341,13 @@ fn preview(
         shown.push_str(&difference(&file.path, &String::from_utf8_lossy(&before), text));
     }
     if shown.is_empty() {
-        shown = format!("{}: nothing would change\n", original.path.display());
+        shown = format!("{}: nothing would change\n", line_of(&original.path));
     }
     shown
 }
 
 fn describe(report: &mut String, original: &UserFile, edits: &Edits, copy: Option<PathBuf>) {
-    let path = original.path.display();
+    let path = line_of(&original.path);
     if edits.store {
         let _ = writeln!(report, "{path}: {STORE} is {HELPER} now");
     }
@@ -353,9 +355,9 @@ fn describe(report: &mut String, original: &UserFile, edits: &Edits, copy: Optio
         let _ = writeln!(report, "{path}: {host} is served by {HELPER}");
     }
     for host in &edits.clean {
-        let _ = writeln!(report, "{path}: the old login for {host} is out");
+        let _ = writeln!(report, "{path}: the old login for {} is out", one_line(host));
     }
     if let Some(copy) = copy {
-        let _ = writeln!(report, "{}: a copy of what it was", copy.display());
+        let _ = writeln!(report, "{}: a copy of what it was", line_of(&copy));
     }
 }

@@ -6,6 +6,8 @@ use similar::DiffTag;
 use similar::algorithms::{Capture, Replace, myers};
 use similar::udiff::UnifiedHunkHeader;
 
+use crate::text::printable::line_of;
+
 /// How the new lines come from the old ones.
 ///
 /// Of the library one algorithm is called by name. `TextDiff` chooses among five at run time, so that all of them would
@@ -23,7 +25,7 @@ pub fn difference(path: &Path, old: &str, new: &str) -> String {
     let hunks = compared(&old, &new).into_grouped_ops(3);
     let mut shown = String::new();
     if !hunks.is_empty() {
-        let name = path.display();
+        let name = line_of(path);
         shown = format!("--- {name}\n+++ {name}\n");
     }
     let mut put = |sign: &str, lines: &[&str]| {

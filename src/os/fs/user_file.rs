@@ -2,11 +2,15 @@
 //!
 //! A link is followed and stays a link; owner and mode stay; the new content is on the disk before it takes the
 //! old one's name; a file that changed since it was read is left alone. What a writer that was killed left beside it
-//! goes with the next [`sweep`].
+//! goes with the next [`sweep`]. The folders are opened when the file is read and held: one that is swapped for another
+//! after that leads nothing astray.
 
-use std::fs::{self, File, OpenOptions};
+use std::ffi::OsStr;
+use std::fs;
 use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
+
+use super::folder::{self, Folder};
 
 /// The most that a configuration file may hold, in bytes.
 const MAX_FILE_BYTES: u64 = 16 * 1024 * 1024;
@@ -25,8 +29,12 @@ pub struct UserFile {
     /// Whose it was, and with which mode, when it was read. Not asked again later: somebody who may write a directory on
     /// the way could have put a file of his own there by then, and would be given what was read of ours.
     found: Option<fs::Metadata>,
-    /// Whether others lose what they could read of it.
-    private: bool,
+    /// The folder that it is in, where links lead; `None` where it does not exist yet.
+    folder: Option<Folder>,
+    /// The folder of [`Self::path`], where that is another: a copy is kept there.
+    beside: Option<Folder>,
+    /// The mode that a new content may have at most: others lose what they could read beyond it.
+    at_most: u32,
 }
 
 /// Why a file of the user's could not be read or replaced. Its text names the file and the remedy.
@@ -72,6 +80,14 @@ pub enum FileError {
         /// Its owner.
         owner: u32,
     },
+    /// The copy of it is not what `setup` kept.
+    #[error("{} {what}; nothing is changed: look what it is, and take it away or put the file right by hand", .path.display())]
+    Untrusted {
+        /// The copy.
+        path: PathBuf,
+        /// What is wrong with it.
+        what: &'static str,
+    },
     /// Somebody else wrote it meanwhile.
     #[error("{} was changed by another program just now, and is left as it is: run this again", .path.display())]
     Changed {
@@ -100,13 +116,57 @@ impl UserFile {
     /// # Errors
     /// It is there and cannot be read, or is no ordinary file.
     pub fn read(path: &Path) -> Result<Self, FileError> {
-        let target = follow(path)?;
-        let read = content(&target).map_err(|error| match error {
-            FileError::Read { source, .. } => FileError::Read { path: path.to_owned(), source },
-            other => other,
-        })?;
-        let (content, found) = read.unzip();
-        Ok(Self { path: path.to_owned(), target, content, found, private: false })
+        Self::read_at(path, follow(path)?)
+    }
+
+    /// Reads the copy at `path` of the file `of`, if there is one. Links are not followed, and it must belong to whom the
+    /// file belongs: another user's content is not put into it.
+    ///
+    /// # Errors
+    /// It is there and cannot be read, or is not what `setup` kept.
+    pub fn read_copy(path: &Path, of: &Self) -> Result<Self, FileError> {
+        let untrusted = |what| FileError::Untrusted { path: path.to_owned(), what };
+        if fs::symlink_metadata(path).is_ok_and(|found| found.is_symlink()) {
+            return Err(untrusted("is a link, and no copy that setup kept"));
+        }
+        let copy = Self::read_at(path, path.to_owned())?;
+        #[cfg(unix)]
+        if let (Some(copy), Some(file)) = (&copy.found, &of.found) {
+            use std::os::unix::fs::MetadataExt as _;
+            if copy.uid() != file.uid() {
+                return Err(untrusted("belongs to another user than the file that it is a copy of"));
+            }
+        }
+        #[cfg(not(unix))]
+        let _ = of;
+        Ok(copy)
+    }
+
+    fn read_at(path: &Path, target: PathBuf) -> Result<Self, FileError> {
+        let opened = |path: &Path| match Folder::open(folder::of(path).0) {
+            Ok(folder) => Ok(Some(folder)),
+            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound) => Ok(None),
+            Err(source) => Err(FileError::Read { path: path.to_owned(), source }),
+        };
+        let folder = opened(&target)?;
+        let beside = if folder::of(path).0 == folder::of(&target).0 { None } else { opened(path)? };
+        let mut file =
+            Self { path: path.to_owned(), target, content: None, found: None, folder, beside, at_most: 0o7777 };
+        if let Some((content, found)) = file.read_now()? {
+            (file.content, file.found) = (Some(content), Some(found));
+        }
+        Ok(file)
+    }
+
+    /// From now on a new content is open to nobody whom `other` is closed to.
+    pub fn no_more_open_than(&mut self, other: &Self) {
+        #[cfg(unix)]
+        if let Some(found) = &other.found {
+            use std::os::unix::fs::MetadataExt as _;
+            self.at_most &= found.mode();
+        }
+        #[cfg(not(unix))]
+        let _ = other;
     }
 
     /// Replaces the file by one that holds `new`, atomically.
@@ -115,7 +175,8 @@ impl UserFile {
     /// The old file is left as it was.
     pub fn replace(&self, new: &[u8]) -> Result<(), FileError> {
         self.may_replace()?;
-        self.put(&self.target, new, if self.content.is_some() { Instead::OfWhatWasRead } else { Instead::OfNothing })
+        let instead = if self.content.is_some() { Instead::OfWhatWasRead } else { Instead::OfNothing };
+        self.put(self.folder.as_ref(), &self.target, new, instead)
     }
 
     /// Replaces the file by one that holds `new` and that its owner alone may read, atomically.
@@ -123,7 +184,7 @@ impl UserFile {
     /// # Errors
     /// The old file is left as it was.
     pub(crate) fn replace_private(mut self, new: &[u8]) -> Result<(), FileError> {
-        self.private = true;
+        self.at_most = 0o600;
         self.replace(new)
     }
 
@@ -134,12 +195,41 @@ impl UserFile {
     pub fn remove(&self) -> Result<(), FileError> {
         self.may_replace()?;
         self.is_unchanged()?;
-        fs::remove_file(&self.target).map_err(|source| FileError::Write { path: self.path.clone(), source })
+        let failed = |source| FileError::Write { path: self.path.clone(), source };
+        match &self.folder {
+            Some(folder) => folder.remove(folder::of(&self.target).1).map_err(failed),
+            None => Err(failed(io::ErrorKind::NotFound.into())),
+        }
+    }
+
+    /// What the file holds, with its owner and mode at this moment.
+    fn read_now(&self) -> Result<Option<(Vec<u8>, fs::Metadata)>, FileError> {
+        let failed = |source| FileError::Read { path: self.path.clone(), source };
+        let Some(folder) = &self.folder else {
+            // Somebody may have made it since.
+            return match fs::symlink_metadata(&self.target) {
+                Ok(_) => Err(FileError::Changed { path: self.path.clone() }),
+                Err(_) => Ok(None),
+            };
+        };
+        let not_a_file = |what| FileError::NotAFile { path: self.target.clone(), what };
+        let Some((file, metadata)) = folder.file(folder::of(&self.target).1).map_err(failed)? else { return Ok(None) };
+        if !metadata.is_file() {
+            return Err(not_a_file("not an ordinary file"));
+        }
+        let mut content = Vec::new();
+        if metadata.len() <= MAX_FILE_BYTES {
+            file.take(MAX_FILE_BYTES + 1).read_to_end(&mut content).map_err(failed)?;
+        }
+        if metadata.len().max(content.len() as u64) > MAX_FILE_BYTES {
+            return Err(not_a_file("bigger than any configuration file"));
+        }
+        Ok(Some((content, metadata)))
     }
 
     /// Fails where the file no longer holds what was read.
     fn is_unchanged(&self) -> Result<(), FileError> {
-        if content(&self.target)?.map(|(content, _)| content) == self.content {
+        if self.read_now()?.map(|(content, _)| content) == self.content {
             return Ok(());
         }
         Err(FileError::Changed { path: self.path.clone() })
@@ -151,16 +241,15 @@ impl UserFile {
     /// The file belongs to another user, or that cannot be told.
     pub fn may_replace(&self) -> Result<(), FileError> {
         #[cfg(unix)]
-        match fs::metadata(&self.target) {
-            Ok(metadata) => {
-                use std::os::unix::fs::MetadataExt as _;
-                let user = crate::os::user::effective();
-                if user != 0 && metadata.uid() != user {
-                    return Err(FileError::Foreign { path: self.target.clone(), owner: metadata.uid() });
+        if let Some(folder) = &self.folder {
+            let failed = |source| FileError::Read { path: self.path.clone(), source };
+            let user = crate::os::user::effective();
+            match folder.owner(folder::of(&self.target).1).map_err(failed)? {
+                Some(owner) if user != 0 && owner != user => {
+                    return Err(FileError::Foreign { path: self.target.clone(), owner });
                 }
+                _ => {}
             }
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            Err(source) => return Err(FileError::Read { path: self.path.clone(), source }),
         }
         Ok(())
     }
@@ -172,45 +261,49 @@ impl UserFile {
     /// The copy could not be written.
     pub fn back_up(&self, copy: &Path, instead: Instead) -> Result<(), FileError> {
         match &self.content {
-            Some(content) => self.put(copy, content, instead),
+            Some(content) => self.put(self.beside.as_ref().or(self.folder.as_ref()), copy, content, instead),
             None => Ok(()),
         }
     }
 
-    fn put(&self, to: &Path, new: &[u8], instead: Instead) -> Result<(), FileError> {
+    /// Writes a file beside `to` and gives it that name, in `folder`, or in a new one where there was none.
+    fn put(&self, folder: Option<&Folder>, to: &Path, new: &[u8], instead: Instead) -> Result<(), FileError> {
         let failed = |source| FileError::Write { path: to.to_owned(), source };
-        let directory = to.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        make_directory(directory).map_err(failed)?;
-        let name = to.file_name().unwrap_or_default().to_string_lossy();
-        let temporary = directory.join(temporary(&name));
-        let written = self.write(&temporary, new).map_err(failed).and_then(|()| match instead {
+        let (path, name) = folder::of(to);
+        let made;
+        let folder = match folder {
+            Some(folder) => folder,
+            None => {
+                make_directory(path).map_err(failed)?;
+                made = Folder::open(path).map_err(failed)?;
+                &made
+            }
+        };
+        let temporary = temporary(&name.to_string_lossy());
+        let temporary = OsStr::new(&temporary);
+        let written = self.write(folder, temporary, new).map_err(failed).and_then(|()| match instead {
             Instead::OfWhatWasRead => {
                 self.is_unchanged()?;
-                fs::rename(&temporary, to).map_err(failed)
+                folder.rename(temporary, name).map_err(failed)
             }
-            Instead::OfAnything => fs::rename(&temporary, to).map_err(failed),
-            Instead::OfNothing => rename_to_nothing(&temporary, to).map_err(|source| match source.kind() {
+            Instead::OfAnything => folder.rename(temporary, name).map_err(failed),
+            Instead::OfNothing => folder.rename_to_nothing(temporary, name).map_err(|source| match source.kind() {
                 io::ErrorKind::AlreadyExists => FileError::Changed { path: to.to_owned() },
                 _ => failed(source),
             }),
         });
         if written.is_err() {
-            let _ = fs::remove_file(&temporary);
-        } else if let Ok(directory) = File::open(directory) {
-            // So that the new name survives a power cut; where a directory cannot be synced, nothing is lost by it.
-            let _ = directory.sync_all();
+            let _ = folder.remove(temporary);
+        } else {
+            folder.sync();
         }
         written
     }
 
     /// A new file with the old one's owner and mode (0600 where there was none).
-    fn write(&self, temporary: &Path, new: &[u8]) -> io::Result<()> {
-        let _ = fs::remove_file(temporary);
-        let mut options = OpenOptions::new();
-        options.write(true).create_new(true);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let mut file = options.open(temporary)?;
+    fn write(&self, folder: &Folder, temporary: &OsStr, new: &[u8]) -> io::Result<()> {
+        let _ = folder.remove(temporary);
+        let mut file = folder.create(temporary)?;
         file.write_all(new)?;
         #[cfg(unix)]
         {
@@ -222,7 +315,7 @@ impl UserFile {
                 std::os::unix::fs::fchown(&file, Some(found.uid()), Some(found.gid()))?;
             }
             // Also where there was no file: an odd umask must not lock its owner out.
-            let mode = self.found.as_ref().filter(|_| !self.private).map_or(0o600, |found| found.mode() & 0o7777);
+            let mode = self.found.as_ref().map_or(0o600, |found| found.mode() & 0o7777) & self.at_most;
             file.set_permissions(fs::Permissions::from_mode(mode))?;
         }
         #[cfg(not(unix))]
@@ -242,25 +335,6 @@ pub enum Instead {
     OfAnything,
     /// Nothing: what is there by now stays.
     OfNothing,
-}
-
-/// A rename that takes away nothing; where there is no such call, a look and a rename.
-fn rename_to_nothing(from: &Path, to: &Path) -> io::Result<()> {
-    #[cfg(target_os = "linux")]
-    {
-        use rustix::fs::{CWD, RenameFlags, renameat_with};
-        use rustix::io::Errno;
-        match renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE) {
-            // This kernel, or this file system, has it not.
-            Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP) => {}
-            done => return Ok(done?),
-        }
-    }
-    match fs::symlink_metadata(to) {
-        Ok(_) => Err(io::ErrorKind::AlreadyExists.into()),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => fs::rename(from, to),
-        Err(error) => Err(error),
-    }
 }
 
 fn make_directory(directory: &Path) -> io::Result<()> {
@@ -337,118 +411,5 @@ fn follow(path: &Path) -> Result<PathBuf, FileError> {
     Err(FileError::NotAFile { path: path.to_owned(), what: "a link that leads round in a circle" })
 }
 
-/// What a file holds, with its owner and mode at that moment.
-fn content(path: &Path) -> Result<Option<(Vec<u8>, fs::Metadata)>, FileError> {
-    let failed = |source| FileError::Read { path: path.to_owned(), source };
-    let metadata = match fs::metadata(path) {
-        Ok(metadata) => metadata,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(failed(error)),
-    };
-    // Asked before it is opened: opening a pipe would wait for its writer.
-    if !metadata.is_file() {
-        return Err(FileError::NotAFile { path: path.to_owned(), what: "not an ordinary file" });
-    }
-    let mut content = Vec::new();
-    let file = File::open(path).map_err(failed)?;
-    let metadata = file.metadata().map_err(failed)?;
-    let too_big = || FileError::NotAFile { path: path.to_owned(), what: "bigger than any configuration file" };
-    if metadata.len() > MAX_FILE_BYTES {
-        return Err(too_big());
-    }
-    file.take(MAX_FILE_BYTES + 1).read_to_end(&mut content).map_err(failed)?;
-    if content.len() as u64 > MAX_FILE_BYTES {
-        return Err(too_big());
-    }
-    Ok(Some((content, metadata)))
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_file_that_somebody_else_wrote_meanwhile_is_left_alone() {
-        let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join("config.json");
-        fs::write(&path, "{}").unwrap();
-        let original = UserFile::read(&path).unwrap();
-        fs::write(&path, "{\"auths\":{}}").unwrap();
-        assert!(matches!(original.replace(b"ours"), Err(FileError::Changed { .. })));
-        assert_eq!(fs::read_to_string(&path).unwrap(), "{\"auths\":{}}");
-        fs::remove_file(&path).unwrap();
-        assert!(matches!(original.replace(b"ours"), Err(FileError::Changed { .. })));
-        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 0, "no temporary file is left");
-    }
-
-    #[test]
-    fn a_file_that_somebody_else_wrote_meanwhile_is_not_removed() {
-        let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join("config.json");
-        fs::write(&path, "{}").unwrap();
-        let original = UserFile::read(&path).unwrap();
-        fs::write(&path, "{\"auths\":{}}").unwrap();
-        assert!(matches!(original.remove(), Err(FileError::Changed { .. })));
-        assert_eq!(fs::read_to_string(&path).unwrap(), "{\"auths\":{}}");
-        UserFile::read(&path).unwrap().remove().unwrap();
-        assert!(!path.exists());
-    }
-
-    /// Root's `setup` in a home of somebody else's, who has put a link to root's own file there and takes it away.
-    #[cfg(unix)]
-    #[test]
-    fn what_was_read_keeps_its_mode_though_another_file_has_its_name_by_now() {
-        use std::os::unix::fs::PermissionsExt as _;
-        let directory = tempfile::tempdir().unwrap();
-        let at = |name: &str| directory.path().join(name);
-        for (name, mode) in [("private", 0o600), ("open", 0o644)] {
-            fs::create_dir(at(name)).unwrap();
-            fs::write(at(name).join("config.json"), "{}").unwrap();
-            fs::set_permissions(at(name).join("config.json"), fs::Permissions::from_mode(mode)).unwrap();
-        }
-        std::os::unix::fs::symlink(at("private"), at("link")).unwrap();
-        let original = UserFile::read(&at("link").join("config.json")).unwrap();
-        fs::remove_file(at("link")).unwrap();
-        std::os::unix::fs::symlink(at("open"), at("link")).unwrap();
-        original.back_up(&at("link").join("copy"), Instead::OfAnything).unwrap();
-        original.replace(b"ours").unwrap();
-        for name in ["copy", "config.json"] {
-            let found = fs::metadata(at("open").join(name)).unwrap();
-            assert_eq!(found.permissions().mode() & 0o777, 0o600, "{name}");
-        }
-    }
-
-    #[test]
-    fn what_appeared_where_nothing_was_read_stays() {
-        let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join("config.json");
-        let nothing = UserFile::read(&path).unwrap();
-        fs::write(&path, "another's").unwrap();
-        assert!(matches!(nothing.replace(b"ours"), Err(FileError::Changed { .. })));
-        let copy = directory.path().join("copy");
-        fs::write(&copy, "older").unwrap();
-        let original = UserFile::read(&path).unwrap();
-        assert!(matches!(original.back_up(&copy, Instead::OfNothing), Err(FileError::Changed { .. })));
-        let read = |path| fs::read_to_string(path).unwrap();
-        assert_eq!((read(&path), read(&copy)), ("another's".into(), "older".into()));
-        original.back_up(&copy, Instead::OfAnything).unwrap();
-        assert_eq!(read(&copy), "another's");
-        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 2, "no temporary file is left");
-    }
-
-    #[test]
-    fn what_stands_in_the_way_of_the_temporary_file_is_no_way_out() {
-        let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join("config.json");
-        let victim = directory.path().join("victim");
-        fs::write(&victim, "precious").unwrap();
-        let temporary = directory.path().join(format!(".config.json.{}.tmp", std::process::id()));
-        #[cfg(unix)]
-        std::os::unix::fs::symlink(&victim, &temporary).unwrap();
-        #[cfg(not(unix))]
-        fs::write(&temporary, "").unwrap();
-        UserFile::read(&path).unwrap().replace(b"ours").unwrap();
-        assert_eq!(fs::read_to_string(&path).unwrap(), "ours");
-        assert_eq!(fs::read_to_string(&victim).unwrap(), "precious");
-    }
-}
+mod tests;

@@ -259,19 +259,6 @@ CLIENTS = [
         needs="{clients}/go/bin/cue",
     ),
     Client(
-        "flux",
-        "{clients}/go/bin/flux --version",
-        "cd /tmp && {clients}/go/bin/flux pull artifact oci://{registry}/flux:one --output /tmp",
-        verbs={
-            "push artifact": "{clients}/go/bin/flux push artifact oci://{registry}/flux:one --path {state}/image --source s --revision r",
-            "pull artifact": "{clients}/go/bin/flux pull artifact oci://{registry}/flux:one --output /tmp",
-        },
-        push="{clients}/go/bin/flux push artifact oci://{registry}/flux:one --path {state}/image --source s --revision r",
-        pull="{clients}/go/bin/flux pull artifact oci://{registry}/flux:one --output /tmp",
-        outside=True,
-        needs="{clients}/go/bin/flux",
-    ),
-    Client(
         "testcontainers-go",
         "{clients}/go/bin/tc-look-up version",
         "{clients}/go/bin/tc-look-up {image}",

@@ -42,13 +42,12 @@ if command -v go >/dev/null; then
     go_program regctl github.com/regclient/regclient/cmd/regctl@v0.11.7
     go_program cue cuelang.org/go/cmd/cue@v0.17.1
     go_program helm helm.sh/helm/v4/cmd/helm@v4.3.2
-    go_program flux github.com/fluxcd/flux2/v2/cmd/flux@v2.9.5
     if [ ! -x "$clients/go/bin/tc-look-up" ]; then
         (cd tests/e2e/clients/testcontainers-go && nice -n 15 go build -mod=readonly -ldflags="-s -w" -o "$clients/go/bin/tc-look-up" .) >&2 ||
             lost "testcontainers-go"
     fi
 else
-    echo "clients: no Go, so no helm, regctl, flux, cue and testcontainers-go"
+    echo "clients: no Go, so no helm, regctl, cue and testcontainers-go"
 fi
 
 # java_library NAME GROUP:ARTIFACT:VERSION PROGRAM: the library and all that it needs, and the program that asks it.

@@ -173,6 +173,13 @@ fn a_profile_can_be_named() {
 
 #[test]
 fn ctrl_c_at_the_question_ends_it_and_leaves_nothing() {
+    // A shell's background job, and whatever it starts, ignores Ctrl-C; so does the binary then, as it should.
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status.lines().find_map(|line| u64::from_str_radix(line.strip_prefix("SigIgn:")?.trim(), 16).ok());
+    if ignored.is_some_and(|ignored| ignored >> (rustix::process::Signal::INT.as_raw() - 1) & 1 == 1) {
+        println!("not shown here: whoever runs this ignores Ctrl-C");
+        return;
+    }
     let aws = FakeAws::start();
     let helper = ann(&aws);
     let mut terminal = Terminal::start(&helper, &["login", REGISTRY], "");

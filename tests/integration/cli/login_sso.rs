@@ -2,12 +2,12 @@
 //! is left after a sign-in that came to nothing.
 
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use crate::support::{FakeAws, Helper, REGISTRY, Running, Service, SignIn, click_through, http_get, login_file, now};
+use crate::support::{FakeAws, Helper, REGISTRY, Running, Service, SignIn, click_through, http_get, login_file};
 
 const START_URL: &str = "https://d-1234567890.awsapps.com/start";
 /// `sha1(json.dumps({"tool": "botocore", "startUrl": ..., "region": "us-west-2", "scopes": ["sso:account:access"],
@@ -406,8 +406,17 @@ fn what_there_is_nothing_to_sign_in_to_is_said_and_its_tokens_are_fetched() {
     let helper = Helper::new().aws(&aws).keys("AKIAEXAMPLE");
     let login = helper.run(["login", REGISTRY], "");
     assert_eq!(login.code, Some(0), "{login:?}");
-    assert!(login.line().contains("there is nothing to sign in to: keys in the environment is used"), "{login:?}");
+    assert!(login.line().contains("there is nothing to sign in to; used: keys in the environment"), "{login:?}");
     assert!(login.stdout.starts_with(&format!("keys in the environment: {REGISTRY} until ")), "{login:?}");
+}
+
+#[test]
+fn a_session_of_aws_login_that_is_not_there_names_the_command_of_the_aws_cli() {
+    let aws = FakeAws::start();
+    let config = "[profile web]\nlogin_session = arn:aws:iam::123456789012:user/ann\nregion = eu-west-1\n";
+    let login = Helper::new().aws(&aws).aws_config(config).env("AWS_PROFILE", "web").run(["login", REGISTRY], "");
+    assert_eq!((login.code, login.stdout.as_str()), (Some(1), ""), "{login:?}");
+    assert!(login.stderr.contains("profile web is signed in to with \"aws login --profile web\""), "{login:?}");
 }
 
 #[test]
@@ -471,5 +480,4 @@ fn a_login_killed_at_any_moment_leaves_the_old_or_the_new_files() {
     let login = sign_in_by_device(&helper, &sign_in, &["login", "--device-code", REGISTRY], count);
     assert_eq!(login.code, Some(0), "{login:?}");
     assert_eq!(sso_files(&helper).len(), 2, "{:?}", sso_files(&helper));
-    let _ = (now(), Path::new(""));
 }

@@ -92,7 +92,7 @@ fn under_its_own_name_the_action_is_kubelet() {
 fn arguments_are_of_no_interest() {
     let aws = FakeAws::start();
     let plugin = Plugin::new(&aws);
-    for arguments in [&["get-credentials"][..], &["get"], &["--version"], &["-v=5", "--logtostderr"], &["status"]] {
+    for arguments in [&["get-credentials"][..], &["get"], &["-v=5", "--logtostderr"], &["status"]] {
         let request = kubelet::request(V1, &format!("{REGISTRY}/app"));
         assert_eq!(plugin.run(arguments, &request).response().auth.len(), 1, "{arguments:?}");
     }

@@ -53,7 +53,7 @@ const DOCKERS: Rules = Rules {
     logout: "",
 };
 
-/// The clients, as docs/clients.md shows them; flux by its source (go-containerregistry, as crane).
+/// The clients, as docs/clients.md shows them; flux uses the library of crane.
 pub static RULES: [Rules; 8] = [
     Rules {
         name: "crane",

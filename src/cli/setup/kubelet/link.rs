@@ -112,17 +112,36 @@ fn keep(plugin: &Path, kept: &Path, temporary: &Path) -> io::Result<()> {
     copied
 }
 
-/// Puts the link there. At no instant is there no plugin where there was one.
+/// Whether the plugin is a copy of the binary already.
+pub fn is_copy(plugin: &Path, binary: &Path) -> bool {
+    let are_equal = || {
+        Ok::<_, io::Error>(
+            fs::metadata(plugin)?.len() == fs::metadata(binary)?.len() && fs::read(plugin)? == fs::read(binary)?,
+        )
+    };
+    fs::symlink_metadata(plugin).is_ok_and(|there| there.is_file()) && are_equal().unwrap_or(false)
+}
+
+/// How the plugin comes to be this binary.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Placing {
+    /// By a link to it.
+    Link,
+    /// By a copy, since others could change what a link would lead to.
+    Copy,
+}
+
+/// Puts the link or the copy there. At no instant is there no plugin where there was one.
 ///
 /// # Errors
 /// A directory or file could not be made; what was there is there still.
-pub fn put(plugin: &Path, binary: &Path, linking: &Linking) -> Result<(), LinkError> {
+pub fn put(plugin: &Path, binary: &Path, linking: &Linking, placing: Placing) -> Result<(), LinkError> {
     let failed = |path: &Path| {
         let path = path.to_owned();
         move |source| LinkError { path, source }
     };
     let directory = plugin.parent().unwrap_or(Path::new("."));
-    fs::create_dir_all(directory).map_err(failed(directory))?;
+    make_directory(directory).map_err(failed(directory))?;
     let name = plugin.file_name().unwrap_or_default().to_string_lossy();
     let temporary = directory.join(user_file::temporary(&name));
     let _ = fs::remove_file(&temporary);
@@ -134,13 +153,53 @@ pub fn put(plugin: &Path, binary: &Path, linking: &Linking) -> Result<(), LinkEr
     }
     let put = match linking {
         // What is there by now stays: a rename would take it away.
-        Linking::New if cfg!(unix) => link(binary, plugin),
-        _ => link(binary, &temporary).and_then(|()| fs::rename(&temporary, plugin)),
+        Linking::New if cfg!(unix) && placing == Placing::Link => link(binary, plugin),
+        Linking::New if cfg!(unix) => copy(binary, &temporary).and_then(|()| {
+            let put = fs::hard_link(&temporary, plugin);
+            let _ = fs::remove_file(&temporary);
+            put
+        }),
+        _ => match placing {
+            Placing::Link => link(binary, &temporary),
+            Placing::Copy => copy(binary, &temporary),
+        }
+        .and_then(|()| fs::rename(&temporary, plugin)),
     };
     if put.is_err() {
         let _ = fs::remove_file(&temporary);
     }
     put.map_err(failed(plugin))
+}
+
+/// A new file with the binary's content, which nobody but its owner may write.
+fn copy(binary: &Path, to: &Path) -> io::Result<()> {
+    let mut options = fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    let mut file = options.open(to)?;
+    io::copy(&mut fs::File::open(binary)?, &mut file)?;
+    #[cfg(unix)]
+    file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o755))?;
+    file.sync_all()
+}
+
+/// Makes the directory and those above it that are missing, open to all for reading whatever the umask: the kubelet may run
+/// as another user than whoever sets it up.
+fn make_directory(directory: &Path) -> io::Result<()> {
+    if directory.as_os_str().is_empty() || directory.is_dir() {
+        return Ok(());
+    }
+    if let Some(above) = directory.parent() {
+        make_directory(above)?;
+    }
+    match fs::create_dir(directory) {
+        Ok(()) => {
+            #[cfg(unix)]
+            fs::set_permissions(directory, std::os::unix::fs::PermissionsExt::from_mode(0o755))?;
+            Ok(())
+        }
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        Err(error) => Err(error),
+    }
 }
 
 /// The newest that was kept of the plugin.
@@ -186,9 +245,28 @@ mod tests {
     fn the_plugin_is_linked_once() {
         let (_directory, plugin, binary) = place();
         assert_eq!(plan(&plugin, &binary).unwrap(), Linking::New);
-        put(&plugin, &binary, &Linking::New).unwrap();
+        put(&plugin, &binary, &Linking::New, Placing::Link).unwrap();
         assert_eq!(fs::read_link(&plugin).unwrap(), binary);
         assert_eq!(plan(&plugin, &binary).unwrap(), Linking::Nothing);
+    }
+
+    #[test]
+    fn a_copy_is_made_once_and_nobody_else_may_write_it() {
+        use std::os::unix::fs::PermissionsExt;
+        let (_directory, plugin, binary) = place();
+        let linking = plan(&plugin, &binary).unwrap();
+        put(&plugin, &binary, &linking, Placing::Copy).unwrap();
+        let there = fs::symlink_metadata(&plugin).unwrap();
+        assert!(there.is_file());
+        assert_eq!(there.permissions().mode() & 0o7777, 0o755);
+        assert!(is_copy(&plugin, &binary));
+        fs::write(&binary, "newer").unwrap();
+        assert!(!is_copy(&plugin, &binary));
+        let linking = plan(&plugin, &binary).unwrap();
+        assert!(matches!(linking, Linking::Keep(_)));
+        put(&plugin, &binary, &linking, Placing::Copy).unwrap();
+        assert_eq!(fs::read_to_string(&plugin).unwrap(), "newer");
+        assert_eq!(fs::metadata(plugin.parent().unwrap()).unwrap().permissions().mode() & 0o7777, 0o755);
     }
 
     #[test]
@@ -201,7 +279,7 @@ mod tests {
             let linking = plan(&plugin, &binary).unwrap();
             let kept = PathBuf::from(format!("{}{suffix}", plugin.display()));
             assert_eq!(linking, Linking::Keep(kept.clone()));
-            put(&plugin, &binary, &linking).unwrap();
+            put(&plugin, &binary, &linking, Placing::Link).unwrap();
             assert_eq!(
                 (fs::read_to_string(kept).unwrap(), fs::read_link(&plugin).unwrap()),
                 (content.into(), binary.clone())
@@ -216,7 +294,7 @@ mod tests {
         let linking = plan(&plugin, &binary).unwrap();
         fs::create_dir_all(plugin.parent().unwrap()).unwrap();
         fs::write(&plugin, "another's").unwrap();
-        assert!(put(&plugin, &binary, &linking).is_err());
+        assert!(put(&plugin, &binary, &linking, Placing::Link).is_err());
         assert_eq!(fs::read_to_string(&plugin).unwrap(), "another's");
     }
 
@@ -226,7 +304,7 @@ mod tests {
         fs::create_dir_all(plugin.parent().unwrap()).unwrap();
         std::os::unix::fs::symlink("/nowhere/at/all", &plugin).unwrap();
         let linking = plan(&plugin, &binary).unwrap();
-        put(&plugin, &binary, &linking).unwrap();
+        put(&plugin, &binary, &linking, Placing::Link).unwrap();
         assert_eq!(fs::read_link(&plugin).unwrap(), binary);
     }
 

@@ -14,17 +14,20 @@ use std::process::ExitCode;
 
 use config::Plan;
 use files::{Configuration, FilesError};
-use link::{LinkError, Linking};
+use link::{LinkError, Linking, Placing};
 use version::{KubeletVersion, VersionError};
 
 use super::{backup, difference};
 use crate::cli::arguments::SetupKubelet;
 use crate::cli::terminal;
 use crate::os::environment::Environment;
+use crate::os::fs::trusted;
 use crate::os::fs::user_file::{self, FileError, Instead, exists};
+use crate::os::user;
 use crate::protocol::kubelet::PLUGIN;
 use crate::registry::Registry;
 use crate::settings::{Settings, SettingsError};
+use crate::text::printable::{line_of, one_line, page};
 
 #[derive(Debug, thiserror::Error)]
 enum KubeletError {
@@ -38,6 +41,12 @@ enum KubeletError {
     Files(#[from] FilesError),
     #[error("{0}; correct the settings file first")]
     Settings(#[from] SettingsError),
+    #[error(
+        "{what}, so that others could put a program of theirs into {}, which the kubelet runs as root: name another \
+         folder with --bin-dir, or take that right away (chown root, chmod go-w)",
+        .bin_dir.display()
+    )]
+    OpenFolder { bin_dir: PathBuf, what: String },
     #[error("this binary's own path is not known: {0}")]
     Ourselves(std::io::Error),
     #[error("the changes cannot be shown on stdout: {0}")]
@@ -77,7 +86,11 @@ fn set_up(arguments: &SetupKubelet, environment: &Environment) -> Result<(), Kub
     let configuration = Configuration::plan(&config, &plan)?;
     configuration.check_executables(&bin_dir)?;
     let plugin = link::plugin(&bin_dir, configuration.plugin());
-    let linking = link::plan(&plugin, &binary)?;
+    let placing = placing(&binary, &bin_dir)?;
+    let linking = match placing.0 {
+        Placing::Copy if link::is_copy(&plugin, &binary) => Linking::Nothing,
+        _ => link::plan(&plugin, &binary)?,
+    };
     if configuration.old != configuration.new {
         configuration.file.may_replace()?;
     }
@@ -85,33 +98,74 @@ fn set_up(arguments: &SetupKubelet, environment: &Environment) -> Result<(), Kub
     if !arguments.dry_run {
         user_file::sweep(&configuration.file.path);
         user_file::sweep(&plugin);
-        link::put(&plugin, &binary, &linking)?;
+        link::put(&plugin, &binary, &linking, placing.0)?;
     }
-    say_link(&mut said, &plugin, &binary, &linking, arguments.dry_run);
+    say_link(&mut said, &plugin, &binary, &linking, &placing, arguments.dry_run);
     write_config(&mut said, &configuration, arguments.dry_run)?;
     advise(&mut said, &plan, &configuration, &config, &bin_dir);
-    terminal::print(&said).map_err(KubeletError::Output)
+    terminal::print(&page(&said)).map_err(KubeletError::Output)
 }
 
-fn say_link(said: &mut String, plugin: &Path, binary: &Path, linking: &Linking, dry_run: bool) {
-    let (plugin, binary) = (plugin.display(), binary.display());
-    let would = if dry_run { "would link" } else { "linked" };
+/// Whether the plugin may be a link to this binary, and if not, why. Root's kubelet is to run nothing that another user could
+/// change; whoever is not root decides nothing for root here.
+fn placing(binary: &Path, bin_dir: &Path) -> Result<(Placing, Option<String>), KubeletError> {
+    #[cfg(unix)]
+    if user::effective() == 0 {
+        let there = bin_dir.ancestors().find(|folder| folder.exists()).unwrap_or(bin_dir);
+        let looked_at = |path: &Path| {
+            trusted::who_else_may_write(path).unwrap_or_else(|error| Some(format!("{}: {error}", line_of(path))))
+        };
+        if let Some(what) = looked_at(there) {
+            return Err(KubeletError::OpenFolder { bin_dir: bin_dir.to_owned(), what });
+        }
+        if let Some(why) = looked_at(binary) {
+            return Ok((Placing::Copy, Some(why)));
+        }
+    }
+    let _ = (binary, bin_dir);
+    Ok((Placing::Link, None))
+}
+
+fn say_link(
+    said: &mut String,
+    plugin: &Path,
+    binary: &Path,
+    linking: &Linking,
+    (placing, why): &(Placing, Option<String>),
+    dry_run: bool,
+) {
+    let (plugin, binary) = (line_of(plugin), line_of(binary));
+    let done = match (placing, dry_run) {
+        (Placing::Link, false) => "linked",
+        (Placing::Link, true) => "would link",
+        (Placing::Copy, false) => "copied",
+        (Placing::Copy, true) => "would copy",
+    };
+    let done = match placing {
+        Placing::Link => format!("{done} {plugin} to {binary}"),
+        Placing::Copy => format!("{done} {binary} to {plugin}"),
+    };
     let _ = match linking {
         Linking::Nothing => writeln!(said, "{plugin} is this binary already"),
-        Linking::New => writeln!(said, "{would} {plugin} to {binary}"),
-        Linking::Keep(kept) => {
-            writeln!(said, "{would} {plugin} to {binary}; what was there is kept as {}", kept.display())
-        }
+        Linking::New => writeln!(said, "{done}"),
+        Linking::Keep(kept) => writeln!(said, "{done}; what was there is kept as {}", line_of(kept)),
     };
+    if let (Some(why), false) = (why, *linking == Linking::Nothing) {
+        let _ = writeln!(
+            said,
+            "It is a copy since {}: run this again after each update, or install the program where only root may write",
+            one_line(why)
+        );
+    }
 }
 
 fn write_config(said: &mut String, configuration: &Configuration, dry_run: bool) -> Result<(), KubeletError> {
     let Configuration { file, old, new, unread, .. } = configuration;
     let path = &file.path;
     let _ = if old == new {
-        writeln!(said, "{} says what it should already", path.display())
+        writeln!(said, "{} says what it should already", line_of(path))
     } else if dry_run {
-        writeln!(said, "would write {}:\n{}", path.display(), difference(path, &old.text, &new.text))
+        writeln!(said, "would write {}:\n{}", line_of(path), difference(path, &old.text, &new.text))
     } else {
         let copy = backup::path(path);
         let keep = file.content.is_some() && !exists(&copy)?;
@@ -119,14 +173,14 @@ fn write_config(said: &mut String, configuration: &Configuration, dry_run: bool)
             file.back_up(&copy, Instead::OfNothing)?;
         }
         file.replace(new.text.as_bytes())?;
-        let kept = if keep { format!("; what it said before is kept as {}", copy.display()) } else { String::new() };
-        writeln!(said, "wrote {}{kept}", path.display())
+        let kept = if keep { format!("; what it said before is kept as {}", line_of(&copy)) } else { String::new() };
+        writeln!(said, "wrote {}{kept}", line_of(path))
     };
     for file in unread {
         let _ = writeln!(
             said,
             "{} is not read by the kubelet: of a directory it reads what ends in .json, .yaml or .yml",
-            file.display()
+            line_of(file)
         );
     }
     Ok(())
@@ -144,8 +198,8 @@ fn advise(said: &mut String, plan: &Plan, configuration: &Configuration, config:
             said,
             "\nStart the kubelet with these two flags, and again after every change of the file:\n  \
          --image-credential-provider-config={}\n  --image-credential-provider-bin-dir={}",
-            config.display(),
-            bin_dir.display()
+            line_of(config),
+            line_of(bin_dir)
         );
     }
     if !plan.tokens {

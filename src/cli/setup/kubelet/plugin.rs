@@ -8,7 +8,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use super::link::{self, LinkError, Linking};
+use super::link::{self, LinkError, Linking, Placing};
 use super::paths;
 use crate::cli::arguments::SetupPlugin;
 use crate::cli::terminal;
@@ -111,7 +111,7 @@ impl Place {
             return Ok(format!("{} is this binary\n", self.plugin.display()));
         }
         let linking = link::plan(&self.plugin, &self.copy)?;
-        if let Err(error) = link::put(&self.plugin, &self.copy, &linking) {
+        if let Err(error) = link::put(&self.plugin, &self.copy, &linking, Placing::Link) {
             self.forget_kept();
             if is_new {
                 let _ = fs::remove_file(&self.copy);
@@ -197,32 +197,20 @@ fn write_executable(path: &Path, content: &[u8]) -> io::Result<()> {
     file.sync_all()
 }
 
-/// SIGTERM and SIGINT, which are waited for from the moment that this is made.
+/// SIGTERM and SIGINT, which are waited for from the moment that this is made. (Not tokio's: with that feature every runtime
+/// opens a pair of sockets when it starts, on the way of each `get` that asks ECR.)
 #[cfg(unix)]
-struct Stopped {
-    runtime: tokio::runtime::Runtime,
-    term: tokio::signal::unix::Signal,
-    interrupt: tokio::signal::unix::Signal,
-}
+struct Stopped(signal_hook::iterator::Signals);
 
 #[cfg(unix)]
 impl Stopped {
     fn new() -> io::Result<Self> {
-        use tokio::signal::unix::{SignalKind, signal};
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
-        let (term, interrupt) = {
-            let _inside = runtime.enter();
-            (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?)
-        };
-        Ok(Self { runtime, term, interrupt })
+        use signal_hook::consts::{SIGINT, SIGTERM};
+        signal_hook::iterator::Signals::new([SIGTERM, SIGINT]).map(Self)
     }
 
-    fn wait(self) {
-        let Self { runtime, mut term, mut interrupt } = self;
-        runtime.block_on(async move {
-            let (term, interrupt) = (std::pin::pin!(term.recv()), std::pin::pin!(interrupt.recv()));
-            futures_util::future::select(term, interrupt).await;
-        });
+    fn wait(mut self) {
+        self.0.forever().next();
     }
 }
 

@@ -12,6 +12,14 @@ edit_all() {
             printf '#!/bin/sh\nexit 1\n' >"$plugins/$other"
             chmod 755 "$plugins/$other"
         done
+        if [ "$kubelet_version" = 1.33 ] && grep -q cacheType "$file"; then
+            check_fails "$name: setup refuses what came with 1.34" "cacheType is a field that this kubelet does not know" \
+                docker-credential-ecr-login setup kubelet --config "$config" --bin-dir "$plugins" \
+                --kubelet-version "$kubelet_version" "${options[@]}"
+            check_fails "$name: so does the kubelet" 'unknown field.*cacheType' \
+                "$programs/keyring" -config "$config" -bin-dir "$plugins" "${gates[@]}"
+            continue
+        fi
         if ! bounded docker-credential-ecr-login setup kubelet --config "$config" --bin-dir "$plugins" \
             --kubelet-version "$kubelet_version" "${options[@]}"; then
             fail "setup edits $name ${options[*]}"

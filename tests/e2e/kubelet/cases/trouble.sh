@@ -2,7 +2,7 @@
 # shellcheck shell=bash
 
 if start_node; then
-    for trouble in "denied:is not authorized to perform: ecr:GetAuthorizationToken" "throttled:Rate exceeded|throttl" \
+    for trouble in "denied:is not authorized to perform: ecr:GetAuthorizationToken" "throttled:asked too often by this account.*ThrottlingException" \
         "silent:did not answer|timed out|within"; do
         mode=${trouble%%:*}
         use_node "$mode"
