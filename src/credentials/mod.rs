@@ -10,6 +10,7 @@ pub(crate) mod command_line;
 mod endpoint_config;
 mod env_providers;
 mod error;
+mod go_helper;
 mod host_context;
 mod id_token_request;
 mod jwt;
@@ -26,6 +27,7 @@ mod token_files;
 use std::path::PathBuf;
 
 pub use error::{IdentityError, NoSuchProfile};
+pub use go_helper::go_helper_differences;
 pub use id_token_request::IdTokenRequest;
 pub use profile_accounts::{ProfileAccount, configured_region, profile_accounts};
 

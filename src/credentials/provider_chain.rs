@@ -10,7 +10,7 @@ use super::profile_chain::{self, Lookup};
 use super::profile_files::{Profile, ProfileFiles};
 use super::{CredentialSelector, CredentialSource, Identity, endpoint_config, id_token_request};
 use crate::registry::Registry;
-use crate::settings::CredentialSettings;
+use crate::settings::{CredentialSettings, RuleLocation};
 
 const DEFAULT_PROFILE: &str = "default";
 
@@ -25,6 +25,8 @@ struct Wanted<'a> {
     name: &'a str,
     /// What names it; `None` for the default for want of a name.
     named_by: Option<&'static str>,
+    /// Where the settings name it.
+    named_at: Option<&'a RuleLocation>,
     profile: Option<&'a Profile<'a>>,
 }
 
@@ -49,7 +51,11 @@ pub(super) fn find(
     let (name, named_by) = chosen.or(of_environment).unwrap_or((DEFAULT_PROFILE, None));
     let in_force = files.profile(name.to_owned());
     let context = ResolveContext { variables, files, in_force: in_force.as_ref() };
-    let asked = Wanted { name, named_by, profile: in_force.as_ref() };
+    let named_at = match wanted {
+        CredentialSelector::Settings(speaker) => speaker.profile_at.as_ref(),
+        CredentialSelector::ServiceAccount(_) => None,
+    };
+    let asked = Wanted { name, named_by, named_at, profile: in_force.as_ref() };
     let mut skipped_sources = Vec::new();
     let requested = match wanted {
         CredentialSelector::Settings(CredentialSettings { role: Some(role), web_identity: Some(web), .. }) => {
@@ -167,7 +173,10 @@ fn default_chain(
 /// The profile that is asked for; `None` where it is the default and is not there.
 fn existing<'a>(context: &ResolveContext<'_>, asked: &Wanted<'a>) -> Result<Option<&'a Profile<'a>>, IdentityError> {
     match (asked.profile, asked.named_by) {
-        (None, Some(named_by)) => Err(context.files.no_such_profile(asked.name, named_by.to_owned())),
+        (None, Some(named_by)) => {
+            let named_by = asked.named_at.map_or_else(|| named_by.to_owned(), RuleLocation::profile_in_words);
+            Err(context.files.no_such_profile(asked.name, named_by))
+        }
         (profile, _) => Ok(profile),
     }
 }

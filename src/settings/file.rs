@@ -15,6 +15,9 @@ use crate::os::environment::Environment;
 /// More than anybody writes by hand; a larger file is refused.
 const LARGEST: u64 = 1 << 20;
 
+/// The file that means "none".
+const NULL_DEVICE: &str = "/dev/null";
+
 /// Where a machine's administrator says it for everybody. Windows has no such place: every user may make directories at the
 /// top of a drive and in `%ProgramData%`.
 const SYSTEM_WIDE: Option<&str> = if cfg!(windows) { None } else { Some("/etc/ecr-login/config.toml") };
@@ -29,6 +32,10 @@ const STICKY: u32 = 0o1000;
 pub(super) fn read(environment: &Environment) -> Result<Option<(PathBuf, String)>, SettingsError> {
     if let Some(named) = environment.var_os("ECR_LOGIN_CONFIG") {
         let path = PathBuf::from(named);
+        // As `AWS_CONFIG_FILE=/dev/null`: no settings at all.
+        if cfg!(unix) && path == Path::new(NULL_DEVICE) {
+            return Ok(None);
+        }
         return match read_trusted(environment, &path)? {
             Some(text) => Ok(Some((path, text))),
             None => Err(SettingsError::Missing(path)),
@@ -50,6 +57,10 @@ fn read_trusted(environment: &Environment, path: &Path) -> Result<Option<String>
         Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
             return Ok(None);
         }
+        // A HOME that we may not search is none, and the settings are not in it.
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied && is_in_closed_home(environment, path) => {
+            return Ok(None);
+        }
         Err(error) => return Err(unreadable(error)),
     };
     let metadata = file.metadata().map_err(unreadable)?;
@@ -63,6 +74,11 @@ fn read_trusted(environment: &Environment, path: &Path) -> Result<Option<String>
     let mut text = String::with_capacity(usize::try_from(metadata.len()).unwrap_or(0) + 1);
     file.take(LARGEST).read_to_string(&mut text).map_err(unreadable)?;
     Ok(Some(text))
+}
+
+/// Whether the path is below a home that we may not search.
+fn is_in_closed_home(environment: &Environment, path: &Path) -> bool {
+    environment.home().is_some_and(|home| path.starts_with(&home) && !crate::os::user::may_search(&home))
 }
 
 /// Opens without blocking, so that a FIFO in the file's place holds nobody up.

@@ -13,7 +13,8 @@ mod tests;
 mod timeout;
 mod web_identity;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 pub use error::SettingsError;
@@ -54,6 +55,8 @@ pub struct RegistryRule {
 pub struct CredentialSettings {
     /// `profile`.
     pub profile: Option<String>,
+    /// Where the file says so, for messages.
+    pub profile_at: Option<RuleLocation>,
     /// `role_arn` with `{account}` and `{region}` filled in, and what goes with it.
     pub role: Option<AssumeRoleSettings>,
     /// `web_identity`: the OIDC token that `role` is assumed with.
@@ -64,9 +67,30 @@ pub struct CredentialSettings {
     pub cache: bool,
 }
 
+/// A rule of the settings file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RuleLocation {
+    file: Arc<Path>,
+    /// Which `[[registry]]` of the file, from 0.
+    rule: usize,
+}
+
+impl RuleLocation {
+    /// File and line of the rule's `profile`, for a message. Reads the file once more, as the line is of no use without an
+    /// error.
+    pub(crate) fn profile_in_words(&self) -> String {
+        let line =
+            std::fs::read_to_string(&self.file).map(|text| parse::line_of_key(&text, Some(self.rule), "profile"));
+        match line {
+            Ok(line) => format!("{}, line {line}", self.file.display()),
+            Err(_) => self.file.display().to_string(),
+        }
+    }
+}
+
 impl Default for CredentialSettings {
     fn default() -> Self {
-        Self { profile: None, role: None, web_identity: None, anonymous: false, cache: true }
+        Self { profile: None, profile_at: None, role: None, web_identity: None, anonymous: false, cache: true }
     }
 }
 

@@ -1,12 +1,15 @@
 //! The text of the settings file, read whole or not at all.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Deserialize;
 
 use super::error::SettingsError;
-use super::{AssumeRoleSettings, CredentialSettings, RegistryRule, Settings, pattern, plain, web_identity};
+use super::{
+    AssumeRoleSettings, CredentialSettings, RegistryRule, RuleLocation, Settings, pattern, plain, web_identity,
+};
 use crate::registry::{Registry, host_of};
 
 /// The longest `timeout` that is taken for meant: an hour.
@@ -86,12 +89,16 @@ fn check(raw: RawFile, path: &Path) -> Result<Settings, Broken> {
     {
         return Err(top("delegate", "must be the end of a helper's name, of letters, digits, '.', '_' and '-'"));
     }
-    let registries = raw
+    let mut registries = raw
         .registry
         .into_iter()
         .enumerate()
         .map(|(number, raw)| rule(raw).map_err(|(key, message)| Broken { rule: Some(number), key, message }))
         .collect::<Result<Vec<_>, _>>()?;
+    let file: Arc<Path> = path.into();
+    for (number, rule) in registries.iter_mut().enumerate().filter(|(_, rule)| rule.credentials.profile.is_some()) {
+        rule.credentials.profile_at = Some(RuleLocation { file: Arc::clone(&file), rule: number });
+    }
     for (number, rule) in registries.iter().enumerate() {
         let leads_to_alias = rule.alias_of.as_ref().is_some_and(|target| {
             registries.iter().find(|e| pattern::matches(&e.pattern, target)).is_some_and(|e| e.alias_of.is_some())
@@ -154,8 +161,14 @@ fn rule(raw: RawEntry) -> Result<RegistryRule, (&'static str, String)> {
         None if raw.session_name.is_some() => return Err(("session_name", "needs role_arn".to_owned())),
         None => None,
     };
-    let credentials =
-        CredentialSettings { profile: raw.profile, role, web_identity, anonymous, cache: raw.cache.unwrap_or(true) };
+    let credentials = CredentialSettings {
+        profile: raw.profile,
+        profile_at: None,
+        role,
+        web_identity,
+        anonymous,
+        cache: raw.cache.unwrap_or(true),
+    };
     Ok(RegistryRule { pattern: raw.r#match, credentials, alias_of })
 }
 

@@ -41,8 +41,9 @@ fn the_first_entry_that_matches_speaks() {
     assert_eq!(settings.timeout, Some(Duration::from_millis(2500)));
     assert_eq!((settings.strict, settings.delegate.as_deref()), (true, Some("pass")));
     let target = settings.target("https://123456789012.dkr.ecr.eu-west-1.amazonaws.com/v2/").unwrap();
+    assert_eq!(target.credentials.profile_at.as_ref().unwrap().rule, 0);
     assert_eq!(
-        target.credentials,
+        CredentialSettings { profile_at: None, ..target.credentials },
         CredentialSettings { profile: Some("prod".to_owned()), ..CredentialSettings::default() }
     );
     assert!(settings.target("public.ecr.aws").unwrap().credentials.anonymous);

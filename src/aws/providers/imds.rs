@@ -1,6 +1,7 @@
 //! The role of an EC2 instance, by IMDSv2
 //! (<https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/configuring-instance-metadata-service.html>): a session
-//! token, the role's name, its credentials; three requests, each once and within a second.
+//! token, the role's name, its credentials; three requests, each once and within a second. Where the service knows no
+//! tokens (kube2iam, aws-vault's server, old proxies), IMDSv1: the other two without one, as the AWS CLI and SDKs do it.
 
 use std::time::Duration;
 
@@ -40,13 +41,23 @@ pub async fn credentials(endpoint: &str, aws: &AwsContext<'_>) -> Result<Credent
         method: "GET",
         endpoint,
         path,
-        headers: vec![("x-aws-ec2-metadata-token", token.clone())],
+        headers: token.iter().map(|token| ("x-aws-ec2-metadata-token", token.clone())).collect(),
         body: None,
     };
     let answer = ask(aws, get(ROLE.to_owned())).await?;
     let role = match answer.status {
         200 => answer.text().lines().next().unwrap_or_default().trim(),
         404 => "",
+        403 if token.is_none() => {
+            return Err(UserError::new(
+                Kind::Credentials,
+                format!("{SERVICE} is switched off, or a proxy refuses (HTTP 403)"),
+            )
+            .endpoint(endpoint)
+            .hint(format!(
+                "aws ec2 modify-instance-metadata-options --instance-id ID --http-endpoint enabled; or {ELSE}"
+            )));
+        }
         status => return Err(unexpected(endpoint, status, "the role's name")),
     };
     if role.is_empty() && (answer.status == 404 || answer.body.trim_ascii().is_empty()) {
@@ -75,7 +86,8 @@ pub async fn credentials(endpoint: &str, aws: &AwsContext<'_>) -> Result<Credent
     })
 }
 
-async fn token(endpoint: &str, aws: &AwsContext<'_>) -> Result<Secret, UserError> {
+/// A session token; `None` where the service is asked without one.
+async fn token(endpoint: &str, aws: &AwsContext<'_>) -> Result<Option<Secret>, UserError> {
     let request = Request {
         method: "PUT",
         endpoint,
@@ -90,12 +102,18 @@ async fn token(endpoint: &str, aws: &AwsContext<'_>) -> Result<Secret, UserError
     match answer.status {
         // It becomes a header.
         200 if !answer.text().is_empty() && answer.text().bytes().all(|b| b.is_ascii_graphic()) => {
-            Ok(Secret::new(answer.text().to_owned()))
+            Ok(Some(Secret::new(answer.text().to_owned())))
         }
         200 => Err(something_else(endpoint, "a session token (IMDSv2)")),
-        403 => Err(UserError::new(Kind::Credentials, "the instance metadata service is switched off (HTTP 403)")
-            .endpoint(endpoint)
-            .hint("aws ec2 modify-instance-metadata-options --instance-id ID --http-endpoint enabled")),
+        403..=405 if !aws.network.imds_v1_disabled => Ok(None),
+        status @ 403..=405 => {
+            let what = format!(
+                "{SERVICE} gives no session token (HTTP {status}), and without one (IMDSv1) it is not to be asked"
+            );
+            Err(UserError::new(Kind::Credentials, what)
+                .endpoint(endpoint)
+                .hint("unset AWS_EC2_METADATA_V1_DISABLED or ec2_metadata_v1_disabled, or see what answers there"))
+        }
         status => Err(unexpected(endpoint, status, "a session token (IMDSv2)")),
     }
 }

@@ -32,7 +32,7 @@ pub struct Request<'a> {
     pub path: String,
     /// Headers; their values may be secrets.
     pub headers: Vec<(&'static str, Secret)>,
-    /// The body; none for `GET`.
+    /// The body; none for `GET`. May be a secret.
     pub body: Option<Secret>,
 }
 

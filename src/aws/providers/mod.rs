@@ -3,18 +3,21 @@
 //! | source | file | asks |
 //! |---|---|---|
 //! | keys | here | nobody |
-//! | `credential_process` | `process`, `words` | a child process |
-//! | SSO session, legacy SSO | `sso`, `sso_file` | SSO portal; OIDC where the login ends |
+//! | `credential_process` | `process`, `command_line` | a child process |
+//! | SSO session, legacy SSO | `sso`, `sso_token_file` | SSO portal; OIDC where the login ends |
+//! | `aws login` | `login_session`, `login_session_file`, `dpop` | nobody; AWS Sign-In where the session's keys end |
 //! | web identity | `web_identity` | STS |
-//! | role | `role` | STS, after the source that it rests on |
-//! | container | `container` | the agent of ECS or EKS |
-//! | instance | `instance` | IMDSv2 |
-//! | `aws login` | here | nobody: see docs/sources.md |
+//! | role | `assume_role` | STS, after the source that it rests on |
+//! | container | `ecs` | the agent of ECS or EKS |
+//! | instance | `imds` | the instance metadata service |
 
 mod assume_role;
+mod dpop;
 mod ecs;
 mod id_token;
 mod imds;
+mod login_session;
+mod login_session_file;
 pub mod metadata_http;
 pub(crate) mod mfa;
 pub mod process;
@@ -83,7 +86,10 @@ async fn ask(source: &CredentialSource, aws: &AwsContext<'_>) -> Result<Credenti
         }
         CredentialSource::Container { uri, authorization } => ecs::credentials(uri, authorization.as_ref(), aws).await,
         CredentialSource::Imds { endpoint } => imds::credentials(endpoint, aws).await,
-        CredentialSource::LoginSession { profile, .. } => Err(login(profile)),
+        CredentialSource::LoginSession { profile, region, session_file, .. } => {
+            let (region, session_file) = (region.as_deref(), session_file.as_deref());
+            login_session::credentials(login_session::LoginParameters { profile, region, session_file }, aws).await
+        }
         CredentialSource::AssumeRole { base, role_arn, session_name, external_id, duration_seconds, mfa_serial } => {
             if let (Some(serial), None) = (mfa_serial, aws.mfa) {
                 return Err(mfa::needed(role_arn, serial, aws.registry.host()));
@@ -151,17 +157,6 @@ pub fn nowhere(identity: &Identity, failure: UserError) -> UserError {
         hint: Some(remedy),
         kind: failure.kind,
     }
-}
-
-/// `aws login` sessions are signed with a key of their own (DPoP, P-256); docs/sources.md says what that costs.
-fn login(profile: &str) -> UserError {
-    UserError::new(
-        Kind::Credentials,
-        format!("profile {profile} uses a session of `aws login`, which only the AWS CLI can read"),
-    )
-    .hint(format!(
-        "name another profile with: credential_process = aws configure export-credentials --profile {profile}"
-    ))
 }
 
 /// A source, for messages: who could not become somebody else.

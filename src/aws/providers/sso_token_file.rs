@@ -90,10 +90,7 @@ impl Login {
     /// # Errors
     /// No file, an unreadable one, or one that is no login.
     pub fn read(path: &Path) -> Result<Self, LoginError> {
-        let bytes = read(path).map_err(|error| match error.kind() {
-            io::ErrorKind::NotFound => LoginError::Absent(path.to_owned()),
-            _ => LoginError::Read { path: path.to_owned(), source: error },
-        })?;
+        let bytes = read(path)?;
         Self::parse(&bytes).map_err(|why| LoginError::Malformed { path: path.to_owned(), why })
     }
 
@@ -200,7 +197,18 @@ fn open(path: &Path) -> io::Result<File> {
     options.open(path)
 }
 
-fn read(path: &Path) -> io::Result<Zeroizing<Vec<u8>>> {
+/// The bytes of a login's file.
+///
+/// # Errors
+/// No file, an unreadable one, or one that is too long.
+pub(super) fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>, LoginError> {
+    try_read(path).map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound => LoginError::Absent(path.to_owned()),
+        _ => LoginError::Read { path: path.to_owned(), source: error },
+    })
+}
+
+fn try_read(path: &Path) -> io::Result<Zeroizing<Vec<u8>>> {
     let file = open(path)?;
     let about = file.metadata()?;
     if !about.is_file() {
@@ -318,14 +326,24 @@ impl Replacement {
     ///
     /// # Errors
     /// Whatever the file system says; the old login is in place then.
-    pub fn commit(mut self, login: &Login) -> Result<(), LoginError> {
-        self.try_commit(login).map_err(|error| LoginError::Write { path: self.target.clone(), source: error })
+    pub fn commit(self, login: &Login) -> Result<(), LoginError> {
+        match login.bytes() {
+            Ok(bytes) => self.commit_bytes(&bytes),
+            Err(source) => Err(LoginError::Write { path: self.target.clone(), source }),
+        }
     }
 
-    fn try_commit(&mut self, login: &Login) -> io::Result<()> {
-        let bytes = login.bytes()?;
+    /// Puts these bytes into the place of the old login's.
+    ///
+    /// # Errors
+    /// Whatever the file system says; the old login is in place then.
+    pub(super) fn commit_bytes(mut self, bytes: &[u8]) -> Result<(), LoginError> {
+        self.try_commit(bytes).map_err(|error| LoginError::Write { path: self.target.clone(), source: error })
+    }
+
+    fn try_commit(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.file.seek(SeekFrom::Start(0))?;
-        self.file.write_all(&bytes)?;
+        self.file.write_all(bytes)?;
         self.file.set_len(bytes.len() as u64)?;
         self.file.sync_all()?;
         fs::rename(&self.path, &self.target)?;

@@ -15,7 +15,7 @@ use crate::PROGRAM;
 use crate::aws::AuthorizationToken;
 use crate::aws::diagnostics::{self, Outcome, Part};
 use crate::cache::Cache;
-use crate::credentials::{CredentialSelector, Identity};
+use crate::credentials::{CredentialSelector, CredentialSource, Identity, go_helper_differences};
 use crate::os::clock;
 use crate::os::deadline::Deadline;
 use crate::os::environment::Environment;
@@ -96,10 +96,12 @@ fn examine(name: Option<&str>, environment: &Environment) -> Report {
             Ok(identity) => identity,
             Err(error) => {
                 steps.push(anonymous_or(&target, Step::failed("source", error.into())));
+                steps.extend(go_helper(environment, &target, None));
                 return conclude(steps);
             }
         };
     steps.push(source(&identity));
+    steps.extend(go_helper(environment, &target, Some(&identity.source)));
     match call_timeout(environment, Some(&settings), DEFAULT_TIMEOUT) {
         Ok(limit) => {
             steps.extend(pull(environment, &identity, &target, limit, &progress));
@@ -200,6 +202,14 @@ fn source(identity: &Identity) -> Step {
         found = format!("{found}; before it: {}", identity.skipped_sources.join("; "));
     }
     Step::ok("source", found)
+}
+
+/// What the Go helper would use instead, for whoever comes from there.
+fn go_helper(environment: &Environment, target: &ResolvedRegistry, used: Option<&CredentialSource>) -> Option<Step> {
+    let selector = CredentialSelector::Settings(&target.credentials);
+    let differences = go_helper_differences(environment, selector, used);
+    let found = format!("the Go helper {}", differences.join(", "));
+    (!differences.is_empty()).then(|| Step::note("source", found, "see docs/from-the-go-helper.md"))
 }
 
 /// ECR Public serves without credentials: that there are none is not wrong.

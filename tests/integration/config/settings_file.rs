@@ -150,3 +150,23 @@ fn the_files_timeout_bounds_a_get_and_the_variable_wins_over_it() {
     let outcome = helper.env("ECR_LOGIN_TIMEOUT", "2").get(OTHER);
     assert!(outcome.failure().contains("2 s"), "{}", outcome.failure());
 }
+
+#[test]
+fn an_unknown_profile_is_named_with_the_line_of_the_settings_that_names_it() {
+    let aws = FakeAws::start();
+    let settings = format!("# mine\n\n[[registry]]\nmatch = \"{REGISTRY}\"\nprofile = \"gone\"\n");
+    let helper = Helper::new().aws(&aws).keys("AKIAOTHER").settings(&settings);
+    let outcome = helper.get(REGISTRY);
+    let line = outcome.failure();
+    let named_by =
+        format!("profile gone, named by {}, line 5,", helper.home().join(".config/ecr-login/config.toml").display());
+    assert!(line.contains(&named_by), "{line}");
+}
+
+#[cfg(unix)]
+#[test]
+fn the_null_device_means_no_settings() {
+    let aws = FakeAws::start();
+    let helper = Helper::new().aws(&aws).keys("AKIANULL").settings("nonsense").env("ECR_LOGIN_CONFIG", "/dev/null");
+    assert_eq!(helper.get(REGISTRY).token().key, "AKIANULL");
+}

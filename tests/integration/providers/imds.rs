@@ -45,18 +45,39 @@ fn an_answer_that_never_comes_is_the_hop_limit_of_a_container() {
 }
 
 #[test]
-fn a_service_that_is_switched_off_names_the_command() {
+fn a_service_that_is_switched_off_names_the_command_and_the_proxy_that_may_be_there() {
     let aws = FakeAws::start();
     aws.fail(Service::Imds, Fault::status(403));
     let outcome = Helper::new().aws(&aws).imds(&aws).get(REGISTRY);
     let line = outcome.failure();
-    assert!(line.contains("switched off (HTTP 403)") && line.contains("--http-endpoint enabled"), "{line}");
+    assert!(line.contains("is switched off, or a proxy refuses (HTTP 403)"), "{line}");
+    assert!(line.contains("--http-endpoint enabled") && line.contains("kube2iam"), "{line}");
+}
+
+#[test]
+fn a_service_that_knows_no_tokens_is_asked_without_one_unless_that_is_disabled() {
+    for status in [403, 404, 405] {
+        let aws = FakeAws::start();
+        aws.old_imds(status);
+        let helper = Helper::new().aws(&aws).imds(&aws);
+        assert_eq!(helper.get(REGISTRY).token().identity, "instance-node-role", "{status}");
+        assert_eq!(aws.calls(Service::Imds), 3);
+        let profile = "[default]\nec2_metadata_v1_disabled = true\n";
+        for helper in [
+            Helper::new().aws(&aws).imds(&aws).env("AWS_EC2_METADATA_V1_DISABLED", "true"),
+            Helper::new().aws(&aws).imds(&aws).aws_config(profile),
+        ] {
+            let outcome = helper.get(REGISTRY);
+            let line = outcome.failure();
+            assert!(line.contains(&format!("gives no session token (HTTP {status})")), "{line}");
+        }
+        assert_eq!((aws.calls(Service::Imds), aws.calls(Service::Ecr)), (5, 1));
+    }
 }
 
 #[test]
 fn trouble_is_said_with_its_status_and_not_tried_again() {
     for (fault, reason) in [
-        (Fault::status(404), "answers HTTP 404 when asked for a session token (IMDSv2)"),
         (Fault::status(500), "answers HTTP 500 when asked for a session token (IMDSv2)"),
         (Fault::Close, "the connection was closed before an answer came"),
     ] {

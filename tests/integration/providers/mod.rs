@@ -1,6 +1,8 @@
 //! The credential sources, one module each, and how many requests each of them makes.
 
 mod assume_role;
+#[cfg(unix)]
+mod aws_login;
 mod container;
 #[cfg(target_os = "linux")]
 mod credential_cases;

@@ -65,20 +65,6 @@ fn a_role_that_wants_a_code_names_the_command() {
 }
 
 #[test]
-fn a_session_of_aws_login_names_the_way_round() {
-    let aws = FakeAws::start();
-    let helper = Helper::new()
-        .aws(&aws)
-        .env("AWS_PROFILE", "dev")
-        .aws_config("[profile dev]\nlogin_session = arn:aws:iam::123456789012:user/ana\n");
-    let outcome = helper.get(REGISTRY);
-    let line = outcome.failure();
-    let remedy = "credential_process = aws configure export-credentials --profile dev";
-    assert!(line.contains("profile dev uses a session of `aws login`") && line.contains(remedy), "{line}");
-    assert_eq!(aws.all_calls().len(), 0);
-}
-
-#[test]
 fn keys_that_no_request_can_carry_are_refused_and_said() {
     let aws = FakeAws::start();
     for (part, lines) in [

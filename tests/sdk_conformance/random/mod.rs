@@ -109,10 +109,11 @@ fn judge(all: &[(World, Seen)]) {
         if !refused && seen.sdk_host != "-" && seen.sdk_host != seen.our_host {
             hits.push(format!("SDK asks {}\nwe ask   {}\n{world:#?}", seen.sdk_host, seen.our_host));
         }
+        // The program alone knows its network namespace, so that here an instance and a container have no cache key.
+        kinds.insert(seen.ours.split('(').next().unwrap());
         if seen.cache_key == "-" || refused {
             continue;
         }
-        kinds.insert(seen.ours.split('(').next().unwrap());
         // What stays of an answer without its endpoints is still another's than that with them.
         let answer = if ignores_endpoints(world) || is_ordered_otherwise(world) { &seen.ours } else { &seen.sdk };
         let answer = format!("{answer} at {}", seen.our_host);

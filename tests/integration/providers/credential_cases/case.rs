@@ -116,6 +116,14 @@ impl Case {
         &self.cli
     }
 
+    /// What is used here.
+    pub fn expected<'a>(&'a self, exceptions: &'a [Exception]) -> &'a str {
+        exceptions
+            .iter()
+            .find_map(|exception| exception.cases.get(&self.name))
+            .map_or(self.by_the_rule(), String::as_str)
+    }
+
     /// A home with the case's files, and its variables; `imds` is where instance metadata is, if not where it always is.
     pub fn helper(&self, places: &Places<'_>, imds: &str) -> Helper {
         let mut helper = Helper::new()
