@@ -111,14 +111,19 @@ fn set_up(arguments: &SetupKubelet, environment: &Environment) -> Result<(), Kub
 fn placing(binary: &Path, bin_dir: &Path) -> Result<(Placing, Option<String>), KubeletError> {
     #[cfg(unix)]
     if user::effective() == 0 {
-        let there = bin_dir.ancestors().find(|folder| folder.exists()).unwrap_or(bin_dir);
+        // What cannot be looked at may be anybody's.
         let looked_at = |path: &Path| {
-            trusted::who_else_may_write(path).unwrap_or_else(|error| Some(format!("{}: {error}", line_of(path))))
+            let failed = |source| FileError::Read { path: path.to_owned(), source };
+            trusted::who_else_may_write(path).map_err(failed)
         };
-        if let Some(what) = looked_at(there) {
+        let mut there = bin_dir;
+        while !exists(there)? {
+            there = there.parent().unwrap_or(Path::new("/"));
+        }
+        if let Some(what) = looked_at(there)? {
             return Err(KubeletError::OpenFolder { bin_dir: bin_dir.to_owned(), what });
         }
-        if let Some(why) = looked_at(binary) {
+        if let Some(why) = looked_at(binary)? {
             return Ok((Placing::Copy, Some(why)));
         }
     }
