@@ -16,7 +16,7 @@ use crate::settings::ResolvedRegistry;
 /// The one user name of ECR.
 const ECR_USER: &str = "AWS";
 
-/// The input of `store`. The secret is copied only where JSON writes it with an escape.
+/// The input of `store`.
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct Login<'a> {
@@ -30,6 +30,8 @@ struct Login<'a> {
 
 /// Stores nothing: tokens for ECR are fetched, and other registries are not served.
 pub fn store(situation: &HelperContext, input: Input) -> Response {
+    // Inside an `Option` serde copies the secret, whatever the attribute says, and an error drops the copy as it is.
+    crate::os::secret::wipe_what_is_freed();
     let bytes = match input {
         Input::Bytes(bytes) => bytes,
         Input::Empty => return Response::error(NO_SERVER_URL),
