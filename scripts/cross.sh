@@ -78,7 +78,7 @@ standard_library() {
         mkdir -p "$build/src"
         printf '[package]\nname = "nothing"\nversion = "0.0.0"\nedition = "2024"\n[profile.release]\ndebug = false\n[workspace]\n' \
             >"$build/Cargo.toml"
-        printf 'version = 4\n[[package]]\nname = "nothing"\nversion = "0.0.0"\n' >"$build/Cargo.lock"
+        printf 'version = 4\n\n[[package]]\nname = "nothing"\nversion = "0.0.0"\n' >"$build/Cargo.lock"
         : >"$build/src/lib.rs"
         printf '#!/bin/sh\ncase " $* " in *" --crate-name panic_abort "*) set -- "$@" -Cpanic=abort ;; esac\nexec "$@"\n' \
             >"$build/rustc"
@@ -89,7 +89,7 @@ standard_library() {
             cd "$build"
             env PATH="$cross/toolchain/bin:$PATH" RUSTC_WRAPPER="$build/rustc" RUSTC_BOOTSTRAP=1 \
                 RUSTFLAGS="-Cembed-bitcode=yes --remap-path-prefix=$source=/rustc/$version" \
-                cargo build --quiet --release --locked --target-dir "$build/target" --target "$target" \
+                cargo build --quiet --locked --release --target-dir "$build/target" --target "$target" \
                 -Zbuild-std=std,panic_unwind,panic_abort,test
         )
         mkdir -p "$own.new"
