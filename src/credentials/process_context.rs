@@ -185,41 +185,47 @@ fn is_relative_command(words: &[String]) -> bool {
     program || words.iter().skip(1).any(|word| is_relative_word(word))
 }
 
-/// Whether a word of a command line, its program apart, may name a file by a path that is not absolute, or is a script for a shell, which
-/// may do anything. A name alone (`dev`, `export-credentials`) is none.
+/// Whether a word of a command line, its program apart, may name a file by a path that is not absolute, or is a script for a
+/// shell, which may do anything. A name alone (`dev`, `export-credentials`) is none.
 fn is_relative_word(word: &str) -> bool {
-    let value = match value_of(word) {
-        Some(value) => value,
-        // An option whose value is part of it.
-        None => return word.contains("./"),
-    };
+    let value = value_of(word);
     if value.contains(char::is_whitespace) {
         return true;
     }
+    let value = value.trim_start_matches('@');
     if value.starts_with(['/', '~']) || value.starts_with("arn:") || value.contains("://") {
         return false;
     }
     value.contains(['/', '.'])
 }
 
-/// What a word may name a file by: itself, or what an option has after its `=`.
-fn value_of(word: &str) -> Option<&str> {
-    if word.starts_with('-') { word.split_once('=').map(|(_, value)| value) } else { Some(word) }
+/// What a word may name a file by: itself; of an option what it has after its `=`, or from where a path may begin
+/// (`-f./creds`).
+fn value_of(word: &str) -> &str {
+    if !word.starts_with('-') {
+        return word;
+    }
+    let begins = |at: usize| word.get(at..).unwrap_or_default();
+    match (word.split_once('='), word.find(['/', '~', '.', '@'])) {
+        (Some((_, value)), _) => value,
+        (None, Some(at)) => begins(at),
+        (None, None) => "",
+    }
 }
 
-/// The regular files that the words after the program name, also in a script for a shell. The first word that is no option
-/// may be the script of an interpreter, and is looked at also where it is a name alone: if it is there, the directory
-/// counts.
+/// The regular files that the words after the program name, also in a script for a shell. A name alone in a script, and the
+/// first word that is no option, which may be the script of an interpreter, are looked at too: if such a file is there, the
+/// directory counts.
 fn named_files(words: &[String], environment: &Environment, relative: &mut bool) -> Vec<Option<FileIdentity>> {
     let mut files = Vec::new();
     let mut is_first = true;
     for word in words.iter().skip(1) {
-        let Some(value) = value_of(word) else { continue };
-        let is_script = is_first && !word.starts_with('-');
-        is_first &= !is_script;
-        for piece in value.split(|c: char| c.is_whitespace() || ";|&()<>\"'`".contains(c)) {
+        let value = value_of(word);
+        let may_be_a_name = value.contains(char::is_whitespace) || is_first && !word.starts_with('-');
+        is_first &= word.starts_with('-');
+        for piece in value.split(|c: char| c.is_whitespace() || ";|&()<>\"'`@=".contains(c)) {
             let is_path = piece.starts_with(['/', '~']) || is_relative_word(piece);
-            if !(is_path || is_script && piece == value) || files.len() > MAX_FILES {
+            if piece.is_empty() || !(is_path || may_be_a_name) || files.len() > MAX_FILES {
                 continue;
             }
             let path = match (piece.strip_prefix("~/"), environment.home()) {
@@ -228,8 +234,10 @@ fn named_files(words: &[String], environment: &Environment, relative: &mut bool)
             };
             // A directory changes with each file in it, and a device with each use: their names are all that counts.
             let file = path.metadata().ok().filter(Metadata::is_file);
-            *relative |= is_script && file.is_some() && !path.is_absolute();
-            files.push(file.as_ref().map(FileIdentity::of));
+            *relative |= !is_path && file.is_some();
+            if is_path || file.is_some() {
+                files.push(file.as_ref().map(FileIdentity::of));
+            }
         }
     }
     files
@@ -241,9 +249,19 @@ mod tests {
 
     #[test]
     fn words_that_may_be_relative_paths_are_told_from_those_that_are_none() {
-        for word in
-            ["./creds", "sub/creds", "creds.sh", "--file=who.json", "-f./x", "a b", "--config=sub/x", "..", "~x/../a b"]
-        {
+        for word in [
+            "./creds",
+            "sub/creds",
+            "creds.sh",
+            "--file=who.json",
+            "-f./x",
+            "-f../x",
+            "@who.json",
+            "a b",
+            "--config=sub/x",
+            "..",
+            "~x/../a b",
+        ] {
             assert!(is_relative_word(word), "{word}");
         }
         for word in [

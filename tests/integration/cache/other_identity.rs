@@ -165,23 +165,37 @@ fn a_program_that_was_replaced_or_edited_is_another() {
     }
 }
 
-/// The script of an interpreter, a certificate: files that the command line names.
+/// The script of an interpreter, a certificate: files that the command line names, in every way in which options do.
 #[test]
 fn a_file_that_the_command_line_names_is_another_once_it_is_changed() {
-    let aws = FakeAws::start();
-    let helper = Helper::new().aws(&aws).env("AWS_PROFILE", "tools");
-    let file = helper.home().join("script");
-    for line in [format!("/bin/sh {}", file.display()), format!("/bin/sh --rcfile={0} {0}", file.display())] {
+    for words in ["FILE", "--file=FILE", "--file FILE", "-fFILE", "@FILE", "--file=@FILE", "-c 'exec FILE'"] {
+        let aws = FakeAws::start();
         let helper = Helper::new().aws(&aws).env("AWS_PROFILE", "tools");
+        // Runs what the last of its words names.
+        let program = helper.script("read", "for word; do :; done; exec /bin/sh \"/${word#*/}\"");
+        let file = helper.home().join("creds");
+        let line = format!("{} {}", program.display(), words.replace("FILE", file.to_str().unwrap()));
         let helper = helper.aws_config(&format!("[profile tools]\ncredential_process = {line}\n"));
         for key in ["AKIDANA", "AKIDBOB"] {
             std::fs::write(&file, print(key)).unwrap();
-            if line.contains("rcfile") {
-                // Not every shell has the option; that the file counts is all that is wanted of it.
-                let _ = helper.get(REGISTRY);
-            } else {
-                assert_eq!(helper.get(REGISTRY).token().key, key, "{line}");
-            }
+            assert_eq!(helper.get(REGISTRY).token().key, key, "{words}");
+        }
+        assert_eq!(helper.get(REGISTRY).token().key, "AKIDBOB");
+        assert_eq!(aws.calls(Service::Ecr), 2, "{words}");
+    }
+}
+
+/// A script that names a file without a folder, in a folder that was made anew under its old path.
+#[test]
+fn a_folder_that_was_made_anew_holds_another_command() {
+    for line in ["/bin/sh creds", "/bin/sh -c '/bin/sh creds'", "./creds"] {
+        let aws = FakeAws::start();
+        let helper = Helper::new().aws(&aws).env("AWS_PROFILE", "tools");
+        let helper = helper.aws_config(&format!("[profile tools]\ncredential_process = {line}\n"));
+        for key in ["AKIDANA", "AKIDBOB"] {
+            let _ = std::fs::remove_dir_all(helper.home().join("project"));
+            helper.script("project/creds", &print(key));
+            assert_eq!(get_in(&helper, &helper.home().join("project"), &[]).token().key, key, "{line}");
         }
     }
 }
