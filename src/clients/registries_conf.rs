@@ -3,7 +3,10 @@
 //! Order by `pkg/sysregistriesv2` of go.podman.io/image: the main file (`CONTAINERS_REGISTRIES_CONF`, the user's, else the
 //! system's), then the system's drop-ins and the user's, each directory by name; the last one that sets the list wins.
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
+#[cfg(unix)]
+use std::{ffi::OsStr, os::unix::ffi::OsStrExt as _};
 
 use crate::os::environment::Environment;
 use crate::os::fs::user_file::UserFile;
@@ -30,10 +33,25 @@ pub fn credential_helpers(environment: &Environment) -> Option<(PathBuf, Vec<Str
 }
 
 fn drop_ins(folder: &Path) -> Vec<PathBuf> {
-    let found = std::fs::read_dir(folder).into_iter().flatten().filter_map(Result::ok).map(|entry| entry.path());
-    let mut files: Vec<PathBuf> = found.filter(|path| path.extension().is_some_and(|end| end == "conf")).collect();
+    let mut files: Vec<PathBuf> = names(folder).into_iter().map(|name| folder.join(name)).collect();
+    files.retain(|path| path.extension().is_some_and(|end| end == "conf"));
     files.sort();
     files
+}
+
+/// The names in a folder. Not by the standard library's listing, which panics where a directory cannot be closed.
+#[cfg(unix)]
+fn names(folder: &Path) -> Vec<OsString> {
+    use rustix::fs::{Dir, Mode, OFlags};
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let listing = rustix::fs::open(folder, flags, Mode::empty()).and_then(Dir::new);
+    let found = listing.into_iter().flatten().filter_map(Result::ok);
+    found.map(|entry| OsStr::from_bytes(entry.file_name().to_bytes()).to_owned()).collect()
+}
+
+#[cfg(not(unix))]
+fn names(folder: &Path) -> Vec<OsString> {
+    std::fs::read_dir(folder).into_iter().flatten().filter_map(Result::ok).map(|entry| entry.file_name()).collect()
 }
 
 /// The list that a file sets; an empty one sets nothing.

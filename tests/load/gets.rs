@@ -242,7 +242,7 @@ impl Load<'_> {
         assert_eq!((outcome.code, outcome.stderr.as_str()), (Some(0), ""));
         let listed: BTreeMap<String, String> = serde_json::from_str(&outcome.stdout).unwrap();
         for (name, user) in listed {
-            assert!(name.ends_with(".amazonaws.com") || name == "https://public.ecr.aws", "{name}");
+            assert!(name.ends_with(".amazonaws.com") || name == "public.ecr.aws", "{name}");
             assert_eq!(user, "AWS");
         }
         self.tally(|tally| tally.listed += 1);
