@@ -96,7 +96,7 @@ for name in os.listdir(sys.argv[1]):
     for key in times:
         entry[key] -= 8 * 3600
     meaning = struct.pack("<I", entry["version"])
-    for text in (entry[key].encode() for key in ["registry", "fingerprint", "label", "username", "password"]):
+    for text in (entry[key].encode() for key in ["registry", "cache_key", "label", "username", "password"]):
         meaning += struct.pack("<Q", len(text)) + text
     entry["crc32"] = zlib.crc32(meaning + struct.pack("<3q", *(entry[key] for key in times)))
     with open(path, "w") as file:
