@@ -29,7 +29,7 @@ use std::path::PathBuf;
 pub use error::{IdentityError, NoSuchProfile};
 pub use go_helper::go_helper_differences;
 pub use id_token_request::IdTokenRequest;
-pub use profile_accounts::{ProfileAccount, configured_region, profile_accounts};
+pub use profile_accounts::{ProfileAccount, profile_accounts};
 
 use aws_env::AwsEnv;
 use profile_files::{FileContents, ProfileFiles};
@@ -234,22 +234,38 @@ impl Identity {
         read(environment, |variables, files| provider_chain::find(variables, files, wanted, registry))
     }
 
-    /// Finds who speaks for each of several registries, from one reading of the environment and the files.
-    pub fn resolve_each<'a>(
-        environment: &Environment,
-        questions: impl IntoIterator<Item = (CredentialSelector<'a>, &'a Registry)>,
-    ) -> Vec<Result<Self, IdentityError>> {
-        read(environment, |variables, files| {
-            let find = |(wanted, registry)| provider_chain::find(variables, files, wanted, registry);
-            questions.into_iter().map(find).collect()
-        })
-    }
-
     /// Whose token it would be at `now` (seconds since the Unix epoch); `None` where two identities could not
     /// be told apart, or where the web identity token that the source rests on has ended: nothing is cached
     /// then, and nothing in the cache answers.
     pub fn cache_key(&self, now: i64) -> Option<&CacheKey> {
         self.cache_key.as_ref().filter(|_| self.ends_at.is_none_or(|end| now < end))
+    }
+}
+
+/// Environment and files, read once, for several questions.
+#[derive(Clone, Copy)]
+pub struct CredentialReader<'a> {
+    variables: &'a AwsEnv<'a>,
+    files: &'a ProfileFiles<'a>,
+}
+
+impl CredentialReader<'_> {
+    /// Reads environment and files, and hands on what they say.
+    pub fn read<R>(environment: &Environment, then: impl FnOnce(CredentialReader<'_>) -> R) -> R {
+        read(environment, |variables, files| then(CredentialReader { variables, files }))
+    }
+
+    /// The same as [`Identity::resolve`].
+    ///
+    /// # Errors
+    /// Those of [`Identity::resolve`].
+    pub fn identity(&self, wanted: CredentialSelector<'_>, registry: &Registry) -> Result<Identity, IdentityError> {
+        provider_chain::find(self.variables, self.files, wanted, registry)
+    }
+
+    /// The region that the environment or the profile in use names; none where the files cannot be read.
+    pub fn region(&self) -> Option<String> {
+        profile_accounts::configured_region(self.variables, self.files)
     }
 }
 

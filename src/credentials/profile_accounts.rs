@@ -38,14 +38,12 @@ fn default_region(variables: &AwsEnv<'_>, files: &ProfileFiles<'_>) -> Option<St
     named.map(str::to_owned).or_else(|| files.profile("default")?.get("region").map(str::to_owned))
 }
 
-/// The region that the environment or the profile in use names; none where the files cannot be read.
-pub fn configured_region(environment: &Environment) -> Option<String> {
-    super::read(environment, |variables, files| {
-        let variable = |names: [&str; 2]| names.into_iter().find_map(|name| variables.get(name)).map(str::to_owned);
-        variable(["AWS_REGION", "AWS_DEFAULT_REGION"]).or_else(|| {
-            let profile = variable(["AWS_PROFILE", "AWS_DEFAULT_PROFILE"]);
-            files.profile(profile.as_deref().unwrap_or("default"))?.get("region").map(str::to_owned)
-        })
+/// The region that the environment or the profile in use names.
+pub(super) fn configured_region(variables: &AwsEnv<'_>, files: &ProfileFiles<'_>) -> Option<String> {
+    let variable = |names: [&str; 2]| names.into_iter().find_map(|name| variables.get(name)).map(str::to_owned);
+    variable(["AWS_REGION", "AWS_DEFAULT_REGION"]).or_else(|| {
+        let profile = variable(["AWS_PROFILE", "AWS_DEFAULT_PROFILE"]);
+        files.profile(profile.as_deref().unwrap_or("default"))?.get("region").map(str::to_owned)
     })
 }
 

@@ -139,33 +139,33 @@ impl Properties<'_> {
 }
 
 impl<'a> Sections<'a> {
-    /// Finds the sections in `text`.
+    /// Finds the sections in `text`: from bracket to bracket, as most lines have none and every cached answer comes here.
     pub(super) fn find(text: &'a str, file: FileKind) -> Self {
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         let mut sections = Self { text, list: Vec::with_capacity(64), stray_key: None };
-        for (at, line) in Lines::of(text) {
-            match line.as_bytes().first() {
-                // Nearly every line.
-                Some(b'a'..=b'z') if !sections.list.is_empty() => continue,
-                None => continue,
-                _ => {}
+        let mut searched = 0;
+        while let Some(bracket) = text[searched..].find('[').map(|found| searched + found) {
+            let at = text[..bracket].bytes().rposition(ends_line).map_or(0, |end| end + 1);
+            let end = text[bracket..].bytes().position(ends_line).map_or(text.len(), |length| bracket + length);
+            // What follows in this line begins no section, and it is not looked at again.
+            searched = end;
+            if !text[at..bracket].trim_start().is_empty() {
+                continue;
             }
-            let content = line.trim_start();
-            if content.starts_with('[') {
-                if let Some(last) = sections.list.last_mut() {
-                    last.body = &text[last.body_at..at];
-                }
-                let (kind, name) = header(content.trim_end(), file);
-                let (indent, body_at) = (line.len() - content.len(), (at + line.len() + 1).min(text.len()));
-                let header = content.trim_end();
-                sections.list.push(Section { kind, name, header, at, indent, body: "", body_at });
-            } else if sections.list.is_empty() && sections.stray_key.is_none() && is_identity_line(content) {
-                sections.stray_key = Some(at);
+            if let Some(last) = sections.list.last_mut() {
+                last.body = &text[last.body_at..at];
             }
+            let header = text[bracket..end].trim_end();
+            let (kind, name) = section_name(header, file);
+            let body_at = (end + 1).min(text.len());
+            sections.list.push(Section { kind, name, header, at, indent: bracket - at, body: "", body_at });
         }
         if let Some(last) = sections.list.last_mut() {
             last.body = &text[last.body_at..];
         }
+        let before = &text[..sections.list.first().map_or(text.len(), |section| section.at)];
+        let stray_key = Lines::of(before).find(|(_, line)| is_identity_line(line.trim_start()));
+        sections.stray_key = stray_key.map(|(at, _)| at);
         sections
     }
 
@@ -284,7 +284,7 @@ fn is_identity_line(content: &str) -> bool {
 }
 
 /// What a header means.
-fn header(line: &str, file: FileKind) -> (SectionKind, Cow<'_, str>) {
+fn section_name(line: &str, file: FileKind) -> (SectionKind, Cow<'_, str>) {
     let inner = &line[1..];
     let Some(mut end) = inner.find(']') else { return (SectionKind::Unclosed, Cow::Borrowed(inner.trim())) };
     // What follows the bracket is a comment, or the name has a bracket in it.
@@ -361,6 +361,11 @@ impl<'a> Iterator for Lines<'a> {
         self.at = at + line.len() + 1;
         Some((at, line))
     }
+}
+
+/// Whether a line ends before this byte.
+fn ends_line(byte: u8) -> bool {
+    matches!(byte, b'\n' | b'\r')
 }
 
 /// The number of the line that begins at `at`; the first is 1.

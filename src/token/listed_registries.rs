@@ -6,7 +6,7 @@ use super::RequestContext;
 use crate::aws;
 use crate::aws::retry::RetryPolicy;
 use crate::cache::{Cache, CacheSlot, CachedFailure, Entry, TokenLifetime};
-use crate::credentials::{CredentialSelector, Identity, configured_region};
+use crate::credentials::{CredentialReader, CredentialSelector, Identity};
 use crate::os::clock;
 use crate::registry::{Registry, Service, host_of};
 use crate::settings::ResolvedRegistry;
@@ -34,18 +34,25 @@ pub fn keeps(call: &RequestContext, target: &ResolvedRegistry) -> bool {
 pub struct Listed {
     /// The hosts in order.
     pub hosts: Vec<String>,
-    /// Those of them whose token is cached and valid.
-    valid: Vec<Registry>,
     /// Warnings about what could not be read or was not trusted.
     pub warnings: Vec<String>,
 }
 
-/// The registries that have been served before, and those of `named`, where credentials are configured for them. Uses
-/// neither the network nor a child process.
+/// A registry for which credentials are configured.
+struct Candidate {
+    target: ResolvedRegistry,
+    identity: Identity,
+}
+
+/// The registries that have been served before, and those of `named`, where credentials are configured for them. Beside
+/// them the caller's own registry in the configured region, and ECR Public: where no token of these is cached ECR is asked
+/// for one, which is stored, so that the `get` that follows is served. What cannot be had is left out. With everything
+/// cached neither the network nor a child process is used.
 pub fn listed_registries(call: &RequestContext, named: impl IntoIterator<Item = String>) -> Listed {
     let cache = Cache::open(&call.environment);
-    let now = clock::millis();
-    let cached = cache.as_ref().map(|cache| [cache.registries(), cache.served()].concat()).unwrap_or_default();
+    let mut cached = cache.as_ref().map(|cache| [cache.registries(), cache.served()].concat()).unwrap_or_default();
+    cached.sort_unstable();
+    cached.dedup();
     // An alias is named as the client calls it, and what is cached by the name of the registry.
     let mut targets: BTreeMap<String, ResolvedRegistry> = BTreeMap::new();
     for (name, may_be_alias) in cached.into_iter().map(|name| (name, false)).chain(named.into_iter().map(|n| (n, true)))
@@ -66,22 +73,47 @@ pub fn listed_registries(call: &RequestContext, named: impl IntoIterator<Item = 
             })
         })
         .collect();
-    let identities = Identity::resolve_each(
-        &call.environment,
-        asked.iter().map(|t| (CredentialSelector::Settings(&t.credentials), &t.registry)),
-    );
-    let mut listed = Listed::default();
-    for ((host, target), place) in targets.iter().zip(places) {
-        let Some(Ok(who)) = identities.get(place) else { continue };
-        listed.hosts.push(host.clone());
-        let times = cache.as_ref().zip(who.cache_key(now.div_euclid(1_000))).filter(|_| target.credentials.cache);
-        let times = times.and_then(|(cache, key)| cache.times(key, target.registry.host()));
-        if times.is_some_and(|times| times.is_valid(now)) {
-            listed.valid.push(target.registry.clone());
-        }
+    let (identities, own, public) = CredentialReader::read(&call.environment, |reader| {
+        let identity = |target: &ResolvedRegistry| {
+            reader.identity(CredentialSelector::Settings(&target.credentials), &target.registry)
+        };
+        let candidate =
+            |target: ResolvedRegistry| identity(&target).ok().map(|identity| Candidate { target, identity });
+        let identities: Vec<_> = asked.iter().map(|target| identity(target)).collect();
+        let own = reader.region().and_then(|region| any_of_region(call, &region)).and_then(candidate);
+        let public = call.settings.target(PUBLIC_HOST).filter(|target| !target.credentials.anonymous);
+        (identities, own, public.and_then(candidate))
+    });
+    let served = targets.iter().zip(&places).filter_map(|((host, target), place)| {
+        identities.get(*place)?.as_ref().ok().map(|identity| (host, target, identity))
+    });
+    let mut listed = Listed { hosts: served.clone().map(|(host, ..)| host.clone()).collect(), warnings: Vec::new() };
+    if let Some(cache) = &cache {
+        let now = clock::millis();
+        let is_cached = |service: Service, region: &str| {
+            served.clone().any(|(_, target, identity)| {
+                let registry = &target.registry;
+                registry.service() == service
+                    && registry.region() == region
+                    && target.credentials.cache
+                    && identity
+                        .cache_key(now.div_euclid(1_000))
+                        .and_then(|key| cache.times(key, registry.host()))
+                        .is_some_and(|times| times.is_valid(now))
+            })
+        };
+        let is_wanted = |candidate: &Candidate| {
+            let registry = &candidate.target.registry;
+            !is_cached(registry.service(), registry.region())
+        };
+        let own = own.filter(is_wanted).and_then(|own| own_registry(call, cache, &own));
+        let public = public.filter(is_wanted).and_then(|public| own_public(call, cache, &public));
+        listed.hosts.extend(own.into_iter().chain(public));
+        listed.hosts.sort_unstable();
+        listed.hosts.dedup();
+        listed.warnings = [cache.warnings(), cache.unread()].concat();
     }
     // Where no identity can be resolved, a `get` says why; having no credentials at all is not worth a warning here.
-    listed.warnings = cache.map(|cache| [cache.warnings(), cache.unread()].concat()).unwrap_or_default();
     for error in identities.into_iter().filter_map(Result::err) {
         let failure = UserError::from(error);
         let line = failure.to_string();
@@ -92,34 +124,20 @@ pub fn listed_registries(call: &RequestContext, named: impl IntoIterator<Item = 
     listed
 }
 
-/// The caller's own registry in the configured region, and ECR Public, where nothing of them is cached: asks ECR for a
-/// token, which is stored, so that the `get` that follows is served. What cannot be had is left out.
-pub fn add_own_registries(call: &RequestContext, listed: &mut Listed) {
-    let Some(cache) = Cache::open(&call.environment) else { return };
-    let region = configured_region(&call.environment);
-    let is_cached = |region: &str| {
-        let mut of_region = listed.valid.iter().filter(|registry| registry.region() == region);
-        of_region.any(|registry| registry.service() == Service::Private)
-    };
-    let own = region.filter(|region| !is_cached(region)).and_then(|region| own_private(call, &cache, &region));
-    let has_public = listed.valid.iter().any(|registry| registry.service() == Service::Public);
-    let public = (!has_public).then(|| public(call, &cache)).flatten();
-    listed.hosts.extend(own.into_iter().chain(public));
-    listed.hosts.sort_unstable();
-    listed.hosts.dedup();
+/// A registry that stands for the caller's own one in `region`, whose account is not known before ECR names it; `None` where
+/// the credentials that a `get` would use depend on the account.
+fn any_of_region(call: &RequestContext, region: &str) -> Option<ResolvedRegistry> {
+    let [any, other] = ["000000000000", "111111111111"]
+        .map(|account| Registry::of(account, region).and_then(|registry| call.settings.target(registry.host())));
+    let (any, other) = (any?, other?);
+    let is_usable = any.credentials == other.credentials && !any.credentials.anonymous && any.credentials.cache;
+    is_usable.then_some(any)
 }
 
-/// The account is not known before ECR names it. The credentials must be those that a `get` for the registry would use,
-/// so they may not depend on the account.
-fn own_private(call: &RequestContext, cache: &Cache, region: &str) -> Option<String> {
-    let [any, other] = ["000000000000", "111111111111"].map(|account| Registry::of(account, region));
-    let (any, other) = (call.settings.target(any?.host())?, call.settings.target(other?.host())?);
-    if any.credentials != other.credentials || any.credentials.anonymous || !any.credentials.cache {
-        return None;
-    }
-    let who =
-        Identity::resolve(&call.environment, CredentialSelector::Settings(&any.credentials), &any.registry).ok()?;
-    let key = *who.cache_key(clock::seconds())?;
+/// Asks ECR for a token of the caller's own registry, and which one that is.
+fn own_registry(call: &RequestContext, cache: &Cache, any: &Candidate) -> Option<String> {
+    let Candidate { target: any, identity } = any;
+    let key = *identity.cache_key(clock::seconds())?;
     let slot = cache.slot(key, any.registry.host());
     if has_just_failed(&slot) {
         return None;
@@ -127,7 +145,7 @@ fn own_private(call: &RequestContext, cache: &Cache, region: &str) -> Option<Str
     slot.store(|| {
         let fetched = aws::fetch(
             &call.environment,
-            &who,
+            identity,
             &any.registry,
             call.deadline,
             RetryPolicy::Interactive,
@@ -136,9 +154,10 @@ fn own_private(call: &RequestContext, cache: &Cache, region: &str) -> Option<Str
         let token =
             fetched.map_err(|failure| CachedFailure { failed_at: clock::millis(), short_deadline: false, failure })?;
         let own = token.own_registry.as_deref().and_then(|host| call.settings.target(host));
-        let Some(own) = own.filter(|own| own.credentials == any.credentials && own.registry.region() == region) else {
-            return Ok((None, None));
+        let is_served = |own: &ResolvedRegistry| {
+            own.credentials == any.credentials && own.registry.region() == any.registry.region()
         };
+        let Some(own) = own.filter(is_served) else { return Ok((None, None)) };
         let host = own.registry.host().to_owned();
         let times = token
             .expires_at
@@ -146,7 +165,7 @@ fn own_private(call: &RequestContext, cache: &Cache, region: &str) -> Option<Str
         let entry = times.map(|times| Entry {
             registry: host.clone(),
             cache_key: key,
-            label: who.label.clone(),
+            label: identity.label.clone(),
             times,
             username: token.username,
             password: token.password,
@@ -156,15 +175,13 @@ fn own_private(call: &RequestContext, cache: &Cache, region: &str) -> Option<Str
     .ok()?
 }
 
-fn public(call: &RequestContext, cache: &Cache) -> Option<String> {
-    let target = call.settings.target(PUBLIC_HOST).filter(|target| !target.credentials.anonymous)?;
-    let who = Identity::resolve(&call.environment, CredentialSelector::Settings(&target.credentials), &target.registry)
-        .ok()?;
-    if has_just_failed(&cache.slot(*who.cache_key(clock::seconds())?, PUBLIC_HOST)) {
+/// Asks ECR Public for a token.
+fn own_public(call: &RequestContext, cache: &Cache, public: &Candidate) -> Option<String> {
+    if has_just_failed(&cache.slot(*public.identity.cache_key(clock::seconds())?, PUBLIC_HOST)) {
         return None;
     }
     let request = super::TokenRequest {
-        target: &target,
+        target: &public.target,
         service_account: None,
         mode: super::FetchMode::UseCache,
         retry: RetryPolicy::Interactive,

@@ -24,9 +24,8 @@ pub fn list(situation: &HelperContext) -> Response {
         // Some clients ask only for what is listed (the classic builder, docker-py's `build`, regctl), so what they may
         // need is named before it was ever served.
         let literal = situation.call.settings.literal_names().map(str::to_owned);
-        let named = literal.chain(docker_config::names(&situation.call.environment)).collect::<Vec<_>>();
-        let mut listed = token::listed_registries(&situation.call, named);
-        token::add_own_registries(&situation.call, &mut listed);
+        let named = literal.chain(docker_config::names(&situation.call.environment));
+        let listed = token::listed_registries(&situation.call, named);
         lines.extend(listed.warnings);
         // Bare: podman's service refuses the whole list for one `https://`, and every other client takes both.
         names.extend(listed.hosts.into_iter().map(|host| (host, Value::from("AWS"))));
