@@ -7,7 +7,7 @@ set -euo pipefail
 # shellcheck source=benches/fixture.sh
 . "$(dirname "$0")/fixture.sh"
 
-max_instructions=330000 max_calls=70 max_memory=2539 # KiB: 2.6 MB
+max_instructions=280000 max_calls=70 max_memory=2539 # KiB: 2.6 MB
 
 aws plain
 home warm
@@ -88,7 +88,7 @@ fill() {
 }
 fill 1 9
 ten=$(instructions "$world/registry" get)
-bound 'list of 10 entries: user instructions' "$(instructions /dev/null list)" 700000
+bound 'list of 10 entries: user instructions' "$(instructions /dev/null list)" 450000
 answered '"AWS"' 10
 fill 10 990
 many=$(instructions "$world/registry" get)

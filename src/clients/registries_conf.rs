@@ -44,7 +44,7 @@ fn drop_ins(folder: &Path) -> Vec<PathBuf> {
 fn names(folder: &Path) -> Vec<OsString> {
     use rustix::fs::{Dir, Mode, OFlags};
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    let listing = rustix::fs::open(folder, flags, Mode::empty()).and_then(Dir::new);
+    let listing = rustix::io::retry_on_intr(|| rustix::fs::open(folder, flags, Mode::empty())).and_then(Dir::new);
     let found = listing.into_iter().flatten().filter_map(Result::ok);
     found.map(|entry| OsStr::from_bytes(entry.file_name().to_bytes()).to_owned()).collect()
 }

@@ -6,12 +6,14 @@ use super::error::{IdentityError, plain};
 use super::profile_chain;
 use crate::registry::Service;
 
+/// The variable that holds for every service.
+const COMMON: &str = "AWS_ENDPOINT_URL";
+
 /// What environment and profile in force say, for calls to `service` and to those that credentials come from.
 ///
 /// # Errors
 /// An endpoint that is no http or https URL. (The SDK logs it and asks AWS itself instead.)
 pub(super) fn network(context: &ResolveContext<'_>, service: Service) -> Result<EndpointConfig, IdentityError> {
-    let overridden = |variable: &'static str, key: &'static str| endpoint(context, variable, key);
     let mut network = EndpointConfig {
         use_fips: flag(context, "AWS_USE_FIPS_ENDPOINT", "use_fips_endpoint"),
         use_dual_stack: flag(context, "AWS_USE_DUALSTACK_ENDPOINT", "use_dualstack_endpoint"),
@@ -23,6 +25,11 @@ pub(super) fn network(context: &ResolveContext<'_>, service: Service) -> Result<
         ..EndpointConfig::default()
     };
     if !flag(context, "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "ignore_configured_endpoint_urls") {
+        let common = match context.variables.need(COMMON)? {
+            Some(url) => Some(checked(url.to_owned(), || COMMON.to_owned())?),
+            None => None,
+        };
+        let overridden = |variable, key| endpoint(context, common.as_deref(), variable, key);
         network.ecr_endpoint = match service {
             Service::Private => overridden("AWS_ENDPOINT_URL_ECR", "ecr")?,
             Service::Public => overridden("AWS_ENDPOINT_URL_ECR_PUBLIC", "ecr-public")?,
@@ -39,14 +46,15 @@ pub(super) fn network(context: &ResolveContext<'_>, service: Service) -> Result<
 /// common one. <https://docs.aws.amazon.com/sdkref/latest/guide/feature-ss-endpoints.html>
 fn endpoint(
     context: &ResolveContext<'_>,
+    common: Option<&str>,
     variable: &'static str,
     key: &'static str,
 ) -> Result<Option<String>, IdentityError> {
-    const COMMON: &str = "AWS_ENDPOINT_URL";
-    for name in [variable, COMMON] {
-        if let Some(url) = context.variables.need(name)? {
-            return checked(url.to_owned(), || name.to_owned()).map(Some);
-        }
+    if let Some(url) = context.variables.need(variable)? {
+        return checked(url.to_owned(), || variable.to_owned()).map(Some);
+    }
+    if let Some(url) = common {
+        return Ok(Some(url.to_owned()));
     }
     let Some(profile) = context.in_force else { return Ok(None) };
     let of_service =

@@ -285,6 +285,11 @@ fn is_identity_line(content: &str) -> bool {
 
 /// What a header means.
 fn section_name(line: &str, file: FileKind) -> (SectionKind, Cow<'_, str>) {
+    if file == FileKind::Config
+        && let Some(name) = plain_profile(line)
+    {
+        return (SectionKind::Profile, Cow::Borrowed(name));
+    }
     let inner = &line[1..];
     let Some(mut end) = inner.find(']') else { return (SectionKind::Unclosed, Cow::Borrowed(inner.trim())) };
     // What follows the bracket is a comment, or the name has a bracket in it.
@@ -310,6 +315,14 @@ fn section_name(line: &str, file: FileKind) -> (SectionKind, Cow<'_, str>) {
         Some(name) => (kind, name),
         None => (SectionKind::Misspelled, Cow::Borrowed(rest.trim_start())),
     }
+}
+
+/// The name in `[profile NAME]` of nothing but letters, digits and `-_.@`, as nearly every header has it: a shorter way to
+/// what the rules below give.
+fn plain_profile(line: &str) -> Option<&str> {
+    let name = line.strip_prefix("[profile ")?.strip_suffix(']')?;
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'@');
+    (!name.is_empty() && name.bytes().all(is_plain)).then_some(name)
 }
 
 /// The name in a header of the config file, which is one word of a shell's: `'a b'`, `"a b"`, `a\ b`.

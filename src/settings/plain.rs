@@ -38,7 +38,7 @@ pub(super) fn read(text: &str) -> Option<RawFile> {
             entries.push((RawEntry::default(), false));
             continue;
         }
-        let sign = line.find('=')?;
+        let sign = line.bytes().position(|byte| byte == b'=')?;
         let key = line[..sign].trim_ascii_end();
         let value = value(line[sign + 1..].trim_ascii_start())?;
         match entries.last_mut() {

@@ -141,7 +141,10 @@ fn a_cache_entry_of_a_gigabyte_is_a_miss_and_is_replaced() {
         assert_eq!(outcome.token().key, RIGHT);
         assert_eq!(entries(&home.helper).len(), 1);
     });
-    huge(prepare, Scenario::List, None, |outcome, _| assert_eq!(outcome.stdout, "{}\n"));
+    // What was once served stays on the list.
+    huge(prepare, Scenario::List, None, |outcome, _| {
+        assert_eq!(outcome.stdout, format!("{{\"{REGISTRY}\":\"AWS\",\"public.ecr.aws\":\"AWS\"}}\n"));
+    });
     huge(prepare, Scenario::Status, None, |outcome, _| assert_eq!(outcome.code, Some(0)));
     huge(prepare, Scenario::Clear, None, |outcome, _| assert_eq!(outcome.code, Some(0)));
 }

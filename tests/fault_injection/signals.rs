@@ -9,7 +9,7 @@ use crate::home::Home;
 use crate::long;
 use crate::scenario::Scenario;
 use crate::support::cache::{entries, eventually};
-use crate::support::{FakeAws, Fault, Helper, REGISTRY, Service};
+use crate::support::{FakeAws, Fault, Helper, REGISTRY, Running, Service, binary};
 
 const ENDING: [Signal; 4] = [Signal::TERM, Signal::INT, Signal::HUP, Signal::KILL];
 
@@ -21,6 +21,14 @@ fn lives(process: i32) -> bool {
 
 fn processes_in(file: &std::path::Path) -> Vec<i32> {
     fs::read_to_string(file).unwrap_or_default().lines().filter_map(|line| line.parse().ok()).collect()
+}
+
+/// `get`, with no signal ignored: whoever runs the tests in the background has a shell that ignores some, and children
+/// inherit that.
+fn start_with_signals(helper: Helper, name: &str) -> (Helper, Running) {
+    let helper = helper.program("/usr/bin/env");
+    let running = helper.start(["--default-signal", binary().to_str().unwrap(), "get"], name);
+    (helper, running)
 }
 
 #[test]
@@ -35,7 +43,7 @@ fn a_credential_process_goes_with_the_helper_and_so_does_what_it_started() {
         let helper = helper.aws_config(&format!("[default]\ncredential_process = {}\n", list.display()));
         let list = helper.home().join("processes.list");
         let count = if signal == Signal::KILL { 1 } else { 2 };
-        let running = helper.start(["get"], REGISTRY);
+        let (_home, running) = start_with_signals(helper, REGISTRY);
         eventually("the command runs", || processes_in(&list).len() == count);
         kill_process(Pid::from_raw(running.id().cast_signed()).unwrap(), signal).unwrap();
         assert_eq!(running.wait().code, None, "{signal:?}");
@@ -52,7 +60,7 @@ fn a_delegate_goes_with_the_helper() {
         helper.script("bin/docker-credential-slow", "echo $$ > \"$0.list\"\nexec sleep 60");
         let bin = helper.home().join("bin");
         let list = bin.join("docker-credential-slow.list");
-        let running = helper.start(["get"], "registry.example.com");
+        let (_home, running) = start_with_signals(helper, "registry.example.com");
         eventually("the delegate runs", || processes_in(&list).len() == 1);
         kill_process(Pid::from_raw(running.id().cast_signed()).unwrap(), signal).unwrap();
         assert_eq!(running.wait().code, None, "{signal:?}");

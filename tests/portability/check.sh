@@ -234,7 +234,8 @@ grep '^asked ' "$fixture/aws.out" >"$fixture/stdout"
 says "^asked api.ecr.eu-west-1.amazonaws.com$"
 says '^asked search-me.default.svc.cluster.local$'
 says '^asked search-me.eu-west-1.amazonaws.com$'
-! grep -q 'amazonaws.com.default' "$fixture/stdout" || bad 'a complete name went through the search list'
+# (A complete name that the DNS does not know may be tried there last, as the C library does.)
+! grep -q 'eu-west-1.amazonaws.com.default' "$fixture/stdout" || bad 'a complete name went through the search list'
 
 [ "$failed" = 0 ] || { echo "$failed did not hold"; exit 1; }
 echo "${lower:-an empty root}${libc:+, glibc $libc}: $count runs, all held"

@@ -2,8 +2,9 @@
 //! its arguments and its environment. strace holds it at its last system call, and root looks into it.
 
 use std::collections::BTreeMap;
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
+use std::os::unix::fs::MetadataExt as _;
 use std::process::{Child, ChildStdout};
 use std::time::{Duration, Instant};
 
@@ -90,10 +91,16 @@ impl Held {
         found
     }
 
-    /// The files that are open, and the arguments.
+    /// The files that are open, and the arguments. Not what it inherited from us, such as a log of other tests.
     fn around(&self) -> Vec<(String, Vec<u8>)> {
-        let open = std::fs::read_dir(format!("/proc/{}/fd", self.pid)).unwrap().map(|found| found.unwrap().path());
-        let files = open.filter(|path| path.metadata().is_ok_and(|found| found.is_file()));
+        let open_in = |process: &str| {
+            let open = std::fs::read_dir(format!("/proc/{process}/fd")).unwrap().map(|found| found.unwrap().path());
+            open.filter_map(|path| Some((path.metadata().ok()?, path))).filter(|(found, _)| found.is_file())
+        };
+        let number = |found: &Metadata| (found.dev(), found.ino());
+        let inherited: Vec<_> = open_in("self").map(|(found, _)| number(&found)).collect();
+        let files = open_in(&self.pid.to_string()).filter(|(found, _)| !inherited.contains(&number(found)));
+        let files = files.map(|(_, path)| path);
         let mut found: Vec<_> =
             files.map(|path| (format!("{:?}", path.read_link()), std::fs::read(path).unwrap())).collect();
         found.push(("arguments".to_owned(), std::fs::read(format!("/proc/{}/cmdline", self.pid)).unwrap()));

@@ -50,7 +50,8 @@ impl Folder {
     pub(crate) fn create(&self, name: &OsStr) -> io::Result<File> {
         use rustix::fs::{Mode, OFlags};
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC | OFlags::NOFOLLOW;
-        Ok(File::from(rustix::fs::openat(&self.handle, name, flags, Mode::RUSR | Mode::WUSR)?))
+        let create = || rustix::fs::openat(&self.handle, name, flags, Mode::RUSR | Mode::WUSR);
+        Ok(File::from(rustix::io::retry_on_intr(create)?))
     }
 
     pub(crate) fn remove(&self, name: &OsStr) -> io::Result<()> {

@@ -373,7 +373,7 @@ fn sweep_beside(path: &Path) {
     let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let prefix = format!(".{}.", path.file_name().unwrap_or_default().to_string_lossy());
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    let listing = rustix::fs::open(directory, flags, Mode::empty()).and_then(Dir::new);
+    let listing = rustix::io::retry_on_intr(|| rustix::fs::open(directory, flags, Mode::empty())).and_then(Dir::new);
     for found in listing.into_iter().flatten().flatten() {
         let Ok(name) = found.file_name().to_str() else { continue };
         let middle = name.strip_prefix(&prefix).and_then(|name| name.strip_suffix(".tmp"));

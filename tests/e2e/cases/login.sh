@@ -37,8 +37,10 @@ END
 import boto3
 print(boto3.client("ecr").get_authorization_token()["authorizationData"][0]["proxyEndpoint"])')
 
+    # With stdout and stderr in one file it would write no reason beside a not-found.
     check_fails "login: before it a pull names the command" "login --profile dev" \
-        bash -c 'exec "$@" <<<"'"$registry"'"' - "${laptop[@]}" docker-credential-ecr-login get
+        bash -c '{ "$@" <<<"'"$registry"'" 2>&1 >&3 | cat; exit "${PIPESTATUS[0]}"; } 3>&1' - \
+        "${laptop[@]}" docker-credential-ecr-login get
     check_says "login: Chromium clicks through the sign-in page" "signed in to the SSO session corp until .*profile dev: $registry" \
         "${laptop[@]}" docker-credential-ecr-login login
     same "login: the code was exchanged once" 1 "$(asked /token authorization_code)"

@@ -163,7 +163,7 @@ fn names(directory: &Path) -> io::Result<Vec<OsString>> {
     use std::os::unix::ffi::OsStrExt as _;
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let mut names = Vec::new();
-    for found in Dir::new(rustix::fs::open(directory, flags, Mode::empty())?)? {
+    for found in Dir::new(rustix::io::retry_on_intr(|| rustix::fs::open(directory, flags, Mode::empty()))?)? {
         let found = found?;
         let name = OsStr::from_bytes(found.file_name().to_bytes());
         if name != "." && name != ".." {
