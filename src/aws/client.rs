@@ -5,19 +5,18 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
+use aws_config::retry::RetryConfig;
+use aws_config::timeout::TimeoutConfig;
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_credential_types::Credentials;
+use aws_runtime::env_config::file::{EnvConfigFileKind, EnvConfigFiles};
 use aws_smithy_async::rt::sleep::TokioSleep;
 use aws_smithy_async::time::TimeSource;
 use aws_smithy_runtime_api::client::http::{HttpConnector as _, SharedHttpClient};
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
-use aws_smithy_runtime_api::client::result::SdkError;
-use aws_smithy_types::error::metadata::ProvideErrorMetadata;
-use aws_smithy_types::retry::RetryConfig;
-use aws_smithy_types::timeout::TimeoutConfig;
-use aws_types::region::Region;
-use aws_types::sdk_config::{self, SdkConfig};
 use aws_types::sdk_ua_metadata::FrameworkMetadata;
 
-use super::error::{self, CallError, CallTarget};
+use super::error::{self, CallError, CallTarget, TakeApart};
 use super::http::Clients;
 use super::progress::Progress;
 use super::providers::mfa::MfaPrompt;
@@ -164,28 +163,43 @@ impl<'a> AwsContext<'a> {
         }
     }
 
-    /// What to build a service's client from: `aws_sdk_sts::Client::new(&aws.sdk(region, endpoint).build())`.
+    /// The clock that requests are signed by.
+    pub(super) fn clock(&self) -> impl TimeSource + 'static {
+        self.clock
+    }
+
+    /// What a service's client is built from: `aws_sdk_sts::Client::new(&aws.sdk(region, endpoint, credentials).await)`.
     ///
-    /// Without `endpoint` the SDK's own rules find the host, by `network`'s FIPS and dual-stack wishes. Tries and
-    /// timeouts are [`AwsContext::call`]'s.
-    pub fn sdk(&self, region: &str, endpoint: Option<&str>) -> sdk_config::Builder {
-        let mut builder = SdkConfig::builder()
-            .behavior_version(aws_sdk_ecr::config::BehaviorVersion::latest())
+    /// Without `endpoint` the SDK's own rules find the host, by `network`'s FIPS and dual-stack wishes. Without `credentials`
+    /// the calls are not signed. Tries and timeouts are [`AwsContext::call`]'s.
+    ///
+    /// The loader reads neither variables nor files and asks nobody: whatever it would look for there is either given to it
+    /// or was decided when the credential source was resolved.
+    pub async fn sdk(&self, region: &str, endpoint: Option<&str>, credentials: Option<Credentials>) -> SdkConfig {
+        let no_profiles = EnvConfigFiles::builder().with_contents(EnvConfigFileKind::Config, "").build();
+        let mut loader = aws_config::defaults(BehaviorVersion::latest())
+            .empty_test_environment()
+            .profile_files(no_profiles)
             .region(Region::new(region.to_owned()))
             .http_client(self.http())
             .sleep_impl(TokioSleep::new())
             .time_source(self.clock)
             .retry_config(RetryConfig::disabled())
             .timeout_config(TimeoutConfig::disabled())
-            .identity_cache(aws_smithy_runtime::client::identity::IdentityCache::no_cache());
+            .identity_cache(aws_config::identity::IdentityCache::no_cache());
         if let Ok(us) = FrameworkMetadata::new(env!("CARGO_PKG_NAME"), Some(env!("CARGO_PKG_VERSION"))) {
-            builder = builder.framework_metadata(us);
+            loader = loader.framework_metadata(us);
         }
-        match endpoint {
+        loader = match credentials {
+            Some(credentials) => loader.credentials_provider(credentials),
+            None => loader.no_credentials(),
+        };
+        loader = match endpoint {
             // FIPS and dual-stack together with an endpoint are an error of the SDK's resolver.
-            Some(url) => builder.endpoint_url(url),
-            None => builder.use_fips(self.network.use_fips).use_dual_stack(self.network.use_dual_stack),
-        }
+            Some(url) => loader.endpoint_url(url),
+            None => loader.use_fips(self.network.use_fips).use_dual_stack(self.network.use_dual_stack),
+        };
+        loader.load().await
     }
 
     /// Makes a call, again where [`retry::pause`] says so, until the deadline.
@@ -194,8 +208,8 @@ impl<'a> AwsContext<'a> {
     /// The last failure, taken apart, with a [`UserError`] that says it; the caller may put a better remedy in.
     pub async fn call<T, E, Made>(&self, asked: &CallTarget<'_>, mut make: impl FnMut() -> Made) -> Result<T, CallError>
     where
-        Made: Future<Output = Result<T, SdkError<E, HttpResponse>>>,
-        E: ProvideErrorMetadata + std::error::Error + 'static,
+        Made: Future<Output = Result<T, E>>,
+        E: TakeApart,
     {
         let mut tries = 0;
         loop {
@@ -207,7 +221,7 @@ impl<'a> AwsContext<'a> {
                     self.progress.clear();
                     return Ok(answer);
                 }
-                Ok(Err(error)) => error::sdk_error(asked, &error),
+                Ok(Err(error)) => error.take_apart(asked),
                 Err(_) => return Err(error::deadline(asked, self.deadline.limit(), &self.progress)),
             };
             tracing::debug!(host = asked.host, attempt = tries, reason = %call_error.failure, "a call failed");

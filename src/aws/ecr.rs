@@ -5,7 +5,6 @@
 //! deprecated `registryIds` is never sent: a token opens every registry that its principal may use.
 
 use aws_credential_types::Credentials;
-use aws_credential_types::provider::SharedCredentialsProvider;
 use zeroize::Zeroizing;
 
 use super::AuthorizationToken;
@@ -42,10 +41,7 @@ pub enum Malformed {
 pub async fn get(aws: &AwsContext<'_>, credentials: Credentials) -> Result<AuthorizationToken, UserError> {
     let registry = aws.registry;
     let endpoint = endpoint(aws);
-    let config = aws
-        .sdk(registry.region(), Some(&endpoint))
-        .credentials_provider(SharedCredentialsProvider::new(credentials))
-        .build();
+    let config = aws.sdk(registry.region(), Some(&endpoint), Some(credentials)).await;
     let host = host_of(&endpoint);
     let (service, data) = match registry.service() {
         Service::Private => {

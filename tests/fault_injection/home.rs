@@ -5,10 +5,9 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
-use serde_json::{Value, json};
-
+use crate::login::Login;
 use crate::scenario::{RIGHT, Scenario};
-use crate::support::{FakeAws, Helper, Outcome, Service, binary, login_file, web_token};
+use crate::support::{FakeAws, Helper, Outcome, binary, web_token};
 
 const SETTINGS: &str = "# mine\n\n[[registry]]\nmatch = \"123456789012.dkr.ecr.*.amazonaws.com\"\nprofile = \"team\"\n";
 const DOCKER: &str = "{\n\t\"auths\": {\"registry.example.com\": {\"auth\": \"bWU6bXk=\"}},\n\t\"x\": [1]\n}";
@@ -17,15 +16,6 @@ const KUBELET: &str = "{\"kind\": \"CredentialProviderConfig\", \"apiVersion\": 
      \"providers\": [{\"name\": \"other\", \"matchImages\": [\"*.example.com\"], \
      \"defaultCacheDuration\": \"1h\", \"apiVersion\": \"credentialprovider.kubelet.k8s.io/v1\"}]}\n";
 
-/// The name of the SSO session.
-const SESSION: &str = "corp";
-/// The login of it, and others' keys in it.
-const START_URL: &str = "https://d-1234567890.awsapps.com/start";
-/// How the tokens begin that the fake hands out for a login.
-const NEW: &str = "fake-";
-/// What those of an old login begin with.
-const OLD: &str = "secret-of-the-old-login-";
-
 /// The log, and how long it is when it is put aside before the next line, in bytes.
 const LOG: &str = "ecr.log";
 const FULL_LOG: u64 = 5 << 20;
@@ -33,8 +23,7 @@ const FULL_LOG: u64 = 5 << 20;
 /// Files of the user's, a profile that the settings name, and two others who would speak if those could not be read.
 pub struct Home {
     pub helper: Helper,
-    /// Of this home's login alone: the fake takes none twice.
-    refresh_token: String,
+    login: Option<Login>,
 }
 
 impl Home {
@@ -64,8 +53,8 @@ impl Home {
         for (name, mode) in [(".docker/config.json", 0o640), (".config/containers/auth.json", 0o600)] {
             fs::set_permissions(helper.home().join(name), fs::Permissions::from_mode(mode)).unwrap();
         }
-        let refresh_token = format!("{OLD}{}", fastrand::u64(..));
-        Self { helper, refresh_token }.with_speaker(aws, scenario)
+        let login = Login::new(aws, &helper, scenario);
+        Self { helper, login }.with_speaker(aws, scenario)
     }
 
     /// Who speaks as the profile that the settings name.
@@ -76,13 +65,8 @@ impl Home {
         let mut credentials = keys("default", "AKIADEFAULT");
         let mut config = "[default]\nregion = eu-west-1\n[profile team]\nregion = eu-west-1\n".to_owned();
         match scenario {
-            Scenario::SsoRefresh => {
-                config.push_str(&format!(
-                    "sso_session = {SESSION}\nsso_account_id = 123456789012\nsso_role_name = Pull\n\
-                     [sso-session {SESSION}]\nsso_start_url = {START_URL}\nsso_region = eu-west-1\n\
-                     sso_registration_scopes = sso:account:access\n"
-                ));
-                self.write_login(OLD, "2020-01-01T00:00:00Z");
+            Scenario::SsoRefresh | Scenario::LoginRenewal => {
+                config.push_str(&self.login.as_ref().unwrap().profile());
             }
             Scenario::OverTls => {
                 self.helper.write("token", web_token());
@@ -103,37 +87,18 @@ impl Home {
         self
     }
 
-    /// The login of somebody who logged in so long ago, or just now.
-    fn write_login(&self, tokens: &str, expires_at: &str) {
-        let refresh_token = if tokens == OLD { self.refresh_token.clone() } else { format!("{tokens}refresh") };
-        let login = json!({
-            "startUrl": START_URL, "region": "eu-west-1", "accessToken": format!("{tokens}access"),
-            "expiresAt": expires_at, "clientId": "client", "clientSecret": "secret-of-client",
-            "registrationExpiresAt": "2099-01-01T00:00:00Z", "refreshToken": refresh_token,
-            "kept for others": { "a": [1, null] },
-        });
-        let path = self.helper.write(&login_file(SESSION), login.to_string());
-        fs::set_permissions(path, fs::Permissions::from_mode(0o600)).unwrap();
-    }
-
-    /// What `aws sso login` does.
-    pub fn log_in(&self) {
-        self.write_login(NEW, "2099-01-01T00:00:00Z");
-    }
-
     /// Whether the login is the old one still, and its refresh token is used up: nobody can do anything with it.
     pub fn has_lost_its_login(&self, aws: &FakeAws) -> bool {
-        self.refreshes_in_vain(aws) > 0
+        self.renewals_in_vain(aws) > 0
     }
 
-    /// How often a refresh was asked for with the refresh token of the login that is there.
-    fn refreshes_in_vain(&self, aws: &FakeAws) -> usize {
-        let token = self.refresh_token.as_bytes();
-        let holds = |bytes: &[u8]| bytes.windows(token.len()).any(|at| at == token);
-        match fs::read(self.helper.home().join(login_file(SESSION))) {
-            Ok(login) if holds(&login) => aws.requests(Service::SsoOidc).iter().filter(|it| holds(&it.body)).count(),
-            _ => 0,
-        }
+    fn renewals_in_vain(&self, aws: &FakeAws) -> usize {
+        self.login.as_ref().map_or(0, |login| login.renewals_in_vain(aws, &self.helper))
+    }
+
+    /// Whether the line says what to do where the login is lost.
+    pub fn says_how_to_log_in(&self, line: &str) -> bool {
+        self.login.as_ref().is_some_and(|login| line.contains(login.remedy()))
     }
 
     /// A home in which all that must come before `scenario` has happened.
@@ -174,16 +139,15 @@ impl Home {
         }
     }
 
-    /// Does it once more after something went wrong. A login that is lost is said to be, and after `aws sso login` all
+    /// Does it once more after something went wrong. A login that is lost is said to be, and after another one all
     /// is well. True if it was.
     pub fn do_it_again(&self, aws: &FakeAws, scenario: Scenario, what: &str) -> bool {
         let outcome = self.run(scenario);
         // By whoever was killed or failed before, and by this one.
-        let is_told = outcome.code == Some(1) && self.refreshes_in_vain(aws) > 1;
-        if is_told {
-            let line = outcome.failure();
-            assert!(line.contains("or \"aws sso login --profile team\""), "{what}: {outcome:?}");
-            self.log_in();
+        let is_told = outcome.code == Some(1) && self.renewals_in_vain(aws) > 1;
+        if let (true, Some(login)) = (is_told, &self.login) {
+            assert!(self.says_how_to_log_in(outcome.failure()), "{what}: {outcome:?}");
+            login.log_in(aws, &self.helper);
             self.forget_failures();
             self.do_it(scenario);
         } else {
@@ -216,22 +180,13 @@ impl Home {
         for name in [".aws", ".config", ".docker", "node"] {
             collect(self.helper.home(), &self.helper.home().join(name), &mut files);
         }
-        if let Some((_, login)) = files.get_mut(&login_file(SESSION)) {
-            *login = old_or_new(std::mem::take(login));
+        if let Some(login) = &self.login
+            && let Some((_, content)) = files.get_mut(&login.path())
+        {
+            *content = login.old_or_new(std::mem::take(content));
         }
         files
     }
-}
-
-/// A login, but for what differs between two runs of the same: of its tokens and its end it is said whether they are the
-/// old or the new. Half a login stays what it is.
-fn old_or_new(login: Vec<u8>) -> Vec<u8> {
-    let Ok(Value::Object(mut values)) = serde_json::from_slice(&login) else { return login };
-    for (key, old) in [("accessToken", OLD), ("refreshToken", OLD), ("expiresAt", "2020-")] {
-        let is_old = values.get(key).and_then(Value::as_str).map(|text| text.starts_with(old));
-        values.insert(key.to_owned(), json!(is_old.map(|is_old| if is_old { "old" } else { "new" })));
-    }
-    Value::Object(values).to_string().into_bytes()
 }
 
 /// Files by their path in the home.

@@ -116,8 +116,8 @@ fn killed_at(calls: &[&str], scenarios: &[Scenario]) {
         for signal in if long() { &SIGNALS[..] } else { &SIGNALS[..1] } {
             let (killed, lost) = kill_at_each(*scenario, signal, |call| long() || calls.contains(&call));
             assert!(killed >= 3, "{scenario:?} was killed {killed} times only");
-            // Between OIDC's answer and the new file in its place there is no way out, and it is a short one.
-            let may_be_lost = if *scenario == Scenario::SsoRefresh { killed / 2 } else { 0 };
+            // Between the service's answer and the new file in its place there is no way out, and it is a short one.
+            let may_be_lost = if scenario.renews_a_login() { killed / 2 } else { 0 };
             assert!(lost <= may_be_lost, "{scenario:?}: {lost} of {killed} lost the login");
         }
     }
@@ -131,6 +131,11 @@ fn a_get_an_erase_and_a_clear_killed_anywhere_leave_the_old_or_the_new_and_the_n
 #[test]
 fn a_refresh_of_an_sso_login_killed_anywhere_leaves_the_old_or_the_new_one_or_asks_for_another() {
     killed_everywhere(&[Scenario::SsoRefresh]);
+}
+
+#[test]
+fn a_renewal_of_an_aws_login_session_killed_anywhere_leaves_the_old_or_the_new_one_or_asks_for_another() {
+    killed_everywhere(&[Scenario::LoginRenewal]);
 }
 
 #[test]

@@ -18,6 +18,7 @@ mod home;
 mod kill_points;
 mod kubelet_home;
 mod limits;
+mod login;
 mod network;
 mod scenario;
 mod signals;

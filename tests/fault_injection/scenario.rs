@@ -19,6 +19,8 @@ pub enum Scenario {
     ForeignGet,
     /// A `get` whose SSO login has ended and is refreshed by its refresh token.
     SsoRefresh,
+    /// A `get` whose session of `aws login` has ended and is renewed.
+    LoginRenewal,
     /// A `get` by a web identity over TLS, by a name, with a CA bundle and a log that is full.
     OverTls,
     /// A `get` that starts the background process, on a token in the second half of its life.
@@ -47,12 +49,17 @@ impl Scenario {
 
     /// Whether it leaves the user's files otherwise than they were.
     pub fn changes_files(self) -> bool {
-        self.is_setup() || self == Self::SsoRefresh
+        self.is_setup() || self.renews_a_login()
+    }
+
+    /// Whether a login is renewed in it, whose old refresh token is worth nothing from then on.
+    pub fn renews_a_login(self) -> bool {
+        matches!(self, Self::SsoRefresh | Self::LoginRenewal)
     }
 
     /// Whether it is a `get` of our registry.
     pub fn is_get(self) -> bool {
-        matches!(self, Self::ColdGet | Self::WarmGet | Self::SsoRefresh | Self::OverTls | Self::StartsRefresh)
+        self.renews_a_login() || matches!(self, Self::ColdGet | Self::WarmGet | Self::OverTls | Self::StartsRefresh)
     }
 
     /// Whether its answer is a token.
@@ -62,7 +69,7 @@ impl Scenario {
 
     /// A `get` in the home of this scenario.
     pub fn get(self) -> Self {
-        if matches!(self, Self::SsoRefresh | Self::OverTls) { self } else { Self::ColdGet }
+        if self.renews_a_login() || self == Self::OverTls { self } else { Self::ColdGet }
     }
 
     /// AWS as it wants it.
@@ -133,6 +140,7 @@ impl Scenario {
     pub fn is_right(self, token: &Token) -> bool {
         match self {
             Self::SsoRefresh => token.identity == "sso-123456789012-Pull",
+            Self::LoginRenewal => token.identity == "login",
             Self::OverTls => token.identity.starts_with("web-pull-"),
             _ => token.key == RIGHT,
         }

@@ -119,7 +119,7 @@ fn errors(scenario: Scenario) -> &'static [&'static str] {
     match scenario {
         // What these do beside the others is done with the same code, but for the login's file.
         Scenario::OverTls | Scenario::StartsRefresh | Scenario::Warm | Scenario::Password if !long() => &["EIO"],
-        Scenario::SsoRefresh if !long() => &["ENOSPC", "EIO", "ENOENT"],
+        Scenario::SsoRefresh | Scenario::LoginRenewal if !long() => &["ENOSPC", "EIO", "ENOENT"],
         _ => &ERRORS,
     }
 }
@@ -147,7 +147,7 @@ impl Trial<'_> {
         // A settings file that cannot be read keeps nobody from undoing the rest, and the report says so.
         let part = outcome.stdout.contains("is left as it is");
         if outcome.code == Some(0) && home.has_lost_its_login(self.aws) {
-            assert!(outcome.stderr.contains("or \"aws sso login --profile team\", since"), "{what}: {outcome:?}");
+            assert!(home.says_how_to_log_in(&outcome.stderr), "{what}: {outcome:?}");
         } else if outcome.code == Some(0) && !absent && !part {
             assert_eq!(home.files(), self.new, "{what}: said to be done");
         }
@@ -224,6 +224,11 @@ fn whatever_call_fails_a_cached_get_answers_or_says_why_and_never_as_somebody_el
 #[test]
 fn whatever_call_fails_a_login_is_refreshed_and_kept_or_it_is_said_that_it_is_not() {
     fails_well(&[Scenario::SsoRefresh]);
+}
+
+#[test]
+fn whatever_call_fails_a_renewal_of_an_aws_login_session_keeps_the_old_or_the_new_one() {
+    fails_well(&[Scenario::LoginRenewal]);
 }
 
 #[test]

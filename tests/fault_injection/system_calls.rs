@@ -76,3 +76,29 @@ fn certificates_are_read_once_whoever_is_asked_and_no_name_is_resolved_that_need
         assert_eq!(count("resolv.conf") + count("/etc/hosts"), 0, "{source:?}: {trace}");
     }
 }
+
+/// How often the AWS files are opened in a first `get` of this profile, and how many calls STS gets.
+fn opened(profile: &str) -> (Vec<usize>, usize) {
+    let aws = FakeAws::start();
+    let helper = Helper::new().aws(&aws).env("AWS_PROFILE", profile).aws_config(
+        "[profile first]\nrole_arn = arn:aws:iam::123456789012:role/one\nsource_profile = base\n\
+         [profile second]\nrole_arn = arn:aws:iam::123456789012:role/two\nsource_profile = first\n",
+    );
+    helper.write(".aws/credentials", "[base]\naws_access_key_id = AKIABASE\naws_secret_access_key = s\n");
+    let calls = traced(&helper).unwrap();
+    let of = |file: &str| {
+        let path = format!("\"{}\"", helper.home().join(".aws").join(file).display());
+        calls.iter().filter(|call| call.starts_with("open") && call.contains(&path)).count()
+    };
+    (vec![of("config"), of("credentials")], aws.calls(Service::Sts))
+}
+
+#[test]
+fn the_aws_files_are_opened_as_often_for_a_chain_of_roles_as_for_keys() {
+    if !strace::has_strace() {
+        return;
+    }
+    // Once to look into the cache, and once when it is our turn to fetch.
+    assert_eq!(opened("base"), (vec![2, 2], 0));
+    assert_eq!(opened("second"), (vec![2, 2], 2), "the SDK's clients read none");
+}

@@ -69,7 +69,7 @@ pub struct CallError {
 }
 
 impl CallError {
-    fn new(class: Class, failure: UserError) -> Self {
+    pub(in crate::aws) fn new(class: Class, failure: UserError) -> Self {
         Self { class, code: None, message: None, status: None, failure }
     }
 
@@ -87,6 +87,21 @@ impl CallError {
 impl From<CallError> for UserError {
     fn from(call_error: CallError) -> Self {
         call_error.failure
+    }
+}
+
+/// What a call's failure says of itself.
+pub trait TakeApart {
+    /// The failure of a call to `asked`.
+    fn take_apart(&self, asked: &CallTarget<'_>) -> CallError;
+}
+
+impl<E> TakeApart for SdkError<E, HttpResponse>
+where
+    E: ProvideErrorMetadata + std::error::Error + 'static,
+{
+    fn take_apart(&self, asked: &CallTarget<'_>) -> CallError {
+        sdk_error(asked, self)
     }
 }
 

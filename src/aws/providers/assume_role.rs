@@ -1,12 +1,20 @@
 //! A role assumed with the credentials of another source (`role_arn` with `source_profile` or `credential_source`,
 //! `role_arn` of our settings): one AssumeRole for each link of the chain.
 
+use std::error::Error;
+use std::time::Duration;
+
+use aws_config::sts::AssumeRoleProvider;
 use aws_credential_types::Credentials;
-use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_credential_types::provider::ProvideCredentials;
+use aws_credential_types::provider::error::CredentialsError;
+use aws_sdk_sts::operation::assume_role::AssumeRoleError;
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use aws_smithy_runtime_api::client::result::SdkError;
 
 use super::sts::{self, SESSION_NAME};
 use crate::aws::client::AwsContext;
-use crate::aws::error::{CallError, CallTarget, Class};
+use crate::aws::error::{CallError, CallTarget, Class, TakeApart};
 use crate::credentials::CredentialSource;
 use crate::text::user_error::{Kind, UserError};
 
@@ -35,24 +43,38 @@ pub async fn assume(
 ) -> Result<Credentials, UserError> {
     let region = aws.registry.region();
     let endpoint = aws.network.sts_endpoint.as_deref();
-    let config = aws.sdk(region, endpoint).credentials_provider(SharedCredentialsProvider::new(credentials)).build();
-    let client = aws_sdk_sts::Client::new(&config);
+    let config = aws.sdk(region, endpoint, Some(credentials)).await;
+    let mut builder = AssumeRoleProvider::builder(wanted.role_arn)
+        .configure(&config)
+        .session_name(wanted.session_name.unwrap_or(SESSION_NAME));
+    if let Some(external_id) = wanted.external_id {
+        builder = builder.external_id(external_id);
+    }
+    if let Some(seconds) = wanted.duration_seconds.and_then(|seconds| u64::try_from(seconds).ok()) {
+        builder = builder.session_length(Duration::from_secs(seconds));
+    }
+    let provider = builder.build().await;
     let host = super::host(aws, "sts", region, endpoint);
     let asked = CallTarget { service: "STS", host: &host };
     aws.preconnect();
-    let answer = aws
-        .call(&asked, || {
-            client
-                .assume_role()
-                .role_arn(wanted.role_arn)
-                .role_session_name(wanted.session_name.unwrap_or(SESSION_NAME))
-                .set_external_id(wanted.external_id.map(str::to_owned))
-                .set_duration_seconds(wanted.duration_seconds)
-                .send()
-        })
+    let credentials = aws
+        .call(&asked, || async { provider.provide_credentials().await.map_err(ProviderError) })
         .await
         .map_err(|call_error| refused(base, wanted, region, call_error))?;
-    sts::credentials(answer.credentials, "AssumeRole", &asked)
+    sts::filled(credentials, &asked)
+}
+
+/// Why the SDK's provider gave no credentials; STS's own error is inside.
+struct ProviderError(CredentialsError);
+
+impl TakeApart for ProviderError {
+    fn take_apart(&self, asked: &CallTarget<'_>) -> CallError {
+        match self.0.source().and_then(|source| source.downcast_ref::<SdkError<AssumeRoleError, HttpResponse>>()) {
+            Some(error) => error.take_apart(asked),
+            // An answer in which something is missing or cannot be read.
+            None => CallError::new(Class::Garbage, sts::without_credentials(asked)),
+        }
+    }
 }
 
 pub(super) fn refused(

@@ -5,7 +5,6 @@
 use std::fmt;
 
 use aws_credential_types::Credentials;
-use aws_credential_types::provider::SharedCredentialsProvider;
 use zeroize::Zeroizing;
 
 use super::assume_role::{AssumeRoleParameters, refused};
@@ -77,8 +76,7 @@ pub async fn assume(
 ) -> Result<Credentials, UserError> {
     let region = aws.registry.region();
     let endpoint = aws.network.sts_endpoint.as_deref();
-    let config = aws.sdk(region, endpoint).credentials_provider(SharedCredentialsProvider::new(credentials)).build();
-    let client = aws_sdk_sts::Client::new(&config);
+    let client = aws_sdk_sts::Client::new(&aws.sdk(region, endpoint, Some(credentials)).await);
     let host = super::host(aws, "sts", region, endpoint);
     let asked = CallTarget { service: "STS", host: &host };
     let mut refusal: Option<String> = None;

@@ -9,13 +9,14 @@
 //! | web identity | `web_identity` | STS |
 //! | role | `assume_role` | STS, after the source that it rests on |
 //! | container | `ecs` | the agent of ECS or EKS |
-//! | instance | `imds` | the instance metadata service |
+//! | instance | `imds`, `imds_http` | the instance metadata service |
 
 mod assume_role;
 mod dpop;
 mod ecs;
 mod id_token;
 mod imds;
+mod imds_http;
 mod login_session;
 mod login_session_file;
 pub mod metadata_http;
@@ -183,8 +184,7 @@ fn in_words(source: &CredentialSource) -> String {
 pub async fn caller(credentials: Credentials, aws: &AwsContext<'_>) -> Result<String, UserError> {
     let region = aws.registry.region();
     let endpoint = aws.network.sts_endpoint.as_deref();
-    let credentials = aws_credential_types::provider::SharedCredentialsProvider::new(credentials);
-    let client = aws_sdk_sts::Client::new(&aws.sdk(region, endpoint).credentials_provider(credentials).build());
+    let client = aws_sdk_sts::Client::new(&aws.sdk(region, endpoint, Some(credentials)).await);
     let host = host(aws, "sts", region, endpoint);
     let asked = super::error::CallTarget { service: "STS", host: &host };
     let answer = aws.call(&asked, || client.get_caller_identity().send()).await?;

@@ -74,7 +74,7 @@ pub async fn credentials(wanted: SsoParameters<'_>, aws: &AwsContext<'_>) -> Res
     let file = wanted.token_file.ok_or_else(|| wanted.failure("cannot be found: HOME is not set"))?;
     let login = login(wanted, file, aws).await?;
     let endpoint = aws.network.sso_endpoint.as_deref();
-    let client = aws_sdk_sso::Client::new(&aws.sdk(wanted.region, endpoint).build());
+    let client = aws_sdk_sso::Client::new(&aws.sdk(wanted.region, endpoint, None).await);
     let host = super::host(aws, "portal.sso", wanted.region, endpoint);
     let asked = CallTarget { service: "the SSO portal", host: &host };
     aws.preconnect();
@@ -177,7 +177,7 @@ async fn refreshed(
     };
     let replacement = Replacement::prepare(file, lock).map_err(|error| wanted.file(&error))?;
     let endpoint = aws.network.sso_oidc_endpoint.as_deref();
-    let client = aws_sdk_ssooidc::Client::new(&aws.sdk(wanted.region, endpoint).build());
+    let client = aws_sdk_ssooidc::Client::new(&aws.sdk(wanted.region, endpoint, None).await);
     let host = super::host(aws, "oidc", wanted.region, endpoint);
     let asked = CallTarget { service: "SSO OIDC", host: &host };
     let asked_at = SystemTime::now();

@@ -19,21 +19,35 @@ pub fn credentials(
     provider: &'static str,
     asked: &CallTarget<'_>,
 ) -> Result<Credentials, UserError> {
-    let filled = answer.filter(|keys| {
-        !keys.access_key_id().is_empty() && !keys.secret_access_key().is_empty() && !keys.session_token().is_empty()
-    });
-    let keys = filled.ok_or_else(|| {
-        UserError::new(Kind::Network, format!("{} answered without credentials", asked.service))
-            .endpoint(asked.host)
-            .hint("check the endpoint (AWS_ENDPOINT_URL_STS)")
-    })?;
-    Ok(Credentials::new(
+    let keys = answer.ok_or_else(|| without_credentials(asked))?;
+    let credentials = Credentials::new(
         keys.access_key_id,
         keys.secret_access_key,
         Some(keys.session_token),
         SystemTime::try_from(keys.expiration).ok(),
         provider,
-    ))
+    );
+    filled(credentials, asked)
+}
+
+/// The same credentials, if no part of them is empty.
+///
+/// # Errors
+/// One is.
+pub fn filled(credentials: Credentials, asked: &CallTarget<'_>) -> Result<Credentials, UserError> {
+    let parts =
+        [credentials.access_key_id(), credentials.secret_access_key(), credentials.session_token().unwrap_or_default()];
+    if parts.iter().any(|part| part.is_empty()) {
+        return Err(without_credentials(asked));
+    }
+    Ok(credentials)
+}
+
+/// What is said of an answer of STS's that holds no credentials.
+pub fn without_credentials(asked: &CallTarget<'_>) -> UserError {
+    UserError::new(Kind::Network, format!("{} answered without credentials", asked.service))
+        .endpoint(asked.host)
+        .hint("check the endpoint (AWS_ENDPOINT_URL_STS)")
 }
 
 /// Reason and remedy of refusals that have nothing to do with the role

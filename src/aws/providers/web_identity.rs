@@ -33,7 +33,7 @@ pub struct WebIdentityParameters<'a> {
 pub async fn assume(wanted: WebIdentityParameters<'_>, aws: &AwsContext<'_>) -> Result<Credentials, UserError> {
     let region = aws.registry.region();
     let endpoint = aws.network.sts_endpoint.as_deref();
-    let client = aws_sdk_sts::Client::new(&aws.sdk(region, endpoint).build());
+    let client = aws_sdk_sts::Client::new(&aws.sdk(region, endpoint, None).await);
     let host = super::host(aws, "sts", region, endpoint);
     let asked = CallTarget { service: "STS", host: &host };
     aws.preconnect();

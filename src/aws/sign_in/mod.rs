@@ -100,7 +100,7 @@ pub(crate) fn sign_in(
     let runtime = super::runtime()?;
     let mut aws = AwsContext::new(environment, identity, registry, deadline, RetryPolicy::Interactive)?;
     let signed_in = runtime.block_on(async {
-        let mut oidc = Oidc::new(&mut aws, session, deadline);
+        let mut oidc = Oidc::new(&mut aws, session, deadline).await;
         let (registration, granted) = match grant {
             Grant::AuthorizationCode => authorization_code::sign_in(&mut oidc, guide).await?,
             Grant::DeviceCode => device_code::sign_in(&mut oidc, guide).await?,
@@ -123,9 +123,9 @@ struct Oidc<'a, 'b> {
 }
 
 impl<'a, 'b> Oidc<'a, 'b> {
-    fn new(aws: &'a mut AwsContext<'b>, session: SsoSession<'a>, deadline: Deadline) -> Self {
+    async fn new(aws: &'a mut AwsContext<'b>, session: SsoSession<'a>, deadline: Deadline) -> Self {
         let endpoint = aws.network.sso_oidc_endpoint.as_deref();
-        let client = aws_sdk_ssooidc::Client::new(&aws.sdk(session.region, endpoint).build());
+        let client = aws_sdk_ssooidc::Client::new(&aws.sdk(session.region, endpoint, None).await);
         let host = host(aws, "oidc", session.region, endpoint);
         Self { aws, session, deadline, client, host }
     }

@@ -79,6 +79,44 @@ mod kernel {
     }
 }
 
+/// The databases of hosts and users of the C library. Nothing here asks them (`aws/dns`, `os/user`), but libraries have code
+/// that would. Linked into a static program they are 0.2 MB, and load modules of the host's own C library when they are
+/// asked; here the answer is that there is none.
+#[cfg(all(target_os = "linux", target_env = "gnu", target_feature = "crt-static"))]
+mod no_databases {
+    // The names must be exported for C, in the place of the C library's: a static program takes the first that it finds.
+    #![allow(unsafe_code)]
+
+    /// SAFETY of the exported name and type: the C library's (netdb.h), and nothing is written.
+    #[cfg(not(feature = "system-resolver"))]
+    #[unsafe(no_mangle)]
+    extern "C" fn getaddrinfo(
+        _name: *const libc::c_char,
+        _service: *const libc::c_char,
+        _hints: *const libc::addrinfo,
+        _found: *mut *mut libc::addrinfo,
+    ) -> libc::c_int {
+        libc::EAI_FAIL
+    }
+
+    /// SAFETY of the exported name and type: the C library's (netdb.h); there is nothing to free.
+    #[cfg(not(feature = "system-resolver"))]
+    #[unsafe(no_mangle)]
+    extern "C" fn freeaddrinfo(_found: *mut libc::addrinfo) {}
+
+    /// SAFETY of the exported name and type: the C library's (pwd.h); a caller looks at what was found after a zero only.
+    #[unsafe(no_mangle)]
+    extern "C" fn getpwuid_r(
+        _user: libc::uid_t,
+        _entry: *mut libc::passwd,
+        _text: *mut libc::c_char,
+        _length: libc::size_t,
+        _found: *mut *mut libc::passwd,
+    ) -> libc::c_int {
+        libc::ENOSYS
+    }
+}
+
 #[cfg(target_os = "linux")]
 mod c_main {
     // The program's `unsafe` is in this file and in `entry/windows.rs`. Here: the name `main` must be exported for C, `signal`, `syscall`, `prctl`,

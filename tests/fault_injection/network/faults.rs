@@ -162,7 +162,8 @@ pub fn in_the_head() -> Vec<Row> {
         answer("a page with 403", page(403), "SERVICE answered HTTP 403 without an AWS error")
             .but(&[Container], "SERVICE answers HTTP 403")
             .but(&[Proxy], "the proxy HOST answered CONNECT with HTTP 403")
-            .but(&[ImdsToken], "SERVICE is switched off (HTTP 403)")
+            // Asked without a token then, which the fake refuses.
+            .but(&[ImdsToken], "SERVICE answers HTTP 401 when asked for the role's name")
             .but(IMDS, "SERVICE answers HTTP 403 when asked for"),
     ]
 }

@@ -85,6 +85,10 @@ impl Report {
         steps.iter().find(|step| step["name"] == name).unwrap_or_else(|| panic!("no step {name}: {:?}", self.1))
     }
 
+    fn steps(&self, name: &str) -> Vec<&Value> {
+        self.0["steps"].as_array().unwrap().iter().filter(|step| step["name"] == name).collect()
+    }
+
     #[track_caller]
     fn is(&self, name: &str, state: &str, said: &str) {
         let step = self.step(name);
@@ -223,6 +227,24 @@ fn the_sources_that_come_earlier_and_do_not_speak_are_named() {
     report.is("source", "ok", "profile default");
     report.is("source", "ok", "AWS_ACCESS_KEY_ID is not set");
     assert_eq!(report.0["ok"], true, "{:#}", report.0);
+}
+
+#[test]
+fn what_the_go_helper_would_have_used_is_said_after_the_source() {
+    let aws = FakeAws::over_tls(Certificate::Good);
+    let helper = healthy(&aws).without("AWS_ACCESS_KEY_ID").without("AWS_SECRET_ACCESS_KEY");
+    let helper = helper.aws_config("[default]\naws_access_key_id = AKIAFILE\naws_secret_access_key = MARKED\n");
+    assert_eq!(doctor(&helper, REGISTRY).steps("source").len(), 1, "it would use the same");
+    let helper = helper.env("AWS_ACCESS_KEY", "AKIAOLD").env("AWS_SECRET_KEY", "MARKED-too");
+    let report = doctor(&helper, REGISTRY);
+    let [source, go_helper] = report.steps("source")[..] else { panic!("{:#}", report.0) };
+    assert!(source["state"] == "ok" && source["found"].as_str().unwrap().contains("profile default"), "{source}");
+    assert_eq!(go_helper["state"], "note", "{go_helper}");
+    assert_eq!(go_helper["found"], "the Go helper would use AWS_ACCESS_KEY and AWS_SECRET_KEY");
+    assert!(go_helper["remedy"].as_str().unwrap().contains("docs/from-the-go-helper.md"), "{go_helper}");
+    assert_eq!(report.0["ok"], true, "{:#}", report.0);
+    let text = helper.run(["doctor", REGISTRY], "").stdout;
+    assert!(text.contains("the Go helper would use AWS_ACCESS_KEY and AWS_SECRET_KEY"), "{text}");
 }
 
 #[test]

@@ -32,6 +32,15 @@ fn the_annotated_role_is_assumed_with_the_pods_token_unsigned() {
 }
 
 #[test]
+fn the_session_of_a_pods_role_has_the_name_that_trust_policies_know() {
+    let aws = FakeAws::start();
+    let plugin = Plugin::new(&aws).with(|helper| helper.env("AWS_ROLE_SESSION_NAME", "of-the-node"));
+    plugin.send(&pod_request(&image(), &token("alice"), Some(ROLE)));
+    let [call] = &aws.requests(Service::Sts)[..] else { panic!("one call to STS") };
+    assert_eq!(call.form("RoleSessionName").as_deref(), Some("ecr-credential-provider"));
+}
+
+#[test]
 fn the_variable_names_the_role_where_there_is_no_annotation() {
     let aws = FakeAws::start();
     let other = "arn:aws:iam::123456789012:role/of-the-pool";

@@ -132,3 +132,75 @@ fn the_service_is_not_asked_where_it_is_disabled() {
     assert!(line.contains("AWS_EC2_METADATA_DISABLED"), "{line}");
     assert_eq!(aws.all_calls().len(), 0);
 }
+
+/// What the service answers to the three requests, in turn; the AWS CLI is not told the life of a session token either.
+fn answers(aws: &FakeAws, bodies: &[&[u8]]) {
+    // What is said last comes first.
+    for body in bodies.iter().rev() {
+        let fault = Fault::Body { status: 200, content_type: "text/plain", body: body.to_vec() };
+        aws.fail_times(Service::Imds, 1, fault);
+    }
+}
+
+#[test]
+fn a_session_token_whose_life_is_not_said_is_one() {
+    let aws = FakeAws::start();
+    let keys = br#"{"Code":"Success","AccessKeyId":"ASIAPROXY","SecretAccessKey":"s","Token":"t",
+        "Expiration":"2099-01-01T00:00:00Z"}"#;
+    answers(&aws, &[b"token\n", b"node-role\n", keys]);
+    assert_eq!(Helper::new().aws(&aws).imds(&aws).get(REGISTRY).token().key, "ASIAPROXY");
+    assert_eq!(aws.requests(Service::Imds)[1].header("x-aws-ec2-metadata-token"), Some("token"));
+}
+
+#[test]
+fn a_session_token_that_no_header_can_carry_is_something_else_and_no_crash() {
+    for token in [&b"\xff\xfe"[..], b"two words", "t\u{f6}ken".as_bytes(), b"one\ntwo", b""] {
+        let aws = FakeAws::start();
+        answers(&aws, &[token]);
+        let outcome = Helper::new().aws(&aws).imds(&aws).get(REGISTRY);
+        let line = outcome.failure();
+        assert!(line.contains("gives something else when asked for a session token (IMDSv2)"), "{line}");
+        assert_eq!(aws.calls(Service::Imds), 1);
+    }
+}
+
+#[test]
+fn a_role_s_name_that_no_path_can_carry_is_something_else_and_no_crash() {
+    for name in [&b"<!DOCTYPE html>\n<p>Log in"[..], b"a/../b", b"a b", b"\xff\xfe", b"a%0d%0ab", b"\n<html>"] {
+        let aws = FakeAws::start();
+        answers(&aws, &[b"token", name]);
+        let outcome = Helper::new().aws(&aws).imds(&aws).get(REGISTRY);
+        let line = outcome.failure();
+        assert!(line.contains("gives something else when asked for the role's name"), "{line}");
+        assert_eq!(aws.calls(Service::Imds), 2);
+    }
+}
+
+#[test]
+fn the_service_s_own_reason_is_said_and_what_cannot_be_read_is_not_quoted() {
+    for (keys, says) in [
+        (
+            r#"{"Code":"AssumeRoleUnauthorizedAccess","Message":"EC2 cannot assume the role node-role."}"#,
+            "gives no credentials of role node-role: [AssumeRoleUnauthorizedAccess] EC2 cannot assume the role",
+        ),
+        (r#"{"Code":"Failed","Message":"not today"}"#, "gives no credentials of role node-role: Failed not today"),
+        (r#"{"AccessKeyId":"MARKED","SecretAccessKey":"MARKED"}"#, "the answer has no \"Token\""),
+        (
+            r#"{"AccessKeyId":"","SecretAccessKey":"MARKED","Token":"t","Expiration":"2099-01-01T00:00:00Z"}"#,
+            "a key in the answer is empty",
+        ),
+        (r#"{"AccessKeyId":"MARKED" "SecretAccessKey":"MARKED"}"#, "the answer is not JSON"),
+        (r#"["MARKED"]"#, "the answer is not JSON"),
+        (
+            r#"{"AccessKeyId":"MARKED","SecretAccessKey":"MARKED","Token":"MARKED","Expiration":"MARKED"}"#,
+            "the answer is not JSON, or not that of the service",
+        ),
+    ] {
+        let aws = FakeAws::start();
+        answers(&aws, &[b"token", b"node-role", keys.as_bytes()]);
+        let outcome = Helper::new().aws(&aws).imds(&aws).get(REGISTRY);
+        let line = outcome.failure();
+        assert!(line.contains(says) && !line.contains("MARKED"), "{line}");
+        assert!(!says.contains("role node-role: [") || line.contains("it must name ec2.amazonaws.com"), "{line}");
+    }
+}
