@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
+use clap::{ArgGroup, Args, CommandFactory, Parser, Subcommand, ValueEnum};
 
 use crate::PROGRAM;
 
@@ -91,7 +91,7 @@ pub struct SetupDocker {
     #[command(flatten)]
     pub common: SetupCommon,
     /// Become docker's store for every registry; the store of before goes on serving those that are not ECR
-    #[arg(long, conflicts_with_all = ["registry", "profile", "role_arn", "web_identity"])]
+    #[arg(long, conflicts_with_all = ["registries", "profile", "role_arn", "web_identity"])]
     pub store: bool,
 }
 
@@ -105,19 +105,23 @@ pub struct SetupPodman {
 
 /// What `setup docker` and `setup podman` have in common.
 #[derive(Clone, Debug, Default, Args)]
+#[command(group(ArgGroup::new("registries").args(["named", "registry"]).multiple(true)))]
 pub struct SetupCommon {
-    /// A registry, such as 123456789012.dkr.ecr.eu-west-1.amazonaws.com; without any, those found in your AWS
-    /// profiles and among the images that docker and podman already have
+    /// Registries, such as 123456789012.dkr.ecr.eu-west-1.amazonaws.com; without any, those found in your AWS profiles, in
+    /// the settings file and among the images that docker and podman already have
+    #[arg(value_name = "REGISTRY")]
+    pub named: Vec<String>,
+    /// The same, by an option
     #[arg(long, value_name = "NAME")]
     pub registry: Vec<String>,
     /// The file to edit, instead of the one that the client reads
     #[arg(long, value_name = "FILE")]
     pub file: Option<PathBuf>,
     /// Let this AWS profile speak for the registries (written to our own settings file)
-    #[arg(long, value_name = "PROFILE", requires = "registry", conflicts_with = "undo")]
+    #[arg(long, value_name = "PROFILE", requires = "registries", conflicts_with = "undo")]
     pub profile: Option<String>,
     /// Let this IAM role speak for the registries (written to our own settings file)
-    #[arg(long, value_name = "ARN", requires = "registry", conflicts_with = "undo")]
+    #[arg(long, value_name = "ARN", requires = "registries", conflicts_with = "undo")]
     pub role_arn: Option<String>,
     /// Assume the role with the OIDC token of a CI job or of another cloud: github-actions, gcp, azure, env:NAME or
     /// file:/PATH (written to our own settings file)
@@ -126,7 +130,10 @@ pub struct SetupCommon {
     /// What the OIDC token is asked for; sts.amazonaws.com without it
     #[arg(long, value_name = "AUDIENCE", requires = "web_identity")]
     pub audience: Option<String>,
-    /// Take old logins to ECR out of the file's auths
+    /// Write the profiles that were found with the registries to our own settings file, without asking
+    #[arg(short, long, conflicts_with = "undo")]
+    pub yes: bool,
+    /// Take old logins to the registries that this helper serves out of the file's auths
     #[arg(long, conflicts_with = "undo")]
     pub clean: bool,
     /// Show what would change, and change nothing
@@ -135,6 +142,13 @@ pub struct SetupCommon {
     /// Take out what setup put in
     #[arg(long)]
     pub undo: bool,
+}
+
+impl SetupCommon {
+    /// The registries that were named.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &String> {
+        self.named.iter().chain(&self.registry)
+    }
 }
 
 /// `setup kubelet`
@@ -151,12 +165,16 @@ pub struct SetupKubelet {
     /// Let each pod pull with the role of its own service account
     #[arg(long)]
     pub service_account_tokens: bool,
-    /// The kubelet's version, such as 1.34, which decides the fields that it knows
+    /// The kubelet's version, such as 1.34, which decides the fields that it knows; without it, what kubelet --version (k3s,
+    /// rke2) says on this node
     #[arg(long, value_name = "VERSION")]
     pub kubelet_version: Option<String>,
     /// Show what would change, and change nothing
     #[arg(long)]
     pub dry_run: bool,
+    /// Put back the configuration and the plugin that were there before
+    #[arg(long, conflicts_with_all = ["service_account_tokens", "kubelet_version"])]
+    pub undo: bool,
 }
 
 /// `login`
