@@ -2,7 +2,7 @@
 
 pub mod backup;
 pub mod client;
-pub(crate) use crate::clients::paths as client_paths;
+pub(crate) use crate::protocol::clients::paths as client_paths;
 mod diff;
 mod discovery;
 pub mod json;
