@@ -119,7 +119,7 @@ impl Walk<'_> {
                     let kind = if temporary { "temporary" } else { "long-term" };
                     Ok(aws.warnings().iter().fold(format!("{kind} keys"), |said, line| format!("{said}; but {line}")))
                 }
-                Err(failure) => Err(providers::nowhere(self.identity, failure)),
+                Err(failure) => Err(providers::nowhere(self.identity, self.environment, failure)),
             },
             Part::Caller => providers::caller(self.keys.clone()?, &aws).await,
             Part::AuthorizationToken => match ecr::get(&aws, self.keys.clone()?).await {

@@ -76,7 +76,7 @@ pub fn run(args: &[OsString], environment: Environment) -> ExitCode {
                 plain if plain != argument && !argument.is_empty() => text.replace(&*argument, &plain),
                 _ => text,
             });
-            text.lines().for_each(terminal::warn_line);
+            terminal::usage_error(&text);
             return ExitCode::from(2);
         }
         Err(help) => return terminal::write_stdout(&help.render().to_string()),

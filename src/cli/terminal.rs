@@ -4,10 +4,11 @@ use std::io::IsTerminal as _;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use crate::PROGRAM;
 use crate::os::deadline::Deadline;
 use crate::os::environment::Environment;
 use crate::os::stdio;
-use crate::text::printable::one_line;
+use crate::text::printable::{one_line, without_errno};
 
 /// For how long a person may look at one page before the next is wanted; whoever takes longer is gone.
 const PAGE: Duration = Duration::from_secs(300);
@@ -37,9 +38,20 @@ pub fn print_line(line: &str, deadline: Deadline) -> std::io::Result<()> {
     stdio::write_stdout(line.as_bytes(), Deadline::within(deadline.left().max(Duration::from_secs(1))))
 }
 
-/// Writes a line to stderr, without what would make two of it; where nobody listens there is nobody to tell.
+/// Writes a line to stderr behind the program's name, without what would make two of it; where nobody listens there is nobody
+/// to tell.
 pub fn warn_line(line: &str) {
-    error(&format!("{}\n", one_line(line)));
+    let line = one_line(&without_errno(line));
+    let named = format!("{PROGRAM}: ");
+    let named = if line.starts_with(&named) { "" } else { &named };
+    error(&format!("{named}{line}\n"));
+}
+
+/// Writes what clap says of wrong arguments: its first line behind the program's name, the usage below it as it is.
+pub fn usage_error(text: &str) {
+    let mut lines = text.lines();
+    warn_line(lines.next().map(|line| line.strip_prefix("error: ").unwrap_or(line)).unwrap_or_default());
+    lines.for_each(|line| error(&format!("{}\n", one_line(line))));
 }
 
 /// Writes `text` of our own to stderr as it is.

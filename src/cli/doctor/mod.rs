@@ -15,7 +15,7 @@ use crate::PROGRAM;
 use crate::aws::AuthorizationToken;
 use crate::aws::diagnostics::{self, Outcome, Part};
 use crate::cache::Cache;
-use crate::credentials::{CredentialSelector, CredentialSource, Identity, go_helper_differences};
+use crate::credentials::{CredentialSelector, CredentialSource, Identity, IdentityError, go_helper_differences};
 use crate::os::clock;
 use crate::os::deadline::Deadline;
 use crate::os::environment::Environment;
@@ -95,7 +95,7 @@ fn examine(name: Option<&str>, environment: &Environment) -> Report {
         match Identity::resolve(environment, CredentialSelector::Settings(&target.credentials), &target.registry) {
             Ok(identity) => identity,
             Err(error) => {
-                steps.push(anonymous_or(&target, Step::failed("source", error.into())));
+                steps.push(anonymous_or(&target, no_source(error)));
                 steps.extend(go_helper(environment, &target, None));
                 return conclude(steps);
             }
@@ -194,6 +194,22 @@ fn says(settings: &Settings, target: &ResolvedRegistry, asked: &str) -> Step {
     }
     let words = if words.is_empty() { "nothing of this registry".to_owned() } else { words.join(", ") };
     Step::ok("settings", format!("{} says: {words}", path.display()))
+}
+
+/// Why there is no source; where none is configured at all, with all that was looked for, in order.
+fn no_source(error: IdentityError) -> Step {
+    let remedy = error.remedy();
+    match &error {
+        IdentityError::NoSource { skipped_sources, .. } => {
+            let looked_for = skipped_sources.join("; ");
+            Step::wrong(
+                "source",
+                format!("{error}; looked for, in this order: {looked_for}"),
+                remedy.unwrap_or_default(),
+            )
+        }
+        _ => Step::failed("source", error.into()),
+    }
 }
 
 fn source(identity: &Identity) -> Step {

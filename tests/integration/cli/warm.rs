@@ -40,7 +40,7 @@ fn warm_fails_if_any_failed_and_says_one_line_for_each() {
     let aws = FakeAws::start();
     let outcome = helper(&aws).run(["warm", "gcr.io", REGISTRY], "");
     assert_eq!(outcome.code, Some(1));
-    assert!(outcome.line().starts_with("gcr.io: "), "{outcome:?}");
+    assert!(outcome.line().starts_with("docker-credential-ecr-login: gcr.io: "), "{outcome:?}");
     assert!(outcome.stdout.starts_with(REGISTRY), "{outcome:?}");
 }
 
