@@ -174,7 +174,7 @@ impl Scenario {
         assert!(self.token(outcome).is_none_or(|token| self.is_right(&token)), "{self:?}: {outcome:?}");
         let says = match self {
             Self::List | Self::Status => REGISTRY.to_owned(),
-            Self::Warm => format!("{REGISTRY}: warm until "),
+            Self::Warm => format!("{REGISTRY}: good for "),
             _ => return,
         };
         assert!(outcome.stdout.contains(&says), "{self:?}: {outcome:?}");

@@ -25,6 +25,7 @@ use crate::os::secret;
 use crate::os::subprocess::{self, Bounds, Stderr};
 use crate::registry::Service;
 use crate::settings::{DEFAULT_TIMEOUT, ResolvedRegistry, Settings, call_timeout};
+use crate::text::span;
 use crate::text::user_error::{Kind, UserError};
 use report::{Report, State, Step};
 
@@ -52,7 +53,7 @@ pub fn run(wanted: &Doctor, environment: &Environment) -> ExitCode {
 }
 
 fn examine(name: Option<&str>, environment: &Environment) -> Report {
-    let progress = Progress::start();
+    let progress = Progress::start(environment);
     progress.say("looking at files");
     let mut steps = vec![helper(environment)];
     let settings = match Settings::load(environment) {
@@ -116,7 +117,7 @@ fn examine(name: Option<&str>, environment: &Environment) -> Report {
 /// What a `get` last said: several clients hide it.
 fn last_failure(environment: &Environment) -> Option<Step> {
     let last = Cache::open(environment)?.last_failure()?;
-    let found = format!("the last failure, at {}: {}", diagnostics::moment(last.at), last.line);
+    let found = format!("the last failure, {}: {}", span::ago(clock::seconds(), last.at), last.line);
     Some(Step { remedy: None, ..Step::note("last", found, "") })
 }
 
@@ -313,7 +314,8 @@ fn cached(
     let Some(entry) = entry.filter(|entry| entry.times.is_valid(now.saturating_mul(1000))) else {
         return vec![Step::ok(NAME, format!("{place}: no token yet for this identity, the next pull keeps one"))];
     };
-    let found = format!("{place}: a token until {}", diagnostics::moment(entry.times.expires_at));
+    let found =
+        format!("{place}: a token, {}", span::good_for(now, entry.times.expires_at, Some(entry.times.refresh_at)));
     if !reachable {
         return vec![Step::ok(NAME, found)];
     }
