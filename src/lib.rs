@@ -17,7 +17,6 @@ pub const HELPER: &str = "ecr-login";
 pub mod aws;
 pub mod cache;
 pub mod cli;
-pub mod clients;
 pub mod credentials;
 pub mod os;
 pub mod protocol;

@@ -193,7 +193,7 @@ pub struct Login {
     #[arg(long)]
     pub no_browser: bool,
     /// Give up after so many seconds
-    #[arg(long, value_name = "SECONDS", default_value_t = 600)]
+    #[arg(long, value_name = "SECONDS", default_value_t = 600, value_parser = clap::value_parser!(u64).range(1..))]
     pub timeout: u64,
 }
 
@@ -225,11 +225,10 @@ pub struct Clear {
 /// `warm`
 #[derive(Clone, Debug, Args)]
 pub struct Warm {
-    /// The registries
-    #[arg(required = true)]
+    /// The registries; without any, all that docker's and podman's files and the settings name for this helper
     pub registry: Vec<String>,
     /// Give up after so many seconds
-    #[arg(long, value_name = "SECONDS", default_value_t = 120)]
+    #[arg(long, value_name = "SECONDS", default_value_t = 120, value_parser = clap::value_parser!(u64).range(1..))]
     pub timeout: u64,
 }
 

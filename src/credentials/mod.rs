@@ -14,6 +14,7 @@ mod go_helper;
 mod host_context;
 mod id_token_request;
 mod jwt;
+mod missing;
 mod process_context;
 mod profile_accounts;
 mod profile_chain;
@@ -29,6 +30,8 @@ use std::path::PathBuf;
 pub use error::{IdentityError, NoSuchProfile};
 pub use go_helper::go_helper_differences;
 pub use id_token_request::IdTokenRequest;
+pub use missing::{HalfConfigured, Place};
+pub(crate) use missing::{half_configured, on_node, with_list};
 pub use profile_accounts::{ProfileAccount, profile_accounts};
 
 use aws_env::AwsEnv;

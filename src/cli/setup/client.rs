@@ -12,6 +12,7 @@ use super::settings_file::{self, Wishes};
 use super::{SetupError, backup, client_paths, identities, undo, way_out};
 use crate::cli::arguments::{SetupCommon, SetupDocker, SetupPodman};
 use crate::cli::doctor::clients;
+use crate::cli::layout::Layout;
 use crate::cli::terminal;
 use crate::os::environment::Environment;
 use crate::os::fs::user_file::{self, UserFile};
@@ -92,7 +93,12 @@ fn finish(job: &Job<'_>) -> ExitCode {
     // A client's file may hold logins in plain text, and every step makes copies of it.
     secret::wipe_what_is_freed();
     let done = if job.common.undo { undo::undo(job) } else { set_up(job) };
-    match done.and_then(|report| Ok(terminal::print(&page(&report))?)) {
+    let shown = |report: String| {
+        let report = page(&report);
+        // A difference is shown as it is.
+        if job.common.dry_run { report } else { Layout::for_stdout(job.environment).page(&report) }
+    };
+    match done.and_then(|report| Ok(terminal::print(&shown(report))?)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             terminal::warn_line(&format!("{PROGRAM}: setup {}: {}", job.client, way_out::of(&error, job.client)));

@@ -10,7 +10,7 @@ use std::ops::Range;
 use jsonc_parser::ast::{Object, ObjectProp, Value};
 use jsonc_parser::{CollectOptions, ParseOptions, parse_to_ast};
 
-use crate::clients::config_file::is_login;
+use crate::protocol::clients::config_file::is_login;
 
 const BYTE_ORDER_MARK: &str = "\u{feff}";
 

@@ -3,7 +3,7 @@
 pub mod backup;
 mod chosen;
 pub mod client;
-pub(crate) use crate::clients::paths as client_paths;
+pub(crate) use crate::protocol::clients::paths as client_paths;
 mod diff;
 mod discovery;
 mod identities;

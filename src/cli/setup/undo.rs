@@ -8,8 +8,8 @@ use super::json::Document;
 use super::report::preview;
 use super::{SetupError, backup, client_paths, settings_file};
 use crate::HELPER;
-use crate::clients::config_file::{Config, Content};
 use crate::os::fs::user_file::{FileError, UserFile, exists};
+use crate::protocol::clients::config_file::{Config, Content};
 use crate::text::printable::{line_of, one_line};
 
 pub(super) fn undo(job: &Job<'_>) -> Result<String, SetupError> {

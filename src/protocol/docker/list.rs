@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 
 use super::response::Response;
 use super::{Action, HelperContext, delegate};
-use crate::clients::docker_config;
+use crate::protocol::clients::docker_config;
 use crate::token;
 
 /// What clients send, and what goes to a delegate.

@@ -3,9 +3,9 @@
 use super::says::{self, Says};
 use super::setup;
 use crate::cli::doctor::report::Step;
-use crate::clients::config_file::{Config, Content};
-use crate::clients::paths::{self, DOCKER_AUTH_CONFIG};
 use crate::os::environment::Environment;
+use crate::protocol::clients::config_file::{Config, Content};
+use crate::protocol::clients::paths::{self, DOCKER_AUTH_CONFIG};
 use crate::{HELPER, PROGRAM};
 
 const NAME: &str = "docker";

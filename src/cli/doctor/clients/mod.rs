@@ -7,9 +7,9 @@ mod podman;
 mod says;
 
 use super::report::{State, Step};
-use crate::clients::config_file::Content;
-use crate::clients::paths;
 use crate::os::environment::Environment;
+use crate::protocol::clients::config_file::Content;
+use crate::protocol::clients::paths;
 use crate::{HELPER, PROGRAM};
 
 /// The clients that read podman's files.

@@ -7,9 +7,9 @@ use super::says::{self, Says};
 use super::setup;
 use crate::HELPER;
 use crate::cli::doctor::report::Step;
-use crate::clients::config_file::{Config, Content};
-use crate::clients::paths;
 use crate::os::environment::Environment;
+use crate::protocol::clients::config_file::{Config, Content};
+use crate::protocol::clients::paths;
 
 /// What a client does with a `credsStore` beside a `credHelpers` entry.
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -6,9 +6,9 @@ use super::says::Says;
 use super::{PODMANS, setup};
 use crate::HELPER;
 use crate::cli::doctor::report::Step;
-use crate::clients::config_file::Content;
-use crate::clients::{paths, registries_conf};
 use crate::os::environment::Environment;
+use crate::protocol::clients::config_file::Content;
+use crate::protocol::clients::{paths, registries_conf};
 
 const NAME: &str = "podman";
 

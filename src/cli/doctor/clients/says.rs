@@ -1,7 +1,7 @@
 //! Who answers for a registry, by one file.
 
 use crate::HELPER;
-use crate::clients::config_file::Config;
+use crate::protocol::clients::config_file::Config;
 use crate::registry::host_of;
 
 /// Who answers.
@@ -64,7 +64,7 @@ pub fn login_of_repository<'c>(config: &'c Config, host: &str) -> Option<&'c Str
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::clients::config_file::Content;
+    use crate::protocol::clients::config_file::Content;
 
     const HOST: &str = "123456789012.dkr.ecr.eu-west-1.amazonaws.com";
 
