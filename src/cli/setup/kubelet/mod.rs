@@ -14,6 +14,7 @@ use std::process::ExitCode;
 
 use config::Plan;
 use files::{Configuration, FilesError};
+pub(in crate::cli) use files::{READ, list};
 use link::{LinkError, Linking, Placing};
 use version::{KubeletVersion, VersionError};
 
@@ -258,4 +259,10 @@ subjects:
     name: system:nodes
 "
     )
+}
+
+/// The configuration and the directory of plugins of this node's kubelet, by its distribution.
+pub(in crate::cli) fn usual_paths() -> (PathBuf, PathBuf) {
+    let (config, bin_dir) = paths::usual(|path| exists(path).unwrap_or(true));
+    (config.into(), bin_dir.into())
 }
