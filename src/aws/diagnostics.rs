@@ -20,7 +20,7 @@ use crate::text::user_error::{Kind, UserError};
 
 /// A step of the way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Part {
+pub(crate) enum Part {
     /// Name, proxy, TCP, TLS and clock to ECR's API.
     Network,
     /// The source of credentials yields keys.
@@ -35,7 +35,7 @@ pub enum Part {
 
 /// What came of a step.
 #[derive(Clone, Debug)]
-pub enum Outcome {
+pub(crate) enum Outcome {
     /// It is right: what was found.
     Found(String),
     /// It is wrong.
@@ -45,7 +45,7 @@ pub enum Outcome {
 }
 
 /// Walks the way; `told` hears of each part before it is tried. Each part has `limit`.
-pub fn walk(
+pub(crate) fn walk(
     environment: &Environment,
     identity: &Identity,
     registry: &Registry,
@@ -75,7 +75,7 @@ pub fn walk(
 ///
 /// # Errors
 /// It does not, or cannot be asked.
-pub fn accepts(
+pub(crate) fn accepts(
     environment: &Environment,
     identity: &Identity,
     registry: &Registry,
@@ -139,7 +139,7 @@ impl Walk<'_> {
 }
 
 /// A moment as people read it, in UTC.
-pub fn moment(at: i64) -> String {
+pub(crate) fn moment(at: i64) -> String {
     let format = time::macros::format_description!("[year]-[month]-[day] [hour]:[minute] UTC");
     let moment = time::OffsetDateTime::from_unix_timestamp(at).ok();
     moment.and_then(|moment| moment.format(&format).ok()).unwrap_or_else(|| at.to_string())

@@ -9,7 +9,7 @@ use super::terminal;
 use crate::PROGRAM;
 
 /// Prints the completions of one shell.
-pub fn run(wanted: Completions) -> ExitCode {
+pub(super) fn run(wanted: Completions) -> ExitCode {
     let mut text = Vec::new();
     let mut definition = definition();
     match wanted.shell {

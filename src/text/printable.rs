@@ -25,13 +25,13 @@ pub fn one_line(text: &str) -> String {
 }
 
 /// A path on one line, for people.
-pub fn line_of(path: &Path) -> String {
+pub(crate) fn line_of(path: &Path) -> String {
     one_line(&path.display().to_string())
 }
 
 /// The text with its lines and tabs, and a blank for every other character that [`misleads`]: for a page that quotes what
 /// others wrote.
-pub fn page(text: &str) -> String {
+pub(crate) fn page(text: &str) -> String {
     text.chars().map(|c| if misleads(c) && c != '\n' && c != '\t' { ' ' } else { c }).collect()
 }
 

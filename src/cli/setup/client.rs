@@ -76,13 +76,13 @@ struct Job<'a> {
 }
 
 /// `setup docker`
-pub fn docker(arguments: &SetupDocker, environment: &Environment) -> ExitCode {
+pub(crate) fn docker(arguments: &SetupDocker, environment: &Environment) -> ExitCode {
     let (common, store) = (&arguments.common, arguments.store);
     finish(&Job { client: "docker", common, store, file: client_paths::docker(environment), environment })
 }
 
 /// `setup podman`
-pub fn podman(arguments: &SetupPodman, environment: &Environment) -> ExitCode {
+pub(crate) fn podman(arguments: &SetupPodman, environment: &Environment) -> ExitCode {
     let (common, file) = (&arguments.common, client_paths::podman_kept(environment));
     finish(&Job { client: "podman", common, store: false, file, environment })
 }

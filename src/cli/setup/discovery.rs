@@ -18,10 +18,10 @@ const LISTING: usize = 4 * 1024 * 1024;
 const LISTING_TIME: Duration = Duration::from_secs(3);
 
 /// Hosts of registries, each with where it was found.
-pub type Found = BTreeMap<String, String>;
+type Found = BTreeMap<String, String>;
 
 /// Registries of the accounts in the user's AWS profiles, in the profiles' regions.
-pub fn in_profiles(environment: &Environment) -> Found {
+pub(super) fn in_profiles(environment: &Environment) -> Found {
     let mut found = Found::new();
     for ProfileAccount { profile, account, region } in credentials::profile_accounts(environment) {
         if let Some(registry) = Registry::of(&account, &region) {
@@ -32,7 +32,7 @@ pub fn in_profiles(environment: &Environment) -> Found {
 }
 
 /// Registries of the images that docker and podman have here.
-pub fn in_images(environment: &Environment) -> Found {
+pub(super) fn in_images(environment: &Environment) -> Found {
     let mut found = Found::new();
     for client in ["docker", "podman"] {
         let mut command = Command::new(client);

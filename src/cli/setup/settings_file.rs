@@ -35,7 +35,7 @@ pub struct Wishes<'a> {
 
 impl Wishes<'_> {
     /// Whether the file is to be touched at all.
-    pub fn is_empty(&self) -> bool {
+    pub(super) fn is_empty(&self) -> bool {
         self.profile.is_none() && self.role_arn.is_none() && self.delegate.is_none()
     }
 }
@@ -44,7 +44,7 @@ impl Wishes<'_> {
 ///
 /// # Errors
 /// The file in force is broken: it is not for `setup` to mend.
-pub fn path(environment: &Environment) -> Result<PathBuf, SetupError> {
+pub(super) fn path(environment: &Environment) -> Result<PathBuf, SetupError> {
     match Settings::load(environment) {
         Ok(Settings { path: Some(path), .. }) | Err(SettingsError::Missing(path)) => Ok(path),
         Ok(_) => {

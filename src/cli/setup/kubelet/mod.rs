@@ -5,7 +5,7 @@ pub mod config;
 mod files;
 mod link;
 mod paths;
-pub mod plugin;
+pub(crate) mod plugin;
 pub mod version;
 
 use std::fmt::Write as _;
@@ -54,7 +54,7 @@ enum KubeletError {
 }
 
 /// `setup kubelet`
-pub fn run(arguments: &SetupKubelet, environment: &Environment) -> ExitCode {
+pub(crate) fn run(arguments: &SetupKubelet, environment: &Environment) -> ExitCode {
     match set_up(arguments, environment) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
