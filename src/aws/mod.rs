@@ -125,7 +125,8 @@ pub(crate) fn fetch_with_mfa(
                 Some(shared) => shared.of(&identity.source, &aws).await,
                 None => providers::of(&identity.source, &aws).await,
             };
-            let credentials = credentials.map_err(|failure| providers::nowhere(identity, failure))?;
+            let credentials =
+                credentials.map_err(|failure| providers::nowhere_with_list(identity, environment, failure))?;
             ecr::get(&aws, credentials).await
         };
         match tokio::time::timeout(limit, work).await {

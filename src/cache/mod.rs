@@ -121,6 +121,16 @@ impl Cache {
         self.open.get().map(|(path, _)| path.as_path()).or_else(|| self.places.first().map(PathBuf::as_path))
     }
 
+    /// The directories that are tried, best first.
+    pub(crate) fn places(&self) -> &[PathBuf] {
+        &self.places
+    }
+
+    /// Whether there is a directory, made and trusted.
+    pub(crate) fn is_open(&self) -> bool {
+        self.open.get().is_some()
+    }
+
     /// Warnings about what was not trusted so far, and why.
     pub(crate) fn warnings(&self) -> Vec<String> {
         self.warnings.borrow().clone()

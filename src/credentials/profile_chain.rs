@@ -147,7 +147,7 @@ pub(super) fn own_credentials(context: &ResolveContext<'_>, profile: &Profile<'_
     }
     Ok(match keys_of(profile, &profile.config, context.files.config_path)? {
         Some(keys) => Lookup::Found(keys),
-        None => Lookup::NotConfigured("has no credentials".to_owned()),
+        None => Lookup::NotConfigured(super::missing::HAS_NO_CREDENTIALS.to_owned()),
     })
 }
 

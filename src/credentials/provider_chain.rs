@@ -8,7 +8,7 @@ use super::error::{IdentityError, plain};
 use super::host_context::HostContext;
 use super::profile_chain::{self, Lookup};
 use super::profile_files::{Profile, ProfileFiles};
-use super::{CredentialSelector, CredentialSource, Identity, endpoint_config, id_token_request};
+use super::{CredentialSelector, CredentialSource, Identity, endpoint_config, id_token_request, missing};
 use crate::registry::Registry;
 use crate::settings::{CredentialSettings, RuleLocation};
 
@@ -167,7 +167,10 @@ fn default_chain(
     if let Some(source) = silent(env_providers::instance(context)?) {
         return Ok((source, "this instance's role".to_owned()));
     }
-    Err(IdentityError::NoSource { skipped_sources: std::mem::take(skipped_sources) })
+    let skipped_sources = std::mem::take(skipped_sources);
+    let environment = variables.environment;
+    let half = missing::half_configured(environment, &skipped_sources);
+    Err(IdentityError::NoSource { skipped_sources, half, place: missing::Place::here(environment) })
 }
 
 /// The profile that is asked for; `None` where it is the default and is not there.

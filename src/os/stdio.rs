@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::os::deadline::Deadline;
 pub use crate::text::printable::one_line;
+use crate::text::printable::without_errno;
 
 /// A pipe that is ready takes as many bytes without blocking (POSIX, PIPE_BUF on Linux).
 const AT_ONCE: usize = 4096;
@@ -106,7 +107,7 @@ pub(crate) fn is_one_stream() -> bool {
 
 /// One line on stderr, in one write if it has no more than 4 KiB. Where nobody listens there is nobody to tell.
 pub fn warn_line(program: &str, line: &str) {
-    let _ = tell(&format!("{program}: {}\n", one_line(line)));
+    let _ = tell(&format!("{program}: {}\n", one_line(&without_errno(line))));
 }
 
 /// Writes to stderr, as it is. Where nobody reads nobody waits for it longer than a second.

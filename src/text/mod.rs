@@ -2,6 +2,7 @@
 
 pub(crate) mod crc32;
 pub mod printable;
+pub mod span;
 pub mod timestamp;
 pub mod user_error;
 

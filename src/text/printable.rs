@@ -1,5 +1,6 @@
 //! Text from a server, a file or an argument before it reaches a terminal or a log.
 
+use std::borrow::Cow;
 use std::path::Path;
 
 /// Whether a character could end a line, control a terminal, be invisible or reverse the order of the text: control
@@ -24,6 +25,22 @@ pub fn one_line(text: &str) -> String {
     text.trim_end().chars().map(|c| if misleads(c) { ' ' } else { c }).collect()
 }
 
+/// The text without Rust's `(os error 13)`: what the system says of it stands before it in words.
+pub fn without_errno(text: &str) -> Cow<'_, str> {
+    const BEGINS: &str = " (os error ";
+    let mut text = Cow::Borrowed(text);
+    while let Some(at) = text.find(BEGINS) {
+        let after = &text[at + BEGINS.len()..];
+        let Some(end) =
+            after.find(')').filter(|end| after[..*end].bytes().all(|byte| matches!(byte, b'-' | b'0'..=b'9')))
+        else {
+            break;
+        };
+        text = Cow::Owned(format!("{}{}", &text[..at], &after[end + 1..]));
+    }
+    text
+}
+
 /// A path on one line, for people.
 pub(crate) fn line_of(path: &Path) -> String {
     one_line(&path.display().to_string())
@@ -45,6 +62,7 @@ mod tests {
         assert_eq!(one_line(said), "a b  c [31m   d e f g");
         assert_eq!(one_line("Größe 5 €"), "Größe 5 €");
         assert_eq!(line_of(Path::new("/a\n+b\u{1b}[2J")), "/a +b [2J");
+        assert_eq!(without_errno("no x (os error 2): no y (os error -13), a (os error)"), "no x: no y, a (os error)");
         assert_eq!(page("a\r\n\tb\u{1b}[2J\u{202e}c\n"), "a \n\tb [2J c\n");
     }
 }

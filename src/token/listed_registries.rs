@@ -19,14 +19,14 @@ const PUBLIC_HOST: &str = "public.ecr.aws";
 /// for that at every `list`.
 const LIST_PAUSE_MILLIS: i64 = 60_000;
 
-/// Whether a `get` for `target` would be served from the cache now.
-pub(crate) fn keeps(call: &RequestContext, target: &ResolvedRegistry) -> bool {
-    let Some(cache) = Cache::open(&call.environment) else { return false };
+/// The times of the token that a `get` for `target` would be served from the cache now, if there is one.
+pub fn kept(call: &RequestContext, target: &ResolvedRegistry) -> Option<TokenLifetime> {
+    let cache = Cache::open(&call.environment)?;
     let now = clock::millis();
     let who =
         Identity::resolve(&call.environment, CredentialSelector::Settings(&target.credentials), &target.registry).ok();
-    who.and_then(|who| cache.read(who.cache_key(now.div_euclid(1_000))?, target.registry.host()))
-        .is_some_and(|entry| entry.times.is_valid(now))
+    let times = cache.times(who?.cache_key(now.div_euclid(1_000))?, target.registry.host())?;
+    times.is_valid(now).then_some(times)
 }
 
 /// What [`listed_registries`] found.

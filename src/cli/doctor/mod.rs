@@ -15,7 +15,7 @@ use crate::PROGRAM;
 use crate::aws::AuthorizationToken;
 use crate::aws::diagnostics::{self, Outcome, Part};
 use crate::cache::Cache;
-use crate::credentials::{CredentialSelector, CredentialSource, Identity, go_helper_differences};
+use crate::credentials::{CredentialSelector, CredentialSource, Identity, IdentityError, go_helper_differences};
 use crate::os::clock;
 use crate::os::deadline::Deadline;
 use crate::os::environment::Environment;
@@ -25,6 +25,7 @@ use crate::os::secret;
 use crate::os::subprocess::{self, Bounds, Stderr};
 use crate::registry::Service;
 use crate::settings::{DEFAULT_TIMEOUT, ResolvedRegistry, Settings, call_timeout};
+use crate::text::span;
 use crate::text::user_error::{Kind, UserError};
 use report::{Report, State, Step};
 
@@ -52,7 +53,7 @@ pub(super) fn run(wanted: &Doctor, environment: &Environment) -> ExitCode {
 }
 
 fn examine(name: Option<&str>, environment: &Environment) -> Report {
-    let progress = Progress::start();
+    let progress = Progress::start(environment);
     progress.say("looking at files");
     let mut steps = vec![helper(environment)];
     let settings = match Settings::load(environment) {
@@ -95,7 +96,7 @@ fn examine(name: Option<&str>, environment: &Environment) -> Report {
         match Identity::resolve(environment, CredentialSelector::Settings(&target.credentials), &target.registry) {
             Ok(identity) => identity,
             Err(error) => {
-                steps.push(anonymous_or(&target, Step::failed("source", error.into())));
+                steps.push(anonymous_or(&target, no_source(error)));
                 steps.extend(go_helper(environment, &target, None));
                 return conclude(steps);
             }
@@ -116,7 +117,7 @@ fn examine(name: Option<&str>, environment: &Environment) -> Report {
 /// What a `get` last said: several clients hide it.
 fn last_failure(environment: &Environment) -> Option<Step> {
     let last = Cache::open(environment)?.last_failure()?;
-    let found = format!("the last failure, at {}: {}", diagnostics::moment(last.at), last.line);
+    let found = format!("the last failure, {}: {}", span::ago(clock::seconds(), last.at), last.line);
     Some(Step { remedy: None, ..Step::note("last", found, "") })
 }
 
@@ -194,6 +195,22 @@ fn says(settings: &Settings, target: &ResolvedRegistry, asked: &str) -> Step {
     }
     let words = if words.is_empty() { "nothing of this registry".to_owned() } else { words.join(", ") };
     Step::ok("settings", format!("{} says: {words}", path.display()))
+}
+
+/// Why there is no source; where none is configured at all, with all that was looked for, in order.
+fn no_source(error: IdentityError) -> Step {
+    let remedy = error.remedy();
+    match &error {
+        IdentityError::NoSource { skipped_sources, .. } => {
+            let looked_for = skipped_sources.join("; ");
+            Step::wrong(
+                "source",
+                format!("{error}; looked for, in this order: {looked_for}"),
+                remedy.unwrap_or_default(),
+            )
+        }
+        _ => Step::failed("source", error.into()),
+    }
 }
 
 fn source(identity: &Identity) -> Step {
@@ -297,7 +314,8 @@ fn cached(
     let Some(entry) = entry.filter(|entry| entry.times.is_valid(now.saturating_mul(1000))) else {
         return vec![Step::ok(NAME, format!("{place}: no token yet for this identity, the next pull keeps one"))];
     };
-    let found = format!("{place}: a token until {}", diagnostics::moment(entry.times.expires_at));
+    let found =
+        format!("{place}: a token, {}", span::good_for(now, entry.times.expires_at, Some(entry.times.refresh_at)));
     if !reachable {
         return vec![Step::ok(NAME, found)];
     }

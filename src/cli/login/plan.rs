@@ -2,7 +2,7 @@
 
 use crate::aws::sign_in::SsoSession;
 use crate::cli::arguments::Login;
-use crate::cli::doctor::clients;
+use crate::cli::configured;
 use crate::credentials::{self, CredentialSelector, CredentialSource, Identity};
 use crate::os::environment::Environment;
 use crate::registry::Registry;
@@ -100,7 +100,8 @@ pub(super) fn plan(wanted: &Login, settings: &Settings, environment: &Environmen
         return Ok(vec![resolve(target, environment)?]);
     }
     let mut served: Vec<ResolvedRegistry> = Vec::new();
-    for target in clients::served(environment).into_iter().filter_map(|host| settings.target(&host)) {
+    let names = configured::registries_or_served(environment, settings);
+    for target in names.into_iter().filter_map(|host| settings.target(&host)) {
         let is_known = served.iter().any(|known| known.registry.host() == target.registry.host());
         if !target.credentials.anonymous && !is_known {
             served.push(target);

@@ -22,6 +22,7 @@ pub use response::cache_duration;
 
 use crate::PROGRAM;
 use crate::aws::retry::RetryPolicy;
+use crate::credentials;
 use crate::os::clock;
 use crate::os::deadline::Deadline;
 use crate::os::environment::Environment;
@@ -146,7 +147,7 @@ pub fn answer(
             let line = format!("{}; pulled without credentials", named(failure));
             return nothing(&request, if silent { Vec::new() } else { vec![line] });
         }
-        Err(failure) => return Err(named(failure)),
+        Err(failure) => return Err(named(credentials::on_node(failure, &call.environment))),
     };
     let spread = token::jitter(&[registry.as_bytes()]);
     let seconds = response::cache_duration(clock::seconds(), answer.expires_at, spread);
