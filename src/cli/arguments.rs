@@ -176,7 +176,7 @@ pub(super) struct Login {
     pub(super) no_browser: bool,
     /// Give up after so many seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 600, value_parser = clap::value_parser!(u64).range(1..))]
-    pub timeout: u64,
+    pub(super) timeout: u64,
 }
 
 /// How to print.
@@ -206,12 +206,12 @@ pub(super) struct Clear {
 
 /// `warm`
 #[derive(Clone, Debug, Args)]
-pub struct Warm {
+pub(super) struct Warm {
     /// The registries; without any, all that docker's and podman's files and the settings name for this helper
-    pub registry: Vec<String>,
+    pub(super) registry: Vec<String>,
     /// Give up after so many seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 120, value_parser = clap::value_parser!(u64).range(1..))]
-    pub timeout: u64,
+    pub(super) timeout: u64,
 }
 
 /// `password`

@@ -139,7 +139,7 @@ impl NoSuchProfile {
 
 impl IdentityError {
     /// What a person must do.
-    pub(super) fn remedy(&self) -> Option<String> {
+    pub(crate) fn remedy(&self) -> Option<String> {
         Some(match self {
             Self::Unreadable { path, .. } => {
                 format!("make {} a file that you can read, or move it away", path.display())

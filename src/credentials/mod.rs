@@ -28,11 +28,11 @@ mod token_files;
 use std::path::PathBuf;
 
 pub use error::{IdentityError, NoSuchProfile};
-pub use go_helper::go_helper_differences;
-pub use id_token_request::IdTokenRequest;
-pub use missing::{HalfConfigured, Place};
+pub(crate) use go_helper::go_helper_differences;
+pub(crate) use id_token_request::IdTokenRequest;
+pub(crate) use missing::{HalfConfigured, Place};
 pub(crate) use missing::{half_configured, on_node, with_list};
-pub use profile_accounts::{ProfileAccount, profile_accounts};
+pub(crate) use profile_accounts::{ProfileAccount, profile_accounts};
 
 use aws_env::AwsEnv;
 use profile_files::{FileContents, ProfileFiles};

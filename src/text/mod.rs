@@ -2,7 +2,7 @@
 
 pub(crate) mod crc32;
 pub mod printable;
-pub mod span;
+pub(crate) mod span;
 pub mod timestamp;
 pub mod user_error;
 

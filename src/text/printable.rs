@@ -26,7 +26,7 @@ pub fn one_line(text: &str) -> String {
 }
 
 /// The text without Rust's `(os error 13)`: what the system says of it stands before it in words.
-pub fn without_errno(text: &str) -> Cow<'_, str> {
+pub(crate) fn without_errno(text: &str) -> Cow<'_, str> {
     const BEGINS: &str = " (os error ";
     let mut text = Cow::Borrowed(text);
     while let Some(at) = text.find(BEGINS) {

@@ -20,7 +20,7 @@ const PUBLIC_HOST: &str = "public.ecr.aws";
 const LIST_PAUSE_MILLIS: i64 = 60_000;
 
 /// The times of the token that a `get` for `target` would be served from the cache now, if there is one.
-pub fn kept(call: &RequestContext, target: &ResolvedRegistry) -> Option<TokenLifetime> {
+pub(crate) fn kept(call: &RequestContext, target: &ResolvedRegistry) -> Option<TokenLifetime> {
     let cache = Cache::open(&call.environment)?;
     let now = clock::millis();
     let who =

@@ -22,8 +22,8 @@ use crate::text::user_error::UserError;
 use self::backend::AwsBackend;
 pub use self::background_refresh::ACTION as REFRESH_ACTION;
 pub use self::background_refresh::run as run_refresh;
-pub use self::jitter::jitter;
-pub use self::listed_registries::{kept, listed_registries};
+pub(crate) use self::jitter::jitter;
+pub(crate) use self::listed_registries::{kept, listed_registries};
 use self::manager::TokenManager;
 
 /// What a whole call works with; made once, at the edge.

@@ -142,7 +142,7 @@ fn named(failure: UserError) -> UserError {
 }
 
 /// Of the last source in the chain, that it is not there: the source that was begun before it comes first, if there is one.
-pub fn nowhere(identity: &Identity, environment: &Environment, failure: UserError) -> UserError {
+pub(super) fn nowhere(identity: &Identity, environment: &Environment, failure: UserError) -> UserError {
     if failure.kind != Kind::NoCredentials {
         return failure;
     }
@@ -156,7 +156,7 @@ pub fn nowhere(identity: &Identity, environment: &Environment, failure: UserErro
 }
 
 /// The same for whoever has no list of the sources before their eyes.
-pub fn nowhere_with_list(identity: &Identity, environment: &Environment, failure: UserError) -> UserError {
+pub(super) fn nowhere_with_list(identity: &Identity, environment: &Environment, failure: UserError) -> UserError {
     let is_missing = failure.kind == Kind::NoCredentials;
     let failure = nowhere(identity, environment, failure);
     let hint = failure.hint.as_deref().filter(|_| is_missing).map(with_list);
