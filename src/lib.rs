@@ -10,7 +10,7 @@
 // What comes from input, files, environment or network must never end in a panic.
 #![warn(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::todo, clippy::dbg_macro)]
 
-/// The name of the program, as docker's `credHelpers` makes it of [`HELPER`], and under which it calls itself in messages.
+/// The name of the program, as docker's `credHelpers` makes it of `HELPER`, and under which it calls itself in messages.
 pub const PROGRAM: &str = "docker-credential-ecr-login";
 
 /// What the clients' files call the program.

@@ -238,8 +238,7 @@ pub(super) enum Shell {
     /// fish.
     Fish,
     /// PowerShell.
-    #[value(name = "powershell")]
-    PowerShell,
+    Powershell,
     /// Elvish.
     Elvish,
 }

@@ -58,7 +58,7 @@ pub(crate) fn wipe_what_is_freed() {
     FREED_IS_WIPED.store(true, Ordering::Relaxed);
 }
 
-/// What [`wipe_what_is_freed`] has said; for the allocator.
+/// What `wipe_what_is_freed` has said; for the allocator.
 pub fn is_freed_wiped() -> bool {
     FREED_IS_WIPED.load(Ordering::Relaxed)
 }

@@ -2,7 +2,7 @@
 //!
 //! A link is followed and stays a link; owner and mode stay; the new content is on the disk before it takes the
 //! old one's name; a file that changed since it was read is left alone. What a writer that was killed left beside it
-//! goes with the next [`sweep`]. The folders are opened when the file is read and held: one that is swapped for another
+//! goes with the next `sweep`. The folders are opened when the file is read and held: one that is swapped for another
 //! after that leads nothing astray.
 
 use std::ffi::OsStr;
@@ -175,8 +175,8 @@ impl UserFile {
     /// The old file is left as it was.
     pub(crate) fn replace(&self, new: &[u8]) -> Result<(), FileError> {
         self.may_replace()?;
-        let instead = if self.content.is_some() { Instead::OfWhatWasRead } else { Instead::OfNothing };
-        self.put(self.folder.as_ref(), &self.target, new, instead)
+        let replaces = if self.content.is_some() { MayReplace::WhatWasRead } else { MayReplace::Nothing };
+        self.put(self.folder.as_ref(), &self.target, new, replaces)
     }
 
     /// Replaces the file by one that holds `new` and that its owner alone may read, atomically.
@@ -255,19 +255,19 @@ impl UserFile {
     }
 
     /// Writes what the file held beside it, with its owner and mode; where a link leads, not beside the link.
-    /// `instead` says whether an older copy goes.
+    /// `replaces` says whether an older copy goes.
     ///
     /// # Errors
     /// The copy could not be written.
-    pub(crate) fn back_up(&self, copy: &Path, instead: Instead) -> Result<(), FileError> {
+    pub(crate) fn back_up(&self, copy: &Path, replaces: MayReplace) -> Result<(), FileError> {
         match &self.content {
-            Some(content) => self.put(self.beside.as_ref().or(self.folder.as_ref()), copy, content, instead),
+            Some(content) => self.put(self.beside.as_ref().or(self.folder.as_ref()), copy, content, replaces),
             None => Ok(()),
         }
     }
 
     /// Writes a file beside `to` and gives it that name, in `folder`, or in a new one where there was none.
-    fn put(&self, folder: Option<&Folder>, to: &Path, new: &[u8], instead: Instead) -> Result<(), FileError> {
+    fn put(&self, folder: Option<&Folder>, to: &Path, new: &[u8], replaces: MayReplace) -> Result<(), FileError> {
         let failed = |source| FileError::Write { path: to.to_owned(), source };
         let (path, name) = folder::of(to);
         let made;
@@ -281,13 +281,13 @@ impl UserFile {
         };
         let temporary = temporary(&name.to_string_lossy());
         let temporary = OsStr::new(&temporary);
-        let written = self.write(folder, temporary, new).map_err(failed).and_then(|()| match instead {
-            Instead::OfWhatWasRead => {
+        let written = self.write(folder, temporary, new).map_err(failed).and_then(|()| match replaces {
+            MayReplace::WhatWasRead => {
                 self.is_unchanged()?;
                 folder.rename(temporary, name).map_err(failed)
             }
-            Instead::OfAnything => folder.rename(temporary, name).map_err(failed),
-            Instead::OfNothing => folder.rename_to_nothing(temporary, name).map_err(|source| match source.kind() {
+            MayReplace::Anything => folder.rename(temporary, name).map_err(failed),
+            MayReplace::Nothing => folder.rename_to_nothing(temporary, name).map_err(|source| match source.kind() {
                 io::ErrorKind::AlreadyExists => FileError::Changed { path: to.to_owned() },
                 _ => failed(source),
             }),
@@ -328,13 +328,13 @@ impl UserFile {
 
 /// What a file may take the place of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Instead {
+pub(crate) enum MayReplace {
     /// The file as it was read, and no other.
-    OfWhatWasRead,
+    WhatWasRead,
     /// Whatever is there.
-    OfAnything,
+    Anything,
     /// Nothing: what is there by now stays.
-    OfNothing,
+    Nothing,
 }
 
 fn make_directory(directory: &Path) -> io::Result<()> {

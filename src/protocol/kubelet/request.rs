@@ -45,7 +45,7 @@ pub struct Request {
     pub image: String,
     /// The token of the pod's service account; never empty.
     pub service_account_token: Option<Secret>,
-    /// [`ROLE_ANNOTATION`] of the pod's service account; never empty.
+    /// `ROLE_ANNOTATION` of the pod's service account; never empty.
     pub role_annotation: Option<String>,
 }
 

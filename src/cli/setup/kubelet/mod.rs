@@ -22,7 +22,7 @@ use crate::cli::arguments::SetupKubelet;
 use crate::cli::terminal;
 use crate::os::environment::Environment;
 use crate::os::fs::trusted;
-use crate::os::fs::user_file::{self, FileError, Instead, exists};
+use crate::os::fs::user_file::{self, FileError, MayReplace, exists};
 use crate::os::user;
 use crate::protocol::kubelet::PLUGIN;
 use crate::registry::Registry;
@@ -175,7 +175,7 @@ fn write_config(said: &mut String, configuration: &Configuration, dry_run: bool)
         let copy = backup::path(path);
         let keep = file.content.is_some() && !exists(&copy)?;
         if keep {
-            file.back_up(&copy, Instead::OfNothing)?;
+            file.back_up(&copy, MayReplace::Nothing)?;
         }
         file.replace(new.text.as_bytes())?;
         let kept = if keep { format!("; what it said before is kept as {}", line_of(&copy)) } else { String::new() };
