@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
+use clap::{ArgGroup, Args, CommandFactory, Parser, Subcommand, ValueEnum};
 
 use crate::PROGRAM;
 
@@ -91,8 +91,8 @@ pub(crate) struct SetupDocker {
     #[command(flatten)]
     pub(super) common: SetupCommon,
     /// Become docker's store for every registry; the store of before goes on serving those that are not ECR
-    #[arg(long, conflicts_with_all = ["registry", "profile", "role_arn", "web_identity"])]
-    pub(super) store: bool,
+    #[arg(long, conflicts_with_all = ["registries", "profile", "role_arn", "web_identity"])]
+    pub store: bool,
 }
 
 /// `setup podman`
@@ -105,28 +105,35 @@ pub(crate) struct SetupPodman {
 
 /// What `setup docker` and `setup podman` have in common.
 #[derive(Clone, Debug, Default, Args)]
-pub(super) struct SetupCommon {
-    /// A registry, such as 123456789012.dkr.ecr.eu-west-1.amazonaws.com; without any, those found in your AWS
-    /// profiles and among the images that docker and podman already have
+#[command(group(ArgGroup::new("registries").args(["named", "registry"]).multiple(true)))]
+pub struct SetupCommon {
+    /// Registries, such as 123456789012.dkr.ecr.eu-west-1.amazonaws.com; without any, those found in your AWS profiles, in
+    /// the settings file and among the images that docker and podman already have
+    #[arg(value_name = "REGISTRY")]
+    pub named: Vec<String>,
+    /// The same, by an option
     #[arg(long, value_name = "NAME")]
     pub(super) registry: Vec<String>,
     /// The file to edit, instead of the one that the client reads
     #[arg(long, value_name = "FILE")]
     pub(super) file: Option<PathBuf>,
     /// Let this AWS profile speak for the registries (written to our own settings file)
-    #[arg(long, value_name = "PROFILE", requires = "registry", conflicts_with = "undo")]
-    pub(super) profile: Option<String>,
+    #[arg(long, value_name = "PROFILE", requires = "registries", conflicts_with = "undo")]
+    pub profile: Option<String>,
     /// Let this IAM role speak for the registries (written to our own settings file)
-    #[arg(long, value_name = "ARN", requires = "registry", conflicts_with = "undo")]
-    pub(super) role_arn: Option<String>,
+    #[arg(long, value_name = "ARN", requires = "registries", conflicts_with = "undo")]
+    pub role_arn: Option<String>,
     /// Assume the role with the OIDC token of a CI job or of another cloud: github-actions, gcp, azure, env:NAME or
     /// file:/PATH (written to our own settings file)
     #[arg(long, value_name = "SOURCE", requires = "role_arn", conflicts_with_all = ["undo", "profile"])]
     pub(super) web_identity: Option<String>,
     /// What the OIDC token is asked for; sts.amazonaws.com without it
     #[arg(long, value_name = "AUDIENCE", requires = "web_identity")]
-    pub(super) audience: Option<String>,
-    /// Take old logins to ECR out of the file's auths
+    pub audience: Option<String>,
+    /// Write the profiles that were found with the registries to our own settings file, without asking
+    #[arg(short, long, conflicts_with = "undo")]
+    pub yes: bool,
+    /// Take old logins to the registries that this helper serves out of the file's auths
     #[arg(long, conflicts_with = "undo")]
     pub(super) clean: bool,
     /// Show what would change, and change nothing
@@ -135,6 +142,13 @@ pub(super) struct SetupCommon {
     /// Take out what setup put in
     #[arg(long)]
     pub(super) undo: bool,
+}
+
+impl SetupCommon {
+    /// The registries that were named.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &String> {
+        self.named.iter().chain(&self.registry)
+    }
 }
 
 /// `setup kubelet`
@@ -150,13 +164,17 @@ pub(crate) struct SetupKubelet {
     pub(super) bin_dir: Option<PathBuf>,
     /// Let each pod pull with the role of its own service account
     #[arg(long)]
-    pub(super) service_account_tokens: bool,
-    /// The kubelet's version, such as 1.34, which decides the fields that it knows
+    pub service_account_tokens: bool,
+    /// The kubelet's version, such as 1.34, which decides the fields that it knows; without it, what kubelet --version (k3s,
+    /// rke2) says on this node
     #[arg(long, value_name = "VERSION")]
     pub(super) kubelet_version: Option<String>,
     /// Show what would change, and change nothing
     #[arg(long)]
-    pub(super) dry_run: bool,
+    pub dry_run: bool,
+    /// Put back the configuration and the plugin that were there before
+    #[arg(long, conflicts_with_all = ["service_account_tokens", "kubelet_version"])]
+    pub undo: bool,
 }
 
 /// `login`

@@ -30,7 +30,7 @@ fn has_ours(document: &Document) -> bool {
     document.string(STORE).as_deref() == Some(HELPER) || ours(document).next().is_some()
 }
 
-fn ours(document: &Document) -> impl Iterator<Item = String> {
+pub(super) fn ours(document: &Document) -> impl Iterator<Item = String> {
     let entries = document.section(HELPERS).into_iter();
     entries.filter(|(_, value)| value.as_deref() == Some(HELPER)).map(|(key, _)| key)
 }
@@ -80,7 +80,7 @@ pub fn undo(original: &mut UserFile, document: &Document, registries: &[String])
         return Ok(Undone::Edited(edited));
     }
     original.no_more_open_than(&copy);
-    Ok(copy.content.map_or(Undone::Edited(edited), Undone::Before))
+    Ok(copy.content.map_or(Undone::NoFile, Undone::Before))
 }
 
 /// What the file has of ours now and had not before; also the old logins that it had and has no more.

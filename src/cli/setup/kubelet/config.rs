@@ -136,6 +136,11 @@ impl ConfigText {
         provider::audience(&self.value)
     }
 
+    /// The images of our provider.
+    pub(super) fn images_of_ours(&self) -> Vec<String> {
+        provider::images(&self.value)
+    }
+
     /// The name of our provider, which is that of its executable.
     pub(super) fn name_of_ours(&self) -> Option<&'static str> {
         provider::name_of_ours(&self.value)

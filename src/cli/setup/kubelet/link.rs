@@ -171,6 +171,34 @@ pub(super) fn put(plugin: &Path, binary: &Path, linking: &Linking, placing: Plac
     put.map_err(failed(plugin))
 }
 
+/// Undoes [`put`] where what belongs to it could not be done. What fails is left: the plugin is this binary then.
+pub fn take_back(plugin: &Path, linking: &Linking) {
+    let _ = match linking {
+        Linking::Nothing => Ok(()),
+        Linking::New => fs::remove_file(plugin),
+        Linking::Keep(kept) => fs::rename(kept, plugin),
+    };
+}
+
+/// Gives the plugin that was kept its name back. At no instant is there none.
+///
+/// # Errors
+/// It could not be renamed; the plugin is what it was.
+pub fn put_back(plugin: &Path, kept: &Path) -> Result<(), LinkError> {
+    fs::rename(kept, plugin).map_err(|source| LinkError { path: plugin.to_owned(), source })
+}
+
+/// Removes the plugin.
+///
+/// # Errors
+/// It is there still.
+pub fn remove(plugin: &Path) -> Result<(), LinkError> {
+    match fs::remove_file(plugin) {
+        Err(source) if source.kind() != io::ErrorKind::NotFound => Err(LinkError { path: plugin.to_owned(), source }),
+        _ => Ok(()),
+    }
+}
+
 /// A new file with the binary's content, which nobody but its owner may write.
 fn copy(binary: &Path, to: &Path) -> io::Result<()> {
     let mut options = fs::OpenOptions::new();

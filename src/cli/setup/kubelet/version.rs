@@ -40,6 +40,12 @@ impl FromStr for KubeletVersion {
     }
 }
 
+impl std::fmt::Display for KubeletVersion {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}.{}", self.0, self.1)
+    }
+}
+
 impl KubeletVersion {
     /// Fails where the kubelet gives plugins no service account tokens (KEP-4412).
     ///
