@@ -92,7 +92,7 @@ pub(crate) struct SetupDocker {
     pub(super) common: SetupCommon,
     /// Become docker's store for every registry; the store of before goes on serving those that are not ECR
     #[arg(long, conflicts_with_all = ["registries", "profile", "role_arn", "web_identity"])]
-    pub store: bool,
+    pub(super) store: bool,
 }
 
 /// `setup podman`
@@ -106,11 +106,11 @@ pub(crate) struct SetupPodman {
 /// What `setup docker` and `setup podman` have in common.
 #[derive(Clone, Debug, Default, Args)]
 #[command(group(ArgGroup::new("registries").args(["named", "registry"]).multiple(true)))]
-pub struct SetupCommon {
+pub(super) struct SetupCommon {
     /// Registries, such as 123456789012.dkr.ecr.eu-west-1.amazonaws.com; without any, those found in your AWS profiles, in
     /// the settings file and among the images that docker and podman already have
     #[arg(value_name = "REGISTRY")]
-    pub named: Vec<String>,
+    named: Vec<String>,
     /// The same, by an option
     #[arg(long, value_name = "NAME")]
     pub(super) registry: Vec<String>,
@@ -119,20 +119,20 @@ pub struct SetupCommon {
     pub(super) file: Option<PathBuf>,
     /// Let this AWS profile speak for the registries (written to our own settings file)
     #[arg(long, value_name = "PROFILE", requires = "registries", conflicts_with = "undo")]
-    pub profile: Option<String>,
+    pub(super) profile: Option<String>,
     /// Let this IAM role speak for the registries (written to our own settings file)
     #[arg(long, value_name = "ARN", requires = "registries", conflicts_with = "undo")]
-    pub role_arn: Option<String>,
+    pub(super) role_arn: Option<String>,
     /// Assume the role with the OIDC token of a CI job or of another cloud: github-actions, gcp, azure, env:NAME or
     /// file:/PATH (written to our own settings file)
     #[arg(long, value_name = "SOURCE", requires = "role_arn", conflicts_with_all = ["undo", "profile"])]
     pub(super) web_identity: Option<String>,
     /// What the OIDC token is asked for; sts.amazonaws.com without it
     #[arg(long, value_name = "AUDIENCE", requires = "web_identity")]
-    pub audience: Option<String>,
+    pub(super) audience: Option<String>,
     /// Write the profiles that were found with the registries to our own settings file, without asking
     #[arg(short, long, conflicts_with = "undo")]
-    pub yes: bool,
+    pub(super) yes: bool,
     /// Take old logins to the registries that this helper serves out of the file's auths
     #[arg(long, conflicts_with = "undo")]
     pub(super) clean: bool,
@@ -164,17 +164,17 @@ pub(crate) struct SetupKubelet {
     pub(super) bin_dir: Option<PathBuf>,
     /// Let each pod pull with the role of its own service account
     #[arg(long)]
-    pub service_account_tokens: bool,
+    pub(super) service_account_tokens: bool,
     /// The kubelet's version, such as 1.34, which decides the fields that it knows; without it, what kubelet --version (k3s,
     /// rke2) says on this node
     #[arg(long, value_name = "VERSION")]
     pub(super) kubelet_version: Option<String>,
     /// Show what would change, and change nothing
     #[arg(long)]
-    pub dry_run: bool,
+    pub(super) dry_run: bool,
     /// Put back the configuration and the plugin that were there before
     #[arg(long, conflicts_with_all = ["service_account_tokens", "kubelet_version"])]
-    pub undo: bool,
+    pub(super) undo: bool,
 }
 
 /// `login`

@@ -113,9 +113,9 @@ pub struct NoSuchProfile {
     /// `AWS_PROFILE`, the settings, or another profile.
     pub(super) named_by: String,
     /// The config file.
-    pub(super) config: PathBuf,
+    pub(crate) config: PathBuf,
     /// The credentials file.
-    pub(super) credentials: PathBuf,
+    pub(crate) credentials: PathBuf,
     /// A file that has it in a section spelled as the other file's are, and the right spelling.
     pub(super) misspelled: Option<(PathBuf, String)>,
     /// The profiles that exist.

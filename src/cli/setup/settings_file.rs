@@ -37,7 +37,7 @@ pub struct Wishes<'a> {
 
 impl Wishes<'_> {
     /// Whether the file is to be touched at all.
-    pub fn is_empty(&self) -> bool {
+    pub(super) fn is_empty(&self) -> bool {
         self.profile.is_none() && self.role_arn.is_none() && self.delegate.is_none() && self.pairs.is_empty()
     }
 }

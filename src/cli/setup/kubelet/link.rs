@@ -172,7 +172,7 @@ pub(super) fn put(plugin: &Path, binary: &Path, linking: &Linking, placing: Plac
 }
 
 /// Undoes [`put`] where what belongs to it could not be done. What fails is left: the plugin is this binary then.
-pub fn take_back(plugin: &Path, linking: &Linking) {
+pub(super) fn take_back(plugin: &Path, linking: &Linking) {
     let _ = match linking {
         Linking::Nothing => Ok(()),
         Linking::New => fs::remove_file(plugin),
@@ -184,7 +184,7 @@ pub fn take_back(plugin: &Path, linking: &Linking) {
 ///
 /// # Errors
 /// It could not be renamed; the plugin is what it was.
-pub fn put_back(plugin: &Path, kept: &Path) -> Result<(), LinkError> {
+pub(super) fn put_back(plugin: &Path, kept: &Path) -> Result<(), LinkError> {
     fs::rename(kept, plugin).map_err(|source| LinkError { path: plugin.to_owned(), source })
 }
 
@@ -192,7 +192,7 @@ pub fn put_back(plugin: &Path, kept: &Path) -> Result<(), LinkError> {
 ///
 /// # Errors
 /// It is there still.
-pub fn remove(plugin: &Path) -> Result<(), LinkError> {
+pub(super) fn remove(plugin: &Path) -> Result<(), LinkError> {
     match fs::remove_file(plugin) {
         Err(source) if source.kind() != io::ErrorKind::NotFound => Err(LinkError { path: plugin.to_owned(), source }),
         _ => Ok(()),

@@ -7,7 +7,7 @@ mod files;
 mod installed;
 mod link;
 mod paths;
-pub mod plugin;
+pub(crate) mod plugin;
 mod undo;
 pub mod version;
 
