@@ -3,7 +3,7 @@
 //! It runs the very code that a `get` runs, one step at a time, each within the limit of a `get`, and shows no secret.
 
 mod cache;
-pub mod clients;
+pub(super) mod clients;
 mod helper;
 mod kubelet;
 mod report;
@@ -37,7 +37,7 @@ use report::{Report, Reports, State, Step};
 const NOT_TRIED: &str = "not tried, since an earlier step is wrong";
 
 /// Runs the command.
-pub fn run(wanted: &Doctor, environment: &Environment) -> ExitCode {
+pub(super) fn run(wanted: &Doctor, environment: &Environment) -> ExitCode {
     // Clients' files may hold logins in plain text.
     secret::wipe_what_is_freed();
     let of_image = wanted.image.as_deref().map(|image| registry_of_image(image).unwrap_or(image).to_owned());

@@ -10,7 +10,7 @@ use crate::text::user_error::UserError;
 /// How a step came out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum State {
+pub(super) enum State {
     /// As it should be.
     Ok,
     /// Works, and somebody should know of it.
@@ -32,49 +32,49 @@ const COLUMN: usize = 19;
 
 /// One step of the way.
 #[derive(Clone, Debug, Serialize)]
-pub struct Step {
+pub(super) struct Step {
     /// One word that stays the same: `helper`, `docker`, `keys`.
-    pub name: &'static str,
+    pub(super) name: &'static str,
     /// How it came out.
-    pub state: State,
+    pub(super) state: State,
     /// What was found.
-    pub found: String,
+    pub(super) found: String,
     /// What to do.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub remedy: Option<String>,
+    pub(super) remedy: Option<String>,
     /// The step of a client that nobody has set up for the registry: no fault where another one serves.
     #[serde(skip)]
-    pub not_set_up: bool,
+    pub(super) not_set_up: bool,
 }
 
 impl Step {
     /// A step that is right.
-    pub fn ok(name: &'static str, found: impl Into<String>) -> Self {
+    pub(super) fn ok(name: &'static str, found: impl Into<String>) -> Self {
         Self { name, state: State::Ok, found: found.into(), remedy: None, not_set_up: false }
     }
 
     /// A step that was not tried.
-    pub fn skipped(name: &'static str, found: impl Into<String>) -> Self {
+    pub(super) fn skipped(name: &'static str, found: impl Into<String>) -> Self {
         Self { name, state: State::Skipped, found: found.into(), remedy: None, not_set_up: false }
     }
 
     /// A step that is wrong.
-    pub fn wrong(name: &'static str, found: impl Into<String>, remedy: impl Into<String>) -> Self {
+    pub(super) fn wrong(name: &'static str, found: impl Into<String>, remedy: impl Into<String>) -> Self {
         Self { name, state: State::Wrong, found: found.into(), remedy: Some(remedy.into()), not_set_up: false }
     }
 
     /// The step of a client whose files say nothing of the registry.
-    pub fn not_set_up(name: &'static str, found: impl Into<String>, remedy: impl Into<String>) -> Self {
+    pub(super) fn not_set_up(name: &'static str, found: impl Into<String>, remedy: impl Into<String>) -> Self {
         Self { not_set_up: true, ..Self::wrong(name, found, remedy) }
     }
 
     /// A step that works, with something to know.
-    pub fn note(name: &'static str, found: impl Into<String>, remedy: impl Into<String>) -> Self {
+    pub(super) fn note(name: &'static str, found: impl Into<String>, remedy: impl Into<String>) -> Self {
         Self { name, state: State::Note, found: found.into(), remedy: Some(remedy.into()), not_set_up: false }
     }
 
     /// A step that failed as a `get` would.
-    pub fn failed(name: &'static str, mut failure: UserError) -> Self {
+    pub(super) fn failed(name: &'static str, mut failure: UserError) -> Self {
         let remedy = failure.hint.take();
         Self { name, state: State::Wrong, found: failure.to_string(), remedy, not_set_up: false }
     }
@@ -82,38 +82,38 @@ impl Step {
 
 /// All steps.
 #[derive(Clone, Debug, Serialize)]
-pub struct Report {
+pub(super) struct Report {
     /// This program's version.
-    pub version: &'static str,
+    version: &'static str,
     /// The registry examined.
-    pub registry: Option<String>,
+    registry: Option<String>,
     /// Whether no step is wrong.
-    pub ok: bool,
+    pub(super) ok: bool,
     /// What each client that is installed would do.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub clients: Vec<Verdict>,
+    clients: Vec<Verdict>,
     /// In the order of a pull.
-    pub steps: Vec<Step>,
+    steps: Vec<Step>,
 }
 
 /// Whether a client's pull would work.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Verdict {
+struct Verdict {
     /// The program.
-    pub client: String,
+    client: String,
     /// Whether it would.
-    pub works: bool,
+    works: bool,
     /// The first step that is wrong.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub because: Option<String>,
+    because: Option<String>,
     /// Nobody has set it up for this registry.
     #[serde(skip)]
-    pub not_set_up: bool,
+    not_set_up: bool,
 }
 
 impl Report {
     /// A report of these steps, and of those that were not come to: why not is in `rest`.
-    pub fn new(registry: Option<String>, mut steps: Vec<Step>, rest: &str) -> Self {
+    pub(super) fn new(registry: Option<String>, mut steps: Vec<Step>, rest: &str) -> Self {
         let place = |name: &str| STEPS.iter().position(|it| *it == name);
         for (index, name) in STEPS.into_iter().enumerate() {
             if !steps.iter().any(|step| step.name == name) {
@@ -128,12 +128,12 @@ impl Report {
     /// With a verdict for each program: its name, and that of the step which is its own. The other clients' steps do not
     /// count for it.
     #[must_use]
-    pub fn for_clients(mut self, programs: &[(&str, &str)]) -> Self {
+    pub(super) fn for_clients(mut self, programs: &[(&str, &str)]) -> Self {
         let is_a_clients = |name: &str| programs.iter().any(|(_, own)| *own == name);
         let wrong = |own: &str| {
             // The kubelet has a directory for its plugins, and looks for none on PATH.
             let is_its = |step: &&Step| {
-                step.name == own || !is_a_clients(step.name) && !(own == "kubelet" && step.name == "helper")
+                step.name == own || !(is_a_clients(step.name) || own == "kubelet" && step.name == "helper")
             };
             let mut steps = self.steps.iter().filter(is_its);
             steps.find(|step| step.state == State::Wrong).map(|step| match step.name {
@@ -152,7 +152,7 @@ impl Report {
     }
 
     /// For people.
-    pub fn text(&self, paint: Paint, layout: &Layout) -> String {
+    pub(super) fn text(&self, paint: Paint, layout: &Layout) -> String {
         let mut text = String::new();
         if let Some(registry) = &self.registry {
             text.push_str(&layout.line(&paint.strong(&one_line(registry)), 2));
@@ -202,11 +202,11 @@ fn said(text: &str) -> String {
 
 /// The reports of several registries.
 #[derive(Debug, Serialize)]
-pub struct Reports {
+pub(super) struct Reports {
     /// This program's version.
-    pub version: &'static str,
+    pub(super) version: &'static str,
     /// Whether no step of any is wrong.
-    pub ok: bool,
+    pub(super) ok: bool,
     /// One for each registry.
-    pub registries: Vec<Report>,
+    pub(super) registries: Vec<Report>,
 }

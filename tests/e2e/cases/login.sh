@@ -38,6 +38,7 @@ import boto3
 print(boto3.client("ecr").get_authorization_token()["authorizationData"][0]["proxyEndpoint"])')
 
     # With stdout and stderr in one file it would write no reason beside a not-found.
+    # shellcheck disable=SC2016 # the inner shell's
     check_fails "login: before it a pull names the command" "login --profile dev" \
         bash -c '{ "$@" <<<"'"$registry"'" 2>&1 >&3 | cat; exit "${PIPESTATUS[0]}"; } 3>&1' - \
         "${laptop[@]}" docker-credential-ecr-login get

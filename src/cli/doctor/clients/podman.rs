@@ -14,7 +14,7 @@ use crate::text::printable::shell_word;
 const NAME: &str = "podman";
 
 /// What podman would do for the registry.
-pub fn examine(environment: &Environment, host: &str) -> Step {
+pub(super) fn examine(environment: &Environment, host: &str) -> Step {
     let here = PODMANS.iter().any(|name| paths::on_path(environment, name).is_some());
     let files = files(environment);
     if !here && files.iter().all(|file| !file.exists() || Some(file) == paths::docker(environment).as_ref()) {
