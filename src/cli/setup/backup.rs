@@ -6,7 +6,7 @@ use super::client::{Edits, HELPERS, STORE, parse};
 use super::json::{Document, NotJson};
 use super::{SetupError, client};
 use crate::HELPER;
-use crate::os::fs::user_file::{Instead, UserFile, exists};
+use crate::os::fs::user_file::{MayReplace, UserFile, exists};
 
 /// Where the copy of `path` is kept: beside the name that people know, not where a link may lead.
 pub fn path(path: &Path) -> PathBuf {
@@ -22,7 +22,7 @@ pub fn keep(original: &UserFile, document: &Document) -> Result<Option<PathBuf>,
     if original.content.is_none() || (!untouched && exists(&copy)?) {
         return Ok(None);
     }
-    original.back_up(&copy, if untouched { Instead::OfAnything } else { Instead::OfNothing })?;
+    original.back_up(&copy, if untouched { MayReplace::Anything } else { MayReplace::Nothing })?;
     Ok(Some(copy))
 }
 

@@ -19,8 +19,8 @@ use std::path::PathBuf;
 use crate::os::fs::user_file::FileError;
 use crate::settings::SettingsError;
 
-pub use client::{docker, podman};
-pub use diff::difference;
+pub(super) use client::{docker, podman};
+use diff::difference;
 
 /// Why nothing was set up. Nothing has been changed then, unless the text says so.
 #[derive(Debug, thiserror::Error)]

@@ -7,7 +7,7 @@ mod files;
 mod installed;
 mod link;
 mod paths;
-pub mod plugin;
+pub(crate) mod plugin;
 mod undo;
 pub mod version;
 
@@ -17,6 +17,7 @@ use std::process::ExitCode;
 
 use config::Plan;
 use files::{Configuration, FilesError};
+pub(in crate::cli) use files::{READ, list};
 use link::{LinkError, Linking, Placing};
 use paths::Distribution;
 use version::{KubeletVersion, VersionError};
@@ -26,7 +27,7 @@ use crate::cli::arguments::SetupKubelet;
 use crate::cli::terminal;
 use crate::os::environment::Environment;
 use crate::os::fs::trusted;
-use crate::os::fs::user_file::{self, FileError, Instead, exists};
+use crate::os::fs::user_file::{self, FileError, MayReplace, exists};
 use crate::os::user;
 use crate::registry::Registry;
 use crate::settings::{Settings, SettingsError};
@@ -64,7 +65,7 @@ enum KubeletError {
 }
 
 /// `setup kubelet`
-pub fn run(arguments: &SetupKubelet, environment: &Environment) -> ExitCode {
+pub(crate) fn run(arguments: &SetupKubelet, environment: &Environment) -> ExitCode {
     match set_up(arguments, environment) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -220,7 +221,7 @@ fn write_config(said: &mut String, configuration: &Configuration, dry_run: bool)
         let copy = backup::path(path);
         let keep = file.content.is_some() && !exists(&copy)?;
         if keep {
-            file.back_up(&copy, Instead::OfNothing)?;
+            file.back_up(&copy, MayReplace::Nothing)?;
         }
         file.replace(new.text.as_bytes())?;
         let kept = if keep { format!("; what it said before is kept as {}", line_of(&copy)) } else { String::new() };
@@ -234,4 +235,10 @@ fn write_config(said: &mut String, configuration: &Configuration, dry_run: bool)
         );
     }
     Ok(())
+}
+
+/// The configuration and the directory of plugins of this node's kubelet, by its distribution.
+pub(in crate::cli) fn usual_paths() -> (PathBuf, PathBuf) {
+    let distribution = Distribution::of_node(|path| exists(path).unwrap_or(true));
+    (distribution.config().into(), distribution.bin_dir().into())
 }

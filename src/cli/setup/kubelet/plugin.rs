@@ -42,7 +42,7 @@ enum PluginError {
 }
 
 /// `setup plugin`
-pub fn run(arguments: &SetupPlugin) -> ExitCode {
+pub(crate) fn run(arguments: &SetupPlugin) -> ExitCode {
     match set_up(arguments) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
