@@ -13,14 +13,16 @@ use super::proxy::Proxies;
 use super::{AuthorizationToken, ecr, providers, runtime};
 use crate::aws::retry::RetryPolicy;
 use crate::credentials::Identity;
+use crate::os::clock;
 use crate::os::deadline::Deadline;
 use crate::os::environment::Environment;
 use crate::registry::{Registry, Service};
+use crate::text::span::good_for;
 use crate::text::user_error::{Kind, UserError};
 
 /// A step of the way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Part {
+pub(crate) enum Part {
     /// Name, proxy, TCP, TLS and clock to ECR's API.
     Network,
     /// The source of credentials yields keys.
@@ -35,7 +37,7 @@ pub enum Part {
 
 /// What came of a step.
 #[derive(Clone, Debug)]
-pub enum Outcome {
+pub(crate) enum Outcome {
     /// It is right: what was found.
     Found(String),
     /// It is wrong.
@@ -45,7 +47,7 @@ pub enum Outcome {
 }
 
 /// Walks the way; `told` hears of each part before it is tried. Each part has `limit`.
-pub fn walk(
+pub(crate) fn walk(
     environment: &Environment,
     identity: &Identity,
     registry: &Registry,
@@ -75,7 +77,7 @@ pub fn walk(
 ///
 /// # Errors
 /// It does not, or cannot be asked.
-pub fn accepts(
+pub(crate) fn accepts(
     environment: &Environment,
     identity: &Identity,
     registry: &Registry,
@@ -119,12 +121,13 @@ impl Walk<'_> {
                     let kind = if temporary { "temporary" } else { "long-term" };
                     Ok(aws.warnings().iter().fold(format!("{kind} keys"), |said, line| format!("{said}; but {line}")))
                 }
-                Err(failure) => Err(providers::nowhere(self.identity, failure)),
+                Err(failure) => Err(providers::nowhere(self.identity, self.environment, failure)),
             },
             Part::Caller => providers::caller(self.keys.clone()?, &aws).await,
             Part::AuthorizationToken => match ecr::get(&aws, self.keys.clone()?).await {
                 Ok(token) => {
-                    let until = token.expires_at.map_or(String::new(), |at| format!(", good until {}", moment(at)));
+                    let now = clock::seconds();
+                    let until = token.expires_at.map_or(String::new(), |at| format!(", {}", good_for(now, at, None)));
                     self.token = Some(token);
                     Ok(format!("ECR gave a token{until}"))
                 }
@@ -136,13 +139,6 @@ impl Walk<'_> {
             },
         })
     }
-}
-
-/// A moment as people read it, in UTC.
-pub fn moment(at: i64) -> String {
-    let format = time::macros::format_description!("[year]-[month]-[day] [hour]:[minute] UTC");
-    let moment = time::OffsetDateTime::from_unix_timestamp(at).ok();
-    moment.and_then(|moment| moment.format(&format).ok()).unwrap_or_else(|| at.to_string())
 }
 
 async fn network(aws: &AwsContext<'_>) -> Result<String, UserError> {

@@ -4,17 +4,16 @@ use std::process::ExitCode;
 
 use super::arguments::Clear;
 use super::terminal;
-use crate::PROGRAM;
 use crate::cache::Cache;
 use crate::os::environment::Environment;
 use crate::settings::Settings;
 
 /// Runs the command.
-pub fn run(wanted: &Clear, environment: &Environment) -> ExitCode {
+pub(super) fn run(wanted: &Clear, environment: &Environment) -> ExitCode {
     match forget(wanted.registry.as_deref(), environment) {
         Ok(said) => terminal::write_stdout(&format!("{said}\n")),
         Err(reason) => {
-            terminal::warn_line(&format!("{PROGRAM}: clear: {reason}"));
+            terminal::warn_line(&format!("clear: {reason}"));
             ExitCode::FAILURE
         }
     }

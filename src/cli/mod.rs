@@ -12,12 +12,15 @@ use crate::settings::{ResolvedRegistry, Settings};
 use crate::text::printable::one_line;
 use crate::text::user_error::{Kind, UserError};
 
-pub mod arguments;
+mod arguments;
 mod clear;
 mod completions;
+mod configured;
 mod doctor;
+mod layout;
 pub(crate) mod login;
 mod man;
+mod no_cache;
 mod password;
 mod reference;
 pub mod setup;
@@ -66,6 +69,7 @@ pub fn nearest_command(typed: &OsStr) -> Option<String> {
 /// The exit code is 0 when the command did what was asked and its answer was delivered, 1 when it failed, 2
 /// when the arguments are wrong.
 pub fn run(args: &[OsString], environment: Environment) -> ExitCode {
+    terminal::lay_out_stderr(&environment);
     let command_line = std::iter::once(OsString::from(crate::PROGRAM)).chain(args.iter().cloned());
     let arguments = match Arguments::try_parse_from(command_line) {
         Ok(arguments) => arguments,
@@ -76,10 +80,13 @@ pub fn run(args: &[OsString], environment: Environment) -> ExitCode {
                 plain if plain != argument && !argument.is_empty() => text.replace(&*argument, &plain),
                 _ => text,
             });
-            text.lines().for_each(terminal::warn_line);
+            terminal::usage_error(&text);
             return ExitCode::from(2);
         }
-        Err(help) => return terminal::write_stdout(&help.render().to_string()),
+        Err(help) => {
+            let layout = layout::Layout::for_stdout(&environment);
+            return terminal::write_stdout(&layout.page(&help.render().to_string()));
+        }
     };
     match arguments.command {
         Command::Completions(wanted) => completions::run(wanted),

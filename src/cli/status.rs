@@ -1,4 +1,5 @@
-//! `status`: which registries have a token, whose it is, how long it lasts, and where everything lies.
+//! `status`: who would be used for each configured registry, which tokens there are and how long they last, and where
+//! everything is.
 
 use std::fmt::Write as _;
 use std::path::PathBuf;
@@ -9,14 +10,22 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use super::arguments::Format;
+use super::layout::Layout;
 use super::terminal::{self, Paint};
+use super::{configured, no_cache};
 use crate::PROGRAM;
 use crate::cache::{Cache, Entry, LastFailure};
+use crate::credentials::{CacheKey, CredentialSelector, Identity};
 use crate::os::clock;
 use crate::os::environment::Environment;
-use crate::registry::Registry;
+use crate::registry::{Registry, Service};
 use crate::settings::Settings;
-use crate::text::printable::one_line;
+use crate::text::printable::{one_line, without_errno};
+use crate::text::span;
+use crate::text::user_error::{Kind, UserError};
+
+/// Where the text of a row begins, behind `  used now   `.
+const COLUMN: usize = 13;
 
 /// All that `status` says.
 #[derive(Debug, Serialize)]
@@ -24,6 +33,8 @@ struct Status {
     version: &'static str,
     cache: Place,
     settings: Place,
+    /// The registries that are configured, and those that have a token.
+    registries: Vec<Row>,
     tokens: Vec<Token>,
     /// The last reason that a `get` gave.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -36,8 +47,33 @@ struct Status {
 #[derive(Debug, Serialize)]
 struct Place {
     path: Option<PathBuf>,
+    /// Why no token is kept.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     warnings: Vec<String>,
+}
+
+/// One registry: who would be used for it now.
+#[derive(Debug, Serialize)]
+struct Row {
+    /// As a client names it.
+    registry: String,
+    region: Option<String>,
+    /// Whether a client's file or the settings name it; otherwise it is here for its tokens alone.
+    configured: bool,
+    /// Whose token a `get` would answer with; none where none is used.
+    identity: Option<String>,
+    /// Whether there is a token of this identity that a `get` would answer with.
+    has_token: bool,
+    /// Why there is no identity, or why its token is not kept.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
+    /// The host whose tokens open it: another one for an alias.
+    #[serde(skip)]
+    host: String,
+    #[serde(skip)]
+    key: Option<CacheKey>,
 }
 
 /// One cached token.
@@ -46,6 +82,8 @@ struct Token {
     registry: String,
     region: Option<String>,
     identity: String,
+    /// Whether a `get` would answer with it now, until it ends.
+    used_now: bool,
     issued_at: Option<String>,
     refresh_at: Option<String>,
     expires_at: Option<String>,
@@ -53,73 +91,197 @@ struct Token {
     refresh_in_seconds: i64,
     expires_in_seconds: i64,
     expired: bool,
+    #[serde(skip)]
+    key: CacheKey,
+    /// `good for ...`
+    #[serde(skip)]
+    good: String,
 }
 
 /// Runs the command.
-pub fn run(wanted: Format, environment: &Environment) -> ExitCode {
+pub(super) fn run(wanted: Format, environment: &Environment) -> ExitCode {
     let status = Status::find(environment, clock::seconds());
     if wanted.json {
         let mut text = serde_json::to_string_pretty(&status).unwrap_or_default();
         text.push('\n');
         return terminal::write_stdout(&text);
     }
-    terminal::write_stdout(&status.text(Paint::for_stdout(environment)))
+    terminal::write_stdout(&status.text(Paint::for_stdout(environment), &Layout::for_stdout(environment)))
 }
 
 impl Status {
     fn find(environment: &Environment, now: i64) -> Self {
         let cache = Cache::open(environment);
         let entries = cache.as_ref().map(Cache::entries).unwrap_or_default();
-        let settings = match Settings::load(environment) {
-            Ok(settings) => Place { path: settings.path, warnings: Vec::new() },
-            Err(error) => Place { path: None, warnings: vec![error.to_string()] },
+        let (settings, place) = match Settings::load(environment) {
+            Ok(settings) => {
+                let path = settings.path.clone();
+                (Some(settings), Place { path, reason: None, warnings: Vec::new() })
+            }
+            Err(error) => (None, Place { path: None, reason: None, warnings: vec![error.to_string()] }),
+        };
+        let mut tokens: Vec<Token> = entries.into_iter().map(|entry| Token::of(entry, now)).collect();
+        let registries = rows(environment, settings.as_ref(), &mut tokens, now);
+        let unread = |cache: &Cache| {
+            let lines = [cache.warnings(), cache.unread()].concat();
+            lines.iter().map(|line| without_errno(line).into_owned()).collect()
         };
         Self {
             version: env!("CARGO_PKG_VERSION"),
             cache: Place {
                 path: cache.as_ref().and_then(|cache| cache.path().map(PathBuf::from)),
-                warnings: cache.as_ref().map(|cache| [cache.warnings(), cache.unread()].concat()).unwrap_or_default(),
+                warnings: cache.as_ref().map(unread).unwrap_or_default(),
+                reason: no_cache::reason(environment, cache.as_ref()),
             },
-            settings,
-            tokens: entries.into_iter().map(|entry| Token::of(entry, now)).collect(),
+            settings: place,
+            registries,
+            tokens,
             last_failure: cache.as_ref().and_then(Cache::last_failure),
             now,
         }
     }
 
-    fn text(&self, paint: Paint) -> String {
+    fn text(&self, paint: Paint, layout: &Layout) -> String {
         let mut text = String::new();
-        for token in &self.tokens {
-            let _ = writeln!(text, "{}", paint.strong(&token.registry));
-            let region = token.region.as_deref().map_or(String::new(), |region| format!(", region {region}"));
-            let _ = writeln!(text, "  {}{region}", one_line(&token.identity));
-            let _ = writeln!(text, "  {}", token.times(paint));
+        for row in &self.registries {
+            text.push_str(&layout.line(&paint.strong(&one_line(&row.registry)), 2));
+            text.push_str(&row.text(&self.tokens, paint, layout));
         }
-        if self.tokens.is_empty() {
+        if self.registries.is_empty() {
             let _ = writeln!(text, "No tokens are cached; the first pull fetches one.");
         }
         let count = match self.tokens.len() {
             1 => "1 token".to_owned(),
             count => format!("{count} tokens"),
         };
-        let cache = match &self.cache.path {
-            Some(path) => format!("{} ({count})", one_line(&path.display().to_string())),
-            None => "none: turned off, or there is no place for it".to_owned(),
+        let cache = match (&self.cache.path, &self.cache.reason) {
+            (Some(path), _) => format!("{} ({count})", one_line(&path.display().to_string())),
+            (None, _) => "none".to_owned(),
         };
         let settings = match &self.settings.path {
             Some(path) => one_line(&path.display().to_string()),
             None if self.settings.warnings.is_empty() => "no file, so the defaults".to_owned(),
             None => "not usable".to_owned(),
         };
-        let _ = writeln!(text, "\ncache     {cache}\nsettings  {settings}");
+        text.push('\n');
+        text.push_str(&layout.line(&format!("cache     {cache}"), 10));
+        // What is not trusted is said below, in the same words.
+        if let Some(reason) = self.cache.reason.as_ref().filter(|reason| !self.cache.warnings.contains(reason)) {
+            let line = format!("          {}, so each pull asks ECR", paint.middling(&one_line(reason)));
+            text.push_str(&layout.line(&line, 10));
+        }
+        text.push_str(&layout.line(&format!("settings  {settings}"), 10));
         if let Some(LastFailure { at, line }) = &self.last_failure {
-            let _ = writeln!(text, "last failure, {} ago: {}", span(self.now.saturating_sub(*at)), one_line(line));
+            let line = format!("last failure, {}: {}", span::ago(self.now, *at), one_line(line));
+            text.push_str(&layout.line(&line, 2));
         }
         for warning in self.cache.warnings.iter().chain(&self.settings.warnings) {
-            let _ = writeln!(text, "{} {}", paint.bad("wrong:"), one_line(warning));
+            text.push_str(&layout.line(&format!("{} {}", paint.bad("wrong:"), one_line(warning)), 2));
         }
         if !self.settings.warnings.is_empty() {
             let _ = writeln!(text, "Run {PROGRAM} doctor for what to do.");
+        }
+        text
+    }
+}
+
+/// The configured registries, each with who would be used now, then those that have a token and are not configured. Marks the
+/// tokens that a `get` would answer with.
+fn rows(environment: &Environment, settings: Option<&Settings>, tokens: &mut [Token], now: i64) -> Vec<Row> {
+    let configured = settings.map(|settings| configured::registries(environment, settings)).unwrap_or_default();
+    let mut rows: Vec<Row> = Vec::new();
+    for name in configured {
+        rows.extend(Row::of(environment, settings, name, true, now));
+    }
+    for token in &*tokens {
+        if !rows.iter().any(|row| row.host == token.registry) {
+            rows.extend(Row::of(environment, settings, token.registry.clone(), false, now));
+        }
+    }
+    for token in tokens {
+        let uses = |row: &&mut Row| row.host == token.registry && row.key == Some(token.key);
+        for row in rows.iter_mut().filter(uses) {
+            token.used_now = true;
+            row.has_token = !token.expired;
+        }
+    }
+    rows
+}
+
+impl Row {
+    fn of(
+        environment: &Environment,
+        settings: Option<&Settings>,
+        registry: String,
+        configured: bool,
+        now: i64,
+    ) -> Option<Self> {
+        let unknown = Self {
+            region: Registry::parse(&registry).map(|registry| registry.region().to_owned()),
+            host: registry.clone(),
+            registry,
+            configured,
+            identity: None,
+            has_token: false,
+            reason: None,
+            key: None,
+        };
+        let Some(settings) = settings else {
+            return Some(Self { reason: Some("the settings file cannot be used".to_owned()), ..unknown });
+        };
+        let target = settings.target(&unknown.registry)?;
+        let host = target.registry.host().to_owned();
+        let row = Self { region: Some(target.registry.region().to_owned()), host, ..unknown };
+        if target.credentials.anonymous {
+            return Some(Self { reason: Some("anonymous by the settings".to_owned()), ..row });
+        }
+        let selector = CredentialSelector::Settings(&target.credentials);
+        Some(match Identity::resolve(environment, selector, &target.registry) {
+            Ok(identity) => {
+                let key = identity.cache_key(now).copied();
+                let reason = match key {
+                    _ if !target.credentials.cache => Some("the settings say cache = false here"),
+                    None => Some("these credentials cannot be told from others', so each pull asks ECR"),
+                    Some(_) => None,
+                };
+                let key = key.filter(|_| target.credentials.cache);
+                Self { identity: Some(identity.label), reason: reason.map(str::to_owned), key, ..row }
+            }
+            Err(error) => {
+                let failure = UserError::from(error);
+                let is_public = target.registry.service() == Service::Public && failure.kind == Kind::NoCredentials;
+                let reason =
+                    if is_public { "no credentials, so pulls are anonymous".to_owned() } else { failure.to_string() };
+                Self { reason: Some(reason), ..row }
+            }
+        })
+    }
+
+    fn text(&self, tokens: &[Token], paint: Paint, layout: &Layout) -> String {
+        let mut text = String::new();
+        let region = self.region.as_deref().map_or(String::new(), |region| format!(", region {region}"));
+        let mut row = |label: &str, said: &str, paint: &dyn Fn(&str) -> String| {
+            text.push_str(&layout.line(&format!("  {label:<11}{}", paint(&one_line(said))), COLUMN));
+        };
+        let plain = |said: &str| said.to_owned();
+        let weak = |said: &str| paint.weak(said);
+        let middling = |said: &str| paint.middling(said);
+        let own = tokens.iter().filter(|token| token.registry == self.host);
+        let (used, others): (Vec<&Token>, Vec<&Token>) = own.partition(|token| self.key == Some(token.key));
+        match (&self.identity, &self.reason) {
+            (Some(identity), reason) => {
+                row("used now", &format!("{identity}{region}"), &plain);
+                match (used.first(), reason) {
+                    (Some(token), _) => row("", &token.good, if token.expired { &weak } else { &plain }),
+                    (None, Some(reason)) => row("", &format!("no token is kept: {reason}"), &middling),
+                    (None, None) => row("", "no token; the next pull fetches one", &plain),
+                }
+            }
+            (None, reason) => row("used now", &format!("nobody: {}", reason.as_deref().unwrap_or_default()), &middling),
+        }
+        for token in others {
+            row("another", &format!("{}, not used now", token.identity), &weak);
+            row("", &token.good, &weak);
         }
         text
     }
@@ -132,6 +294,7 @@ impl Token {
             region: Registry::parse(&entry.registry).map(|registry| registry.region().to_owned()),
             registry: entry.registry,
             identity: entry.label,
+            used_now: false,
             issued_at: moment(times.issued_at),
             refresh_at: moment(times.refresh_at),
             expires_at: moment(times.expires_at),
@@ -139,49 +302,12 @@ impl Token {
             refresh_in_seconds: times.refresh_at.saturating_sub(now),
             expires_in_seconds: times.expires_at.saturating_sub(now),
             expired: times.expires_at <= now,
+            key: entry.cache_key,
+            good: span::good_for(now, times.expires_at, Some(times.refresh_at)),
         }
-    }
-
-    fn times(&self, paint: Paint) -> String {
-        let age = span(self.age_seconds);
-        if self.expired {
-            return paint.weak(&format!(
-                "{age} old, ended {} ago: the next pull fetches a new one",
-                span(-self.expires_in_seconds)
-            ));
-        }
-        let refresh = match self.refresh_in_seconds {
-            left if left > 0 => format!("refreshed by a pull after {}", span(left)),
-            _ => "refreshed by the next pull".to_owned(),
-        };
-        format!("{age} old, {refresh}, ends in {}", span(self.expires_in_seconds))
     }
 }
 
 fn moment(at: i64) -> Option<String> {
     OffsetDateTime::from_unix_timestamp(at).ok()?.format(&Rfc3339).ok()
-}
-
-/// A span of time as people say it, in its two largest units.
-fn span(seconds: i64) -> String {
-    let seconds = seconds.max(0);
-    let (hours, minutes) = (seconds / 3600, seconds % 3600 / 60);
-    match (hours, minutes) {
-        (0, 0) => format!("{seconds} s"),
-        (0, _) => format!("{minutes} min"),
-        (_, 0) => format!("{hours} h"),
-        _ => format!("{hours} h {minutes} min"),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_span_is_said_in_its_two_largest_units() {
-        for (seconds, said) in [(-5, "0 s"), (59, "59 s"), (60, "1 min"), (7200, "2 h"), (7260, "2 h 1 min")] {
-            assert_eq!(span(seconds), said);
-        }
-    }
 }

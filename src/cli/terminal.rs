@@ -1,13 +1,17 @@
 //! stdout and stderr as the commands use them: an answer counts only when it was delivered.
 
+use std::cell::Cell;
 use std::io::IsTerminal as _;
 use std::process::ExitCode;
+use std::sync::OnceLock;
 use std::time::Duration;
 
+use super::layout::Layout;
+use crate::PROGRAM;
 use crate::os::deadline::Deadline;
 use crate::os::environment::Environment;
 use crate::os::stdio;
-use crate::text::printable::one_line;
+use crate::text::printable::{one_line, without_errno};
 
 /// For how long a person may look at one page before the next is wanted; whoever takes longer is gone.
 const PAGE: Duration = Duration::from_secs(300);
@@ -24,7 +28,7 @@ pub fn write_stdout(text: &str) -> ExitCode {
 ///
 /// # Errors
 /// stdout is closed or full, or nobody reads it any more.
-pub fn print(text: &str) -> std::io::Result<()> {
+pub(super) fn print(text: &str) -> std::io::Result<()> {
     stdio::show(text.as_bytes(), PAGE)
 }
 
@@ -32,30 +36,54 @@ pub fn print(text: &str) -> std::io::Result<()> {
 ///
 /// # Errors
 /// stdout is closed or full, or nobody reads it.
-pub fn print_line(line: &str, deadline: Deadline) -> std::io::Result<()> {
+pub(super) fn print_line(line: &str, deadline: Deadline) -> std::io::Result<()> {
     let _turn = std::io::stdout().lock();
     stdio::write_stdout(line.as_bytes(), Deadline::within(deadline.left().max(Duration::from_secs(1))))
 }
 
-/// Writes a line to stderr, without what would make two of it; where nobody listens there is nobody to tell.
-pub fn warn_line(line: &str) {
-    error(&format!("{}\n", one_line(line)));
+/// Writes a line to stderr behind the program's name, without what would make two of it; where nobody listens there is nobody
+/// to tell.
+pub(super) fn warn_line(line: &str) {
+    let line = one_line(&without_errno(line));
+    let named = format!("{PROGRAM}: ");
+    let named = if line.starts_with(&named) { "" } else { &named };
+    let layout = STDERR.get().cloned().unwrap_or_default();
+    error(&layout.line(&format!("{named}{line}"), HANGING));
+}
+
+/// How lines on stderr are laid out, once it is known.
+static STDERR: OnceLock<Layout> = OnceLock::new();
+
+/// By how many characters a line goes on further to the right than it began.
+const HANGING: usize = 2;
+
+/// Lays lines on stderr out for the terminal that it is, if it is one.
+pub(crate) fn lay_out_stderr(environment: &Environment) {
+    let _ = STDERR.set(Layout::for_stderr(environment));
+}
+
+/// Writes what clap says of wrong arguments: its first line behind the program's name, the usage below it as it is.
+pub(super) fn usage_error(text: &str) {
+    let mut lines = text.lines();
+    warn_line(lines.next().map(|line| line.strip_prefix("error: ").unwrap_or(line)).unwrap_or_default());
+    let layout = STDERR.get().cloned().unwrap_or_default();
+    lines.for_each(|line| error(&layout.line(&one_line(line), 2 * HANGING)));
 }
 
 /// Writes `text` of our own to stderr as it is.
-pub fn error(text: &str) {
+pub(super) fn error(text: &str) {
     let _turn = std::io::stderr().lock();
     let _ = stdio::tell(text);
 }
 
 /// Colours, where a person looks and wants them.
 #[derive(Clone, Copy, Debug)]
-pub struct Paint(bool);
+pub(super) struct Paint(bool);
 
 impl Paint {
     /// Colours for stdout: on a terminal that has them, unless `NO_COLOR` is set (<https://no-color.org>).
-    pub fn for_stdout(environment: &Environment) -> Self {
-        let wanted = environment.var_os("NO_COLOR").is_none() && environment.var("TERM") != Some("dumb");
+    pub(super) fn for_stdout(environment: &Environment) -> Self {
+        let wanted = environment.var_os("NO_COLOR").is_none() && takes_escapes(environment);
         Self(wanted && std::io::stdout().is_terminal())
     }
 
@@ -64,53 +92,68 @@ impl Paint {
     }
 
     /// What is right.
-    pub fn good(self, text: &str) -> String {
+    pub(super) fn good(self, text: &str) -> String {
         self.paint("32", text)
     }
 
     /// What somebody should know of.
-    pub fn middling(self, text: &str) -> String {
+    pub(super) fn middling(self, text: &str) -> String {
         self.paint("33", text)
     }
 
     /// What is wrong.
-    pub fn bad(self, text: &str) -> String {
+    pub(super) fn bad(self, text: &str) -> String {
         self.paint("1;31", text)
     }
 
     /// What matters most.
-    pub fn strong(self, text: &str) -> String {
+    pub(super) fn strong(self, text: &str) -> String {
         self.paint("1", text)
     }
 
     /// What matters least.
-    pub fn weak(self, text: &str) -> String {
+    pub(super) fn weak(self, text: &str) -> String {
         self.paint("2", text)
     }
 }
 
+/// Whether a terminal understands escape sequences.
+fn takes_escapes(environment: &Environment) -> bool {
+    environment.var("TERM") != Some("dumb")
+}
+
 /// A line on stderr that says what is going on, and goes away; only on a terminal.
 #[derive(Debug)]
-pub struct Progress(bool);
+pub(super) struct Progress {
+    is_watched: bool,
+    is_shown: Cell<bool>,
+}
 
 impl Progress {
     /// Nothing is said yet.
-    pub fn start() -> Self {
-        Self(std::io::stderr().is_terminal() && std::io::stdout().is_terminal())
+    pub(super) fn start(environment: &Environment) -> Self {
+        let is_watched = std::io::stderr().is_terminal() && std::io::stdout().is_terminal();
+        Self { is_watched: is_watched && takes_escapes(environment), is_shown: Cell::new(false) }
     }
 
     /// Replaces the line.
-    pub fn say(&self, text: &str) {
-        if self.0 {
+    pub(super) fn say(&self, text: &str) {
+        if self.is_watched {
             error(&format!("\r\x1b[K{text} ..."));
+            self.is_shown.set(true);
+        }
+    }
+
+    /// Takes the line away, for another one that stays.
+    pub(super) fn clear(&self) {
+        if self.is_shown.replace(false) {
+            error("\r\x1b[K");
         }
     }
 }
 
 impl Drop for Progress {
     fn drop(&mut self) {
-        if self.0 {
-            error("\r\x1b[K");
-        }
+        self.clear();
     }
 }

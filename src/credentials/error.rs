@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use super::missing::{HalfConfigured, Place, with_list};
 use crate::text::printable::misleads;
 use crate::text::user_error::{Kind, UserError};
 
@@ -92,10 +93,14 @@ pub enum IdentityError {
         wanted: String,
     },
     /// No source of credentials is configured.
-    #[error("no AWS credentials found; tried in this order: {}", skipped_sources.join("; "))]
+    #[error("{}", missing(half.as_ref()))]
     NoSource {
-        /// What was tried, in order, and why it does not speak.
+        /// What was tried, in order, and why it does not speak; for `doctor`.
         skipped_sources: Vec<String>,
+        /// A source that somebody began to configure.
+        half: Option<HalfConfigured>,
+        /// Where the process runs.
+        place: Place,
     },
 }
 
@@ -106,15 +111,15 @@ pub struct NoSuchProfile {
     /// The profile.
     pub profile: String,
     /// `AWS_PROFILE`, the settings, or another profile.
-    pub named_by: String,
+    pub(super) named_by: String,
     /// The config file.
-    pub config: PathBuf,
+    pub(crate) config: PathBuf,
     /// The credentials file.
-    pub credentials: PathBuf,
+    pub(crate) credentials: PathBuf,
     /// A file that has it in a section spelled as the other file's are, and the right spelling.
-    pub misspelled: Option<(PathBuf, String)>,
+    pub(super) misspelled: Option<(PathBuf, String)>,
     /// The profiles that exist.
-    pub known: Vec<String>,
+    pub(super) known: Vec<String>,
 }
 
 impl NoSuchProfile {
@@ -134,7 +139,7 @@ impl NoSuchProfile {
 
 impl IdentityError {
     /// What a person must do.
-    pub fn remedy(&self) -> Option<String> {
+    pub(crate) fn remedy(&self) -> Option<String> {
         Some(match self {
             Self::Unreadable { path, .. } => {
                 format!("make {} a file that you can read, or move it away", path.display())
@@ -152,10 +157,8 @@ impl IdentityError {
             Self::Audience { wanted, .. } => {
                 format!("let the CI system issue the token for {wanted}, or correct audience in the settings")
             }
-            Self::NoSource { .. } => {
-                "run: aws configure sso (or aws configure), or name a profile in AWS_PROFILE or the settings file"
-                    .to_owned()
-            }
+            Self::NoSource { half: Some(half), .. } => half.remedy.clone(),
+            Self::NoSource { place, .. } => place.remedy().to_owned(),
         })
     }
 
@@ -175,9 +178,18 @@ impl From<IdentityError> for UserError {
     fn from(error: IdentityError) -> Self {
         let failure = Self::new(error.kind(), error.to_string());
         match error.remedy() {
+            Some(remedy) if matches!(error, IdentityError::NoSource { .. }) => failure.hint(with_list(&remedy)),
             Some(remedy) => failure.hint(remedy),
             None => failure,
         }
+    }
+}
+
+/// That there are none, led by the source that was begun.
+fn missing(half: Option<&HalfConfigured>) -> String {
+    match half {
+        Some(half) => format!("{}, and there are no other AWS credentials", half.what),
+        None => "no AWS credentials found".to_owned(),
     }
 }
 

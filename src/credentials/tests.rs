@@ -152,12 +152,13 @@ fn without_home_there_are_no_default_files_and_a_tilde_in_the_directory_is_not_r
     let error =
         Identity::resolve(&environment, CredentialSelector::Settings(&CredentialSettings::default()), &registry())
             .unwrap_err();
+    assert_eq!(error.to_string(), "no AWS credentials found");
+    let IdentityError::NoSource { skipped_sources, .. } = &error else { panic!("{error:?}") };
     assert_eq!(
-        error.to_string(),
-        "no AWS credentials found; tried in this order: keys in the environment: AWS_ACCESS_KEY_ID is not set; web identity: \
-         AWS_WEB_IDENTITY_TOKEN_FILE is not set; profile default: neither in ~/.aws/config nor in ~/.aws/credentials; container \
-         credentials: neither AWS_CONTAINER_CREDENTIALS_RELATIVE_URI nor _FULL_URI is set; instance metadata: \
-         AWS_EC2_METADATA_DISABLED is true"
+        skipped_sources.join("; "),
+        "keys in the environment: AWS_ACCESS_KEY_ID is not set; web identity: AWS_WEB_IDENTITY_TOKEN_FILE is not set; profile \
+         default: neither in ~/.aws/config nor in ~/.aws/credentials; container credentials: neither \
+         AWS_CONTAINER_CREDENTIALS_RELATIVE_URI nor _FULL_URI is set; instance metadata: AWS_EC2_METADATA_DISABLED is true"
     );
     assert_eq!(crate::text::user_error::UserError::from(error).kind, crate::text::user_error::Kind::NoCredentials);
 }

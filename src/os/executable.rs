@@ -9,7 +9,7 @@ const EXTENSIONS: &str = ".com;.exe;.bat;.cmd";
 
 /// The first program of this name on PATH, whose relative entries do not count: what lies in somebody's working
 /// directory is not the user's choice. On Windows the name may lack its extension.
-pub fn on_path(environment: &Environment, name: &str) -> Option<PathBuf> {
+pub(crate) fn on_path(environment: &Environment, name: &str) -> Option<PathBuf> {
     let names = if cfg!(windows) {
         file_names(name, environment.var("PATHEXT").unwrap_or(EXTENSIONS))
     } else {
@@ -31,14 +31,16 @@ fn file_names(name: &str, extensions: &str) -> Vec<String> {
     extensions.map(|extension| format!("{name}{extension}")).collect()
 }
 
+/// Whether a program can be started from this file.
 #[cfg(unix)]
-fn is_executable(file: &Path) -> bool {
+pub(crate) fn is_executable(file: &Path) -> bool {
     use rustix::fs::{Access, access};
     file.is_file() && access(file, Access::EXEC_OK).is_ok()
 }
 
+/// Whether a program can be started from this file.
 #[cfg(not(unix))]
-fn is_executable(file: &Path) -> bool {
+pub(crate) fn is_executable(file: &Path) -> bool {
     file.is_file()
 }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::os::deadline::Deadline;
 pub use crate::text::printable::one_line;
+use crate::text::printable::without_errno;
 
 /// A pipe that is ready takes as many bytes without blocking (POSIX, PIPE_BUF on Linux).
 const AT_ONCE: usize = 4096;
@@ -20,16 +21,16 @@ const BUSY: Duration = Duration::from_secs(1);
 /// # Errors
 /// stdout is closed or full, or nobody reads it.
 #[cfg(unix)]
-pub fn write_stdout(bytes: &[u8], deadline: Deadline) -> io::Result<()> {
+pub(crate) fn write_stdout(bytes: &[u8], deadline: Deadline) -> io::Result<()> {
     write(rustix::stdio::stdout(), bytes, deadline)
 }
 
-/// Writes to stdout for a person, who may read page by page: as long as something is taken every `patience`, all of it.
+/// Writes to stdout for a person, who may read page by page: as long as something is taken every `stall_timeout`, all of it.
 ///
 /// # Errors
 /// stdout is closed or full, or nobody reads it any more.
-pub fn show(bytes: &[u8], patience: Duration) -> io::Result<()> {
-    bytes.chunks(AT_ONCE).try_for_each(|piece| write_stdout(piece, Deadline::within(patience)))
+pub(crate) fn show(bytes: &[u8], stall_timeout: Duration) -> io::Result<()> {
+    bytes.chunks(AT_ONCE).try_for_each(|piece| write_stdout(piece, Deadline::within(stall_timeout)))
 }
 
 #[cfg(unix)]
@@ -64,7 +65,7 @@ fn write(stream: std::os::fd::BorrowedFd<'_>, bytes: &[u8], deadline: Deadline) 
 /// # Errors
 /// stdout is closed or full, or nobody reads it.
 #[cfg(windows)]
-pub fn write_stdout(bytes: &[u8], deadline: Deadline) -> io::Result<()> {
+pub(crate) fn write_stdout(bytes: &[u8], deadline: Deadline) -> io::Result<()> {
     use std::io::{IsTerminal as _, Write as _};
     use std::os::windows::io::{AsHandle as _, AsRawHandle as _};
 
@@ -91,7 +92,7 @@ pub fn write_stdout(bytes: &[u8], deadline: Deadline) -> io::Result<()> {
 /// Whether stdout and stderr are the same pipe, socket or file: who reads it takes a line on stderr for a part of the
 /// answer. On a terminal a person tells them apart.
 #[cfg(unix)]
-pub fn is_one_stream() -> bool {
+pub(crate) fn is_one_stream() -> bool {
     use rustix::fs::{FileType, fstat};
     let (Ok(out), Ok(err)) = (fstat(rustix::stdio::stdout()), fstat(rustix::stdio::stderr())) else { return false };
     (out.st_dev, out.st_ino) == (err.st_dev, err.st_ino)
@@ -100,20 +101,20 @@ pub fn is_one_stream() -> bool {
 
 /// Whether stdout and stderr are the same pipe or file; not known here.
 #[cfg(not(unix))]
-pub fn is_one_stream() -> bool {
+pub(crate) fn is_one_stream() -> bool {
     false
 }
 
 /// One line on stderr, in one write if it has no more than 4 KiB. Where nobody listens there is nobody to tell.
 pub fn warn_line(program: &str, line: &str) {
-    let _ = tell(&format!("{program}: {}\n", one_line(line)));
+    let _ = tell(&format!("{program}: {}\n", one_line(&without_errno(line))));
 }
 
 /// Writes to stderr, as it is. Where nobody reads nobody waits for it longer than a second.
 ///
 /// # Errors
 /// stderr is closed or full, or nobody reads it.
-pub fn tell(text: &str) -> io::Result<()> {
+pub(crate) fn tell(text: &str) -> io::Result<()> {
     #[cfg(unix)]
     return write(rustix::stdio::stderr(), text.as_bytes(), Deadline::within(BUSY));
     #[cfg(not(unix))]

@@ -1,5 +1,6 @@
 //! Text from a server, a file or an argument before it reaches a terminal or a log.
 
+use std::borrow::Cow;
 use std::path::Path;
 
 /// Whether a character could end a line, control a terminal, be invisible or reverse the order of the text: control
@@ -24,14 +25,39 @@ pub fn one_line(text: &str) -> String {
     text.trim_end().chars().map(|c| if misleads(c) { ' ' } else { c }).collect()
 }
 
+/// The text without Rust's `(os error 13)`: what the system says of it stands before it in words.
+pub(crate) fn without_errno(text: &str) -> Cow<'_, str> {
+    const BEGINS: &str = " (os error ";
+    let mut text = Cow::Borrowed(text);
+    while let Some(at) = text.find(BEGINS) {
+        let after = &text[at + BEGINS.len()..];
+        let Some(end) =
+            after.find(')').filter(|end| after[..*end].bytes().all(|byte| matches!(byte, b'-' | b'0'..=b'9')))
+        else {
+            break;
+        };
+        text = Cow::Owned(format!("{}{}", &text[..at], &after[end + 1..]));
+    }
+    text
+}
+
+/// The text as one word of a shell's command line.
+pub fn shell_word(text: &str) -> Cow<'_, str> {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/._-+:@%,~".contains(&byte);
+    if !text.is_empty() && text.bytes().all(is_plain) {
+        return Cow::Borrowed(text);
+    }
+    Cow::Owned(format!("'{}'", text.replace('\'', "'\\''")))
+}
+
 /// A path on one line, for people.
-pub fn line_of(path: &Path) -> String {
+pub(crate) fn line_of(path: &Path) -> String {
     one_line(&path.display().to_string())
 }
 
 /// The text with its lines and tabs, and a blank for every other character that [`misleads`]: for a page that quotes what
 /// others wrote.
-pub fn page(text: &str) -> String {
+pub(crate) fn page(text: &str) -> String {
     text.chars().map(|c| if misleads(c) && c != '\n' && c != '\t' { ' ' } else { c }).collect()
 }
 
@@ -45,6 +71,9 @@ mod tests {
         assert_eq!(one_line(said), "a b  c [31m   d e f g");
         assert_eq!(one_line("Größe 5 €"), "Größe 5 €");
         assert_eq!(line_of(Path::new("/a\n+b\u{1b}[2J")), "/a +b [2J");
+        assert_eq!(shell_word("/run/user/1000/a.json"), "/run/user/1000/a.json");
+        assert_eq!(shell_word("/home/my name/it's"), "'/home/my name/it'\\''s'");
+        assert_eq!(without_errno("no x (os error 2): no y (os error -13), a (os error)"), "no x: no y, a (os error)");
         assert_eq!(page("a\r\n\tb\u{1b}[2J\u{202e}c\n"), "a \n\tb [2J c\n");
     }
 }

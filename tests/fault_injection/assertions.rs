@@ -30,7 +30,7 @@ pub fn keeps_to_the_protocol(home: &Home, scenario: Scenario, outcome: &Outcome,
             let said = stdout.contains(REGISTRY) || stdout.contains("wrong: ");
             assert!(absent || said, "{what}: {outcome:?}");
         }
-        (Scenario::Warm, Some(0)) => assert!(stdout.contains(": warm until "), "{what}: {outcome:?}"),
+        (Scenario::Warm, Some(0)) => assert!(stdout.contains(": good for "), "{what}: {outcome:?}"),
         (Scenario::ForeignGet, code) => {
             assert!(*code == Some(1) && (stdout == NOT_FOUND || silent), "{what}: {outcome:?}");
             each_line_names_something(home, outcome, what);

@@ -162,3 +162,8 @@ fn a_setup_for_podman_killed_anywhere_loses_nothing_and_is_undone() {
 fn a_setup_for_the_kubelet_killed_anywhere_loses_no_binary_and_no_configuration() {
     killed_everywhere(&[Scenario::SetupKubelet]);
 }
+
+#[test]
+fn a_setup_of_the_plugin_killed_anywhere_leaves_a_plugin_and_is_undone() {
+    killed_everywhere(&[Scenario::SetupPlugin, Scenario::UndoPlugin]);
+}

@@ -40,11 +40,22 @@ pub enum Scenario {
     SetupPodman,
     UndoPodman,
     SetupKubelet,
+    SetupPlugin,
+    UndoPlugin,
 }
 
 impl Scenario {
     pub fn is_setup(self) -> bool {
-        matches!(self, Self::SetupDocker | Self::UndoDocker | Self::SetupPodman | Self::UndoPodman | Self::SetupKubelet)
+        matches!(
+            self,
+            Self::SetupDocker
+                | Self::UndoDocker
+                | Self::SetupPodman
+                | Self::UndoPodman
+                | Self::SetupKubelet
+                | Self::SetupPlugin
+                | Self::UndoPlugin
+        )
     }
 
     /// Whether it leaves the user's files otherwise than they were.
@@ -98,6 +109,8 @@ impl Scenario {
             Self::SetupKubelet => {
                 of(&["setup", "kubelet", "--config", &path("node/config.json"), "--bin-dir", &path("node/bin")])
             }
+            Self::SetupPlugin => of(&["setup", "plugin", "--bin-dir", &path("node/bin")]),
+            Self::UndoPlugin => of(&["setup", "plugin", "--bin-dir", &path("node/bin"), "--undo"]),
             _ => of(&["get"]),
         }
     }
@@ -127,6 +140,7 @@ impl Scenario {
             | Self::Refresh => Some(Self::ColdGet),
             Self::UndoDocker => Some(Self::SetupDocker),
             Self::UndoPodman => Some(Self::SetupPodman),
+            Self::UndoPlugin => Some(Self::SetupPlugin),
             _ => None,
         }
     }
@@ -168,7 +182,7 @@ impl Scenario {
         assert!(self.token(outcome).is_none_or(|token| self.is_right(&token)), "{self:?}: {outcome:?}");
         let says = match self {
             Self::List | Self::Status => REGISTRY.to_owned(),
-            Self::Warm => format!("{REGISTRY}: warm until "),
+            Self::Warm => format!("{REGISTRY}: good for "),
             _ => return,
         };
         assert!(outcome.stdout.contains(&says), "{self:?}: {outcome:?}");
@@ -179,6 +193,7 @@ impl Scenario {
         match self {
             Self::SetupDocker => Some(Self::UndoDocker),
             Self::SetupPodman => Some(Self::UndoPodman),
+            Self::SetupPlugin => Some(Self::UndoPlugin),
             _ => None,
         }
     }

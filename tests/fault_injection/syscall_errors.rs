@@ -280,3 +280,8 @@ fn whatever_call_fails_setup_for_podman_changes_all_or_says_what_it_did_not() {
 fn whatever_call_fails_setup_for_the_kubelet_changes_all_or_says_what_it_did_not() {
     fails_well(&[Scenario::SetupKubelet]);
 }
+
+#[test]
+fn whatever_call_fails_the_plugin_gives_way_and_comes_back_or_it_is_said_what_did_not() {
+    fails_well(&[Scenario::SetupPlugin, Scenario::UndoPlugin]);
+}

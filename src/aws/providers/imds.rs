@@ -41,7 +41,7 @@ const MISSING: &str = "Expected field `";
 ///
 /// # Errors
 /// No service (not on EC2), one that refuses, an instance without a role.
-pub async fn credentials(endpoint: &str, aws: &AwsContext<'_>) -> Result<Credentials, UserError> {
+pub(super) async fn credentials(endpoint: &str, aws: &AwsContext<'_>) -> Result<Credentials, UserError> {
     let endpoint = endpoint.trim_end_matches('/');
     let http = ImdsHttpClient::new(aws.http_nearby(), aws.deadline, !aws.network.imds_v1_disabled);
     let config = ProviderConfig::empty()

@@ -23,7 +23,7 @@ pub mod metadata_http;
 pub(crate) mod mfa;
 pub mod process;
 mod redact;
-pub mod shared;
+pub(super) mod shared;
 mod sso;
 pub mod sso_token_file;
 mod sts;
@@ -36,14 +36,15 @@ use std::time::Duration;
 use aws_credential_types::Credentials;
 
 use super::client::AwsContext;
-use crate::credentials::{CredentialSource, Identity};
+use crate::credentials::{CredentialSource, Identity, Place, half_configured, with_list};
+use crate::os::environment::Environment;
 use crate::text::user_error::{Kind, UserError};
 
 /// The source's credentials.
 ///
 /// # Errors
 /// Why the source gave none, and what to do.
-pub fn of<'a>(
+pub(super) fn of<'a>(
     source: &'a CredentialSource,
     aws: &'a AwsContext<'_>,
 ) -> Pin<Box<dyn Future<Output = Result<Credentials, UserError>> + 'a>> {
@@ -122,7 +123,7 @@ fn fit(credentials: Credentials) -> Result<Credentials, UserError> {
 }
 
 /// How much longer than its deadline a call may take, since a person in front of the terminal has to act.
-pub fn grace(source: &CredentialSource) -> Duration {
+pub(crate) fn grace(source: &CredentialSource) -> Duration {
     match source {
         CredentialSource::CredentialProcess { .. } if process::attended() => process::ATTENDED,
         CredentialSource::AssumeRole { base, .. } => grace(base),
@@ -141,23 +142,26 @@ fn named(failure: UserError) -> UserError {
     UserError { kind, ..failure }
 }
 
-/// Of the last source in the chain, that it is not there: what was tried before it, in order, belongs to the message.
-pub fn nowhere(identity: &Identity, failure: UserError) -> UserError {
+/// Of the last source in the chain, that it is not there: the source that was begun before it comes first, if there is one.
+pub(super) fn nowhere(identity: &Identity, environment: &Environment, failure: UserError) -> UserError {
     if failure.kind != Kind::NoCredentials {
         return failure;
     }
-    let mut tried = identity.skipped_sources.clone();
-    tried.push(failure.message);
-    let what = format!("no AWS credentials: {}", tried.join("; "));
-    let remedy =
-        failure.hint.unwrap_or_else(|| "run \"aws configure\" or \"aws configure sso\", or set AWS_PROFILE".to_owned());
-    UserError {
-        message: what,
-        identity: failure.identity,
-        endpoint: failure.endpoint,
-        hint: Some(remedy),
-        kind: failure.kind,
+    if let Some(half) = half_configured(environment, &identity.skipped_sources) {
+        let what = format!("{}, and there are no other AWS credentials", half.what);
+        return UserError::new(Kind::NoCredentials, what).hint(half.remedy);
     }
+    let remedy = failure.hint.unwrap_or_else(|| Place::here(environment).remedy().to_owned());
+    let message = format!("no AWS credentials found: {}", failure.message);
+    UserError { message, hint: Some(remedy), ..failure }
+}
+
+/// The same for whoever has no list of the sources before their eyes.
+pub(super) fn nowhere_with_list(identity: &Identity, environment: &Environment, failure: UserError) -> UserError {
+    let is_missing = failure.kind == Kind::NoCredentials;
+    let failure = nowhere(identity, environment, failure);
+    let hint = failure.hint.as_deref().filter(|_| is_missing).map(with_list);
+    UserError { hint: hint.or(failure.hint), ..failure }
 }
 
 /// A source, for messages: who could not become somebody else.
@@ -181,7 +185,7 @@ fn in_words(source: &CredentialSource) -> String {
 ///
 /// # Errors
 /// STS did not answer, or the credentials are none.
-pub async fn caller(credentials: Credentials, aws: &AwsContext<'_>) -> Result<String, UserError> {
+pub(super) async fn caller(credentials: Credentials, aws: &AwsContext<'_>) -> Result<String, UserError> {
     let region = aws.registry.region();
     let endpoint = aws.network.sts_endpoint.as_deref();
     let client = aws_sdk_sts::Client::new(&aws.sdk(region, endpoint, Some(credentials)).await);

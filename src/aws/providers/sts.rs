@@ -8,13 +8,13 @@ use crate::aws::error::CallTarget;
 use crate::text::user_error::{Kind, UserError};
 
 /// The session's name where none is configured: what CloudTrail shows.
-pub const SESSION_NAME: &str = "ecr-login";
+pub(super) const SESSION_NAME: &str = "ecr-login";
 
 /// The credentials in STS's answer.
 ///
 /// # Errors
 /// An answer that holds none.
-pub fn credentials(
+pub(super) fn credentials(
     answer: Option<aws_sdk_sts::types::Credentials>,
     provider: &'static str,
     asked: &CallTarget<'_>,
@@ -34,7 +34,7 @@ pub fn credentials(
 ///
 /// # Errors
 /// One is.
-pub fn filled(credentials: Credentials, asked: &CallTarget<'_>) -> Result<Credentials, UserError> {
+pub(super) fn filled(credentials: Credentials, asked: &CallTarget<'_>) -> Result<Credentials, UserError> {
     let parts =
         [credentials.access_key_id(), credentials.secret_access_key(), credentials.session_token().unwrap_or_default()];
     if parts.iter().any(|part| part.is_empty()) {
@@ -44,7 +44,7 @@ pub fn filled(credentials: Credentials, asked: &CallTarget<'_>) -> Result<Creden
 }
 
 /// What is said of an answer of STS's that holds no credentials.
-pub fn without_credentials(asked: &CallTarget<'_>) -> UserError {
+pub(super) fn without_credentials(asked: &CallTarget<'_>) -> UserError {
     UserError::new(Kind::Network, format!("{} answered without credentials", asked.service))
         .endpoint(asked.host)
         .hint("check the endpoint (AWS_ENDPOINT_URL_STS)")
@@ -52,7 +52,7 @@ pub fn without_credentials(asked: &CallTarget<'_>) -> UserError {
 
 /// Reason and remedy of refusals that have nothing to do with the role
 /// (<https://docs.aws.amazon.com/STS/latest/APIReference/CommonErrors.html>).
-pub fn refused(code: &str, region: &str) -> Option<(String, String)> {
+pub(super) fn refused(code: &str, region: &str) -> Option<(String, String)> {
     let (reason, remedy) = match code {
         "ExpiredToken" | "ExpiredTokenException" => {
             ("the session has expired", "renew the credentials that it rests on")

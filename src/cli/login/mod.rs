@@ -18,10 +18,12 @@ use crate::aws::SharedCredentials;
 use crate::aws::providers::mfa::{MfaPrompt, MfaQuestion};
 use crate::aws::retry::RetryPolicy;
 use crate::aws::sign_in::{self, Grant};
+use crate::os::clock;
 use crate::os::deadline::Deadline;
 use crate::os::environment::Environment;
 use crate::os::secret;
 use crate::settings::Settings;
+use crate::text::span;
 use crate::text::user_error::{Kind, UserError};
 use crate::token::{self, FetchMode, RequestContext, TokenRequest};
 use browser::Browser;
@@ -29,7 +31,7 @@ use guide::TerminalGuide;
 use plan::{Planned, SignIn};
 
 /// Signs in, fetches, and says in one line who, for which registries and until when.
-pub fn run(wanted: &Login, environment: Environment) -> ExitCode {
+pub(super) fn run(wanted: &Login, environment: Environment) -> ExitCode {
     // Clients' files may hold logins in plain text.
     secret::wipe_what_is_freed();
     match login(wanted, environment) {
@@ -57,7 +59,7 @@ fn login(wanted: &Login, environment: Environment) -> Result<String, UserError> 
         match &sign_in {
             SignIn::Sso { name, .. } => {
                 let until = sign_in_to_sso(wanted, &call, planned)?;
-                said.push(format!("signed in to {name} until {}", moment(until)));
+                said.push(format!("signed in to {name}: {}", good_until(until)));
             }
             SignIn::Mfa { .. } => {}
             // Its sign-in is the AWS CLI's.
@@ -103,7 +105,7 @@ fn fetch_all(call: &RequestContext, planned: &[Planned]) -> Result<String, UserE
         let (identity, host) = (&planned.identity, planned.target.registry.host());
         // One call for all registries of an identity and region; who signed in may be somebody else than before, so that
         // the first takes nothing from the cache.
-        let key = identity.cache_key(crate::os::clock::seconds()).copied();
+        let key = identity.cache_key(clock::seconds()).copied();
         let is_fresh = key.is_some() && fresh.contains(&key);
         let mode = match planned.sign_in() {
             SignIn::Sso { .. } | SignIn::Mfa { .. } if !is_fresh => FetchMode::ForceRefresh,
@@ -124,13 +126,14 @@ fn fetch_all(call: &RequestContext, planned: &[Planned]) -> Result<String, UserE
         }
     }
     let line = |(label, hosts, end): &(String, Vec<&str>, Option<i64>)| {
-        let until = end.map_or(String::new(), |end| format!(" until {}", crate::aws::diagnostics::moment(end)));
+        let until = end.map_or(String::new(), |end| format!(": {}", span::good_for(clock::seconds(), end, None)));
         format!("{label}: {}{until}", hosts.join(", "))
     };
     Ok(lines.iter().map(line).collect::<Vec<_>>().join("; "))
 }
 
-fn moment(at: SystemTime) -> String {
+/// How long a login is good.
+fn good_until(at: SystemTime) -> String {
     let since = at.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    crate::aws::diagnostics::moment(i64::try_from(since.as_secs()).unwrap_or(i64::MAX))
+    span::good_for(clock::seconds(), i64::try_from(since.as_secs()).unwrap_or(i64::MAX), None)
 }

@@ -2,7 +2,7 @@
 
 use crate::aws::sign_in::SsoSession;
 use crate::cli::arguments::Login;
-use crate::cli::doctor::clients;
+use crate::cli::configured;
 use crate::credentials::{self, CredentialSelector, CredentialSource, Identity};
 use crate::os::environment::Environment;
 use crate::registry::Registry;
@@ -12,9 +12,9 @@ use crate::text::user_error::{Kind, UserError};
 /// A registry and the identity that a pull from it would have.
 pub(super) struct Planned {
     /// The registry.
-    pub target: ResolvedRegistry,
+    pub(super) target: ResolvedRegistry,
     /// The identity.
-    pub identity: Identity,
+    pub(super) identity: Identity,
 }
 
 /// What there is to sign in to. Two that are equal are signed in to once.
@@ -100,7 +100,8 @@ pub(super) fn plan(wanted: &Login, settings: &Settings, environment: &Environmen
         return Ok(vec![resolve(target, environment)?]);
     }
     let mut served: Vec<ResolvedRegistry> = Vec::new();
-    for target in clients::served(environment).into_iter().filter_map(|host| settings.target(&host)) {
+    let names = configured::registries_or_served(environment, settings);
+    for target in names.into_iter().filter_map(|host| settings.target(&host)) {
         let is_known = served.iter().any(|known| known.registry.host() == target.registry.host());
         if !target.credentials.anonymous && !is_known {
             served.push(target);

@@ -18,7 +18,7 @@ const MARK: &str = "# by setup; setup --undo takes it out\n";
 
 /// What to say in the settings file.
 #[derive(Clone, Debug, Default)]
-pub struct Wishes<'a> {
+pub struct SettingsEdit<'a> {
     /// The registries' hosts that `profile` and `role_arn` are for.
     pub registries: &'a [String],
     /// `profile`
@@ -31,12 +31,14 @@ pub struct Wishes<'a> {
     pub audience: Option<&'a str>,
     /// `delegate`, the helper that goes on serving names that are not ECR's.
     pub delegate: Option<&'a str>,
+    /// Registries' hosts, each with a `profile` of its own.
+    pub pairs: &'a [(String, String)],
 }
 
-impl Wishes<'_> {
+impl SettingsEdit<'_> {
     /// Whether the file is to be touched at all.
-    pub fn is_empty(&self) -> bool {
-        self.profile.is_none() && self.role_arn.is_none() && self.delegate.is_none()
+    pub(super) fn is_empty(&self) -> bool {
+        self.profile.is_none() && self.role_arn.is_none() && self.delegate.is_none() && self.pairs.is_empty()
     }
 }
 
@@ -44,7 +46,7 @@ impl Wishes<'_> {
 ///
 /// # Errors
 /// The file in force is broken: it is not for `setup` to mend.
-pub fn path(environment: &Environment) -> Result<PathBuf, SetupError> {
+pub(super) fn path(environment: &Environment) -> Result<PathBuf, SetupError> {
     match Settings::load(environment) {
         Ok(Settings { path: Some(path), .. }) | Err(SettingsError::Missing(path)) => Ok(path),
         Ok(_) => {
@@ -55,13 +57,13 @@ pub fn path(environment: &Environment) -> Result<PathBuf, SetupError> {
     }
 }
 
-/// The file's text with the wishes in it.
+/// The file's text with the edit made.
 ///
 /// # Errors
-/// The text is no TOML, or would be no settings file with the wishes in it.
-pub fn with(original: &UserFile, wishes: &Wishes<'_>) -> Result<String, SetupError> {
+/// The text is no TOML, or would be no settings file with the edit made.
+pub fn with(original: &UserFile, edit: &SettingsEdit<'_>) -> Result<String, SetupError> {
     let mut document = read(original)?;
-    match (wishes.delegate, document.get_mut("delegate").and_then(Item::as_value_mut)) {
+    match (edit.delegate, document.get_mut("delegate").and_then(Item::as_value_mut)) {
         (Some(delegate), Some(theirs)) => replace(theirs, delegate),
         (Some(delegate), None) => {
             // A key at the top must stand before the first table.
@@ -72,41 +74,58 @@ pub fn with(original: &UserFile, wishes: &Wishes<'_>) -> Result<String, SetupErr
         }
         (None, _) => {}
     }
-    if wishes.profile.is_some() || wishes.role_arn.is_some() {
+    let for_all = edit.profile.is_some() || edit.role_arn.is_some();
+    if for_all || !edit.pairs.is_empty() {
         let entries = document.entry("registry").or_insert_with(|| Item::ArrayOfTables(ArrayOfTables::new()));
         let Some(entries) = entries.as_array_of_tables_mut() else {
             return Err(SetupError::Inline { path: original.path.clone() });
         };
-        for registry in wishes.registries {
-            say(entries, registry, wishes);
+        for registry in edit.registries.iter().filter(|_| for_all) {
+            say(entries, registry, edit);
+        }
+        for (registry, profile) in edit.pairs {
+            say(entries, registry, &SettingsEdit { profile: Some(profile), ..SettingsEdit::default() });
         }
     }
-    checked(&original.path, text_of(original, &document), wishes)
+    checked(&original.path, text_of(original, &document), edit)
 }
 
-fn say(entries: &mut ArrayOfTables, registry: &str, wishes: &Wishes<'_>) {
+/// Checks the values of the edit alone, whatever the file is.
+///
+/// # Errors
+/// One is not what the settings take; the error names its key.
+pub(super) fn check_values(edit: &SettingsEdit<'_>) -> Result<(), SettingsError> {
+    const ANY: &str = "000000000000.dkr.ecr.us-east-1.amazonaws.com";
+    let mut entries = ArrayOfTables::new();
+    say(&mut entries, ANY, edit);
+    let mut document = DocumentMut::new();
+    document.insert("registry", Item::ArrayOfTables(entries));
+    Settings::parse("the arguments", &document.to_string()).map(drop)
+}
+
+fn say(entries: &mut ArrayOfTables, registry: &str, edit: &SettingsEdit<'_>) {
     let pattern = |entry: &Table| entry.get("match").and_then(Item::as_str).unwrap_or_default().to_owned();
     let keys = [
-        ("profile", wishes.profile),
-        ("role_arn", wishes.role_arn),
-        ("web_identity", wishes.web_identity),
-        ("audience", wishes.audience),
+        ("profile", edit.profile),
+        ("role_arn", edit.role_arn),
+        ("web_identity", edit.web_identity),
+        ("audience", edit.audience),
     ];
     if let Some(entry) = entries.iter_mut().find(|entry| pattern(entry).eq_ignore_ascii_case(registry)) {
-        for (key, wish) in keys {
-            let Some(wish) = wish else { continue };
+        for (key, new) in keys {
+            let Some(new) = new else { continue };
             match entry.get_mut(key).and_then(Item::as_value_mut) {
-                Some(old) => replace(old, wish),
-                None => entry[key] = value(wish),
+                Some(old) => replace(old, new),
+                None => entry[key] = value(new),
             }
         }
         return;
     }
     let mut entry = Table::new();
     entry["match"] = value(registry);
-    for (key, wish) in keys {
-        if let Some(wish) = wish {
-            entry[key] = value(wish);
+    for (key, new) in keys {
+        if let Some(new) = new {
+            entry[key] = value(new);
         }
     }
     entry.decor_mut().set_prefix(format!("\n{MARK}"));
@@ -118,11 +137,11 @@ fn say(entries: &mut ArrayOfTables, registry: &str, wishes: &Wishes<'_>) {
     }
 }
 
-/// Puts `wish` where `old` stands, whose comments stay.
-fn replace(old: &mut toml_edit::Value, wish: &str) {
-    if old.as_str() != Some(wish) {
+/// Puts `new` where `old` stands, whose comments stay.
+fn replace(old: &mut toml_edit::Value, new: &str) {
+    if old.as_str() != Some(new) {
         let decor = old.decor().clone();
-        *old = wish.into();
+        *old = new.into();
         *old.decor_mut() = decor;
     }
 }
@@ -134,10 +153,7 @@ fn replace(old: &mut toml_edit::Value, wish: &str) {
 /// The text is no TOML.
 pub fn without(original: &UserFile, registries: &[String], store: bool) -> Result<String, SetupError> {
     let mut document = read(original)?;
-    let ours = |prefix: Option<&toml_edit::RawString>| {
-        prefix.and_then(toml_edit::RawString::as_str).is_some_and(|prefix| prefix.contains(MARK.trim_end()))
-    };
-    if store && document.key("delegate").is_some_and(|key| ours(key.leaf_decor().prefix())) {
+    if store && document.key("delegate").is_some_and(|key| is_ours(key.leaf_decor().prefix())) {
         document.remove("delegate");
     }
     let mut empty = false;
@@ -145,7 +161,7 @@ pub fn without(original: &UserFile, registries: &[String], store: bool) -> Resul
         entries.retain(|entry| {
             let pattern = entry.get("match").and_then(Item::as_str).unwrap_or_default();
             let named = registries.is_empty() || registries.iter().any(|registry| registry == pattern);
-            !(named && ours(entry.decor().prefix()))
+            !(named && is_ours(entry.decor().prefix()))
         });
         empty = entries.is_empty();
     }
@@ -153,6 +169,22 @@ pub fn without(original: &UserFile, registries: &[String], store: bool) -> Resul
         document.remove("registry");
     }
     Ok(text_of(original, &document))
+}
+
+/// The registries of the entries that `setup` put in.
+///
+/// # Errors
+/// The text is no TOML.
+pub(super) fn put_in(original: &UserFile) -> Result<Vec<String>, SetupError> {
+    let document = read(original)?;
+    let entries = document.get("registry").and_then(Item::as_array_of_tables).into_iter().flatten();
+    let ours = entries.filter(|entry| is_ours(entry.decor().prefix()));
+    Ok(ours.filter_map(|entry| entry.get("match")?.as_str().map(str::to_owned)).collect())
+}
+
+/// Whether what stands before a key or a table says that it is by `setup`.
+fn is_ours(prefix: Option<&toml_edit::RawString>) -> bool {
+    prefix.and_then(toml_edit::RawString::as_str).is_some_and(|prefix| prefix.contains(MARK.trim_end()))
 }
 
 /// The document's text, with the byte order mark and the line ends that the file had: the parser drops both.
@@ -198,20 +230,22 @@ fn read(original: &UserFile) -> Result<DocumentMut, SetupError> {
     })
 }
 
-/// What is about to be written must be a settings file, and say what was wished.
-fn checked(path: &Path, text: String, wishes: &Wishes<'_>) -> Result<String, SetupError> {
+/// What is about to be written must be a settings file, and say what was edited.
+fn checked(path: &Path, text: String, edit: &SettingsEdit<'_>) -> Result<String, SetupError> {
     let settings = Settings::parse(path, &text)?;
-    for name in wishes.registries {
+    let of_all = edit.registries.iter().map(|name| (name, edit.profile));
+    let of_pairs = edit.pairs.iter().map(|(name, profile)| (name, Some(profile.as_str())));
+    for (name, profile) in of_all.chain(of_pairs) {
         let Some(target) = settings.target(name).or_else(|| {
             let registry = Registry::parse(name)?;
             settings.target(registry.host())
         }) else {
             continue;
         };
-        let speaks = |wish: Option<&str>, said: Option<&str>| wish.is_none() || wish == said;
-        let role = wishes.role_arn.map(|arn| role_for(arn, &target.registry));
+        let speaks = |new: Option<&str>, said: Option<&str>| new.is_none() || new == said;
+        let role = edit.role_arn.map(|arn| role_for(arn, &target.registry));
         let said = target.credentials.role.as_ref().map(|role| role.arn.as_str());
-        if !speaks(wishes.profile, target.credentials.profile.as_deref()) || !speaks(role.as_deref(), said) {
+        if !speaks(profile, target.credentials.profile.as_deref()) || !speaks(role.as_deref(), said) {
             return Err(SetupError::Hidden { path: path.to_owned(), registry: name.clone() });
         }
     }
@@ -235,14 +269,18 @@ mod tests {
     fn a_new_entry_goes_before_a_wildcard_and_comments_stay() {
         let before = "# mine\ntimeout = 5 # short\n\n# all of them\n[[registry]]\nmatch = \"*.dkr.ecr.*.amazonaws.com\"\nprofile = \"base\"\n";
         let registries = [REGISTRY.to_owned()];
-        let wishes =
-            Wishes { registries: &registries, profile: Some("prod"), delegate: Some("pass"), ..Wishes::default() };
-        let after = with(&original(before), &wishes).unwrap();
+        let edit = SettingsEdit {
+            registries: &registries,
+            profile: Some("prod"),
+            delegate: Some("pass"),
+            ..SettingsEdit::default()
+        };
+        let after = with(&original(before), &edit).unwrap();
         let expected = format!(
             "# mine\ntimeout = 5 # short\n{MARK}delegate = \"pass\"\n\n{MARK}[[registry]]\nmatch = \"{REGISTRY}\"\nprofile = \"prod\"\n\n# all of them\n[[registry]]\nmatch = \"*.dkr.ecr.*.amazonaws.com\"\nprofile = \"base\"\n"
         );
         assert_eq!(after, expected);
-        assert_eq!(with(&original(&after), &wishes).unwrap(), after, "again is a no-op");
+        assert_eq!(with(&original(&after), &edit).unwrap(), after, "again is a no-op");
         assert_eq!(without(&original(&after), &[], true).unwrap(), before, "undo gives back the bytes");
     }
 
@@ -252,8 +290,8 @@ mod tests {
             "[[registry]]\nmatch = \"{REGISTRY}\" # x\nprofile = \"dev\" # y\nsession_name = \"s\"\nrole_arn = \"arn:aws:iam::123456789012:role/r\"\n"
         );
         let registries = [REGISTRY.to_owned()];
-        let wishes = Wishes { registries: &registries, profile: Some("prod"), ..Wishes::default() };
-        let after = with(&original(&before), &wishes).unwrap();
+        let edit = SettingsEdit { registries: &registries, profile: Some("prod"), ..SettingsEdit::default() };
+        let after = with(&original(&before), &edit).unwrap();
         assert_eq!(after, before.replace("\"dev\"", "\"prod\""));
         assert_eq!(without(&original(&after), &[], true).unwrap(), after);
     }
@@ -261,27 +299,31 @@ mod tests {
     #[test]
     fn the_byte_order_mark_and_the_line_ends_stay() {
         let registries = [REGISTRY.to_owned()];
-        let wishes =
-            Wishes { registries: &registries, profile: Some("prod"), delegate: Some("pass"), ..Wishes::default() };
+        let edit = SettingsEdit {
+            registries: &registries,
+            profile: Some("prod"),
+            delegate: Some("pass"),
+            ..SettingsEdit::default()
+        };
         for before in [
             "\u{feff}strict = true\n",
             "strict = true\r\n# c\r\n[[registry]]\r\nmatch = \"a.b\"\r\n",
             "strict = true\r\n# c\n[[registry]]\nmatch = \"a.b\"\r\n",
             "\u{feff}# c\r\n\r\nstrict = true\r\n",
         ] {
-            let after = with(&original(before), &wishes).unwrap();
+            let after = with(&original(before), &edit).unwrap();
             assert_eq!(without(&original(&after), &[], true).unwrap(), before, "{after:?}");
             assert_eq!(after.starts_with('\u{feff}'), before.starts_with('\u{feff}'));
         }
-        let after = with(&original("strict = true\r\n"), &wishes).unwrap();
+        let after = with(&original("strict = true\r\n"), &edit).unwrap();
         assert_eq!(after.matches("\r\n").count(), after.matches('\n').count(), "{after:?}");
     }
 
     #[test]
     fn a_delegate_of_the_users_is_changed_in_its_place() {
         let before = "# why\ndelegate = \"other\" # how\n";
-        let wishes = Wishes { delegate: Some("pass"), ..Wishes::default() };
-        let after = with(&original(before), &wishes).unwrap();
+        let edit = SettingsEdit { delegate: Some("pass"), ..SettingsEdit::default() };
+        let after = with(&original(before), &edit).unwrap();
         assert_eq!(after, before.replace("other", "pass"));
         assert_eq!(without(&original(&after), &[], true).unwrap(), after);
     }
@@ -289,7 +331,7 @@ mod tests {
     #[test]
     fn a_role_that_is_none_is_refused() {
         let registries = [REGISTRY.to_owned()];
-        let wishes = Wishes { registries: &registries, role_arn: Some("nonsense"), ..Wishes::default() };
-        assert!(with(&original(""), &wishes).is_err());
+        let edit = SettingsEdit { registries: &registries, role_arn: Some("nonsense"), ..SettingsEdit::default() };
+        assert!(with(&original(""), &edit).is_err());
     }
 }

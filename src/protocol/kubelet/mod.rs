@@ -16,12 +16,14 @@ mod request;
 mod response;
 mod service_account;
 
+pub(crate) use image::registry as registry_of_image;
+pub(crate) use request::ROLE_ANNOTATION;
 pub use request::Request;
-pub use request::{ROLE_ANNOTATION, RequestError, Version};
 pub use response::cache_duration;
 
 use crate::PROGRAM;
 use crate::aws::retry::RetryPolicy;
+use crate::credentials;
 use crate::os::clock;
 use crate::os::deadline::Deadline;
 use crate::os::environment::Environment;
@@ -96,9 +98,9 @@ pub type Delivery = (Wiped, Vec<String>);
 #[derive(Debug, Default)]
 pub struct Wrong {
     /// `ECR_LOGIN_TIMEOUT`: fails the pull.
-    pub limit: Option<UserError>,
+    limit: Option<UserError>,
     /// `ECR_LOGIN_LOG` or its file: worth a line.
-    pub log: Option<String>,
+    log: Option<String>,
 }
 
 /// Answers the request in `input`.
@@ -146,7 +148,7 @@ pub fn answer(
             let line = format!("{}; pulled without credentials", named(failure));
             return nothing(&request, if silent { Vec::new() } else { vec![line] });
         }
-        Err(failure) => return Err(named(failure)),
+        Err(failure) => return Err(named(credentials::on_node(failure, &call.environment))),
     };
     let spread = token::jitter(&[registry.as_bytes()]);
     let seconds = response::cache_duration(clock::seconds(), answer.expires_at, spread);

@@ -38,10 +38,11 @@ import boto3
 print(boto3.client("ecr").get_authorization_token()["authorizationData"][0]["proxyEndpoint"])')
 
     # With stdout and stderr in one file it would write no reason beside a not-found.
+    # shellcheck disable=SC2016 # the inner shell's
     check_fails "login: before it a pull names the command" "login --profile dev" \
         bash -c '{ "$@" <<<"'"$registry"'" 2>&1 >&3 | cat; exit "${PIPESTATUS[0]}"; } 3>&1' - \
         "${laptop[@]}" docker-credential-ecr-login get
-    check_says "login: Chromium clicks through the sign-in page" "signed in to the SSO session corp until .*profile dev: $registry" \
+    check_says "login: Chromium clicks through the sign-in page" "signed in to the SSO session corp: good for .*profile dev: $registry" \
         "${laptop[@]}" docker-credential-ecr-login login
     same "login: the code was exchanged once" 1 "$(asked /token authorization_code)"
     check_says "login: a second one uses the registration again" "signed in to the SSO session corp" \
@@ -66,7 +67,7 @@ print(boto3.client("ecr").get_authorization_token()["authorizationData"][0]["pro
     check_says "login: which boto3 then uses" "$account" "${boto[@]}"
     same "login: each refresh token was used once" 2 "$(asked /token refresh_token)"
 
-    check_says "login: a device code, with Chromium opened for it" "signed in to the SSO session corp until" \
+    check_says "login: a device code, with Chromium opened for it" "signed in to the SSO session corp: good for" \
         "${laptop[@]}" docker-credential-ecr-login login --device-code
     check_says "login: the AWS CLI uses that login too" "auth-token" "${laptop[@]}" "$E2E_MOTO/bin/aws" ecr get-login-password
     same "login: nothing but a login and a registration is left" 2 "$(find "$HOME/.aws/sso/cache" -type f | wc -l)"

@@ -57,6 +57,11 @@ CUE = (
     "source: kind: \"self\"\n' >cue.mod/module.cue && printf 'package m\nx: 1\n' >m.cue && "
     "CUE_REGISTRY={registry} {clients}/go/bin/cue "
 )
+FLUX_PUSH = (
+    "mkdir -p {state}/flux && echo one >{state}/flux/one.yaml && {clients}/go/bin/flux push artifact oci://{registry}/flux:one "
+    "--path {state}/flux --source https://example.com/one.git --revision one@sha1:0123456789012345678901234567890123456789"
+)
+FLUX_PULL = "mkdir -p {state}/flux-out && {clients}/go/bin/flux pull artifact oci://{registry}/flux:one --output {state}/flux-out"
 PY = "{clients}/python/bin/python {here}/look_up.py"
 
 CLIENTS = [
@@ -247,6 +252,21 @@ CLIENTS = [
         needs="{clients}/go/bin/regctl",
         lists=("image digest",),
         own=("regctl",),
+    ),
+    Client(
+        "flux",
+        "{clients}/go/bin/flux version --client",
+        "{clients}/go/bin/flux list artifacts oci://{repository}",
+        verbs={
+            "push artifact": FLUX_PUSH,
+            "tag artifact": (FLUX_PUSH, "{clients}/go/bin/flux tag artifact oci://{registry}/flux:one --tag tagged"),
+            "pull artifact": (FLUX_PUSH, FLUX_PULL),
+            "list artifacts": (FLUX_PUSH, "{clients}/go/bin/flux list artifacts oci://{registry}/flux"),
+        },
+        push=FLUX_PUSH,
+        pull=FLUX_PULL,
+        outside=True,
+        needs="{clients}/go/bin/flux",
     ),
     Client(
         "cue",

@@ -35,19 +35,33 @@ go_program() {
         nice -n 15 go install -ldflags="-s -w" "$2" >&2 || lost "$2"
 }
 
+# flux_program VERSION: what flux installs in clusters is made by its release and is not in the module. Nothing is installed
+# here, so that an empty file in its place will do.
+flux_program() {
+    local source copy=$clients/go/flux
+    [ ! -x "$clients/go/bin/flux" ] || return 0
+    source=$(go mod download -json "github.com/fluxcd/flux2/v2@$1" 2>/dev/null | sed -n 's/^[[:space:]]*"Dir": "\(.*\)",$/\1/p')
+    { [ -d "$source" ] && rm -rf "$copy" && cp -r "$source" "$copy" && chmod -R u+w "$copy" &&
+        mkdir -p "$copy/cmd/flux/manifests" && echo '# none' >"$copy/cmd/flux/manifests/none.yaml" &&
+        (cd "$copy" && nice -n 15 go build -mod=readonly -ldflags="-s -w -X main.VERSION=${1#v}" -o "$clients/go/bin/flux" ./cmd/flux); } >&2 ||
+        lost "flux $1"
+    rm -rf "$copy"
+}
+
 # A version that was not built with Go's toolchain of this machine is not fetched a toolchain for.
 export GOMODCACHE=$clients/go/modules GOCACHE=$clients/go/cache GOBIN=$clients/go/bin GOTOOLCHAIN=local CGO_ENABLED=0 \
     GOFLAGS="-trimpath -modcacherw"
 if command -v go >/dev/null; then
     go_program regctl github.com/regclient/regclient/cmd/regctl@v0.11.7
     go_program cue cuelang.org/go/cmd/cue@v0.17.1
+    flux_program v2.9.5
     go_program helm helm.sh/helm/v4/cmd/helm@v4.3.2
     if [ ! -x "$clients/go/bin/tc-look-up" ]; then
         (cd tests/e2e/clients/testcontainers-go && nice -n 15 go build -mod=readonly -ldflags="-s -w" -o "$clients/go/bin/tc-look-up" .) >&2 ||
             lost "testcontainers-go"
     fi
 else
-    echo "clients: no Go, so no helm, regctl, cue and testcontainers-go"
+    echo "clients: no Go, so no helm, regctl, flux, cue and testcontainers-go"
 fi
 
 # java_library NAME GROUP:ARTIFACT:VERSION PROGRAM: the library and all that it needs, and the program that asks it.

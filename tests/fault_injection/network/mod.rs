@@ -84,7 +84,7 @@ fn check(asked: Asked, what: &What<'_>, hosts: &[&str], outcome: &Outcome) -> St
     assert!(line.contains(words), "{words:?} is not in {shown}");
     assert!(hosts.iter().any(|host| line.contains(host)), "no host in {shown}");
     let (who, what_to_do) = (format!(", as {}", asked.source().label()), line.rsplit_once("; "));
-    assert!(line.contains(&who) || line.contains("no AWS credentials: "), "nobody in {shown}");
+    assert!(line.contains(&who) || line.contains("no AWS credentials found"), "nobody in {shown}");
     assert!(what_to_do.is_some_and(|(_, remedy)| remedy.len() > 15), "no remedy in {shown}");
     assert!(line.len() < 900 && !line.contains(char::is_control), "{shown}");
     for secret in ["hunter2", "eyJ", "fake-imds", "secret-of"] {

@@ -112,7 +112,7 @@ fn a_way_on_which_all_is_right() {
     report.is("network", "ok", "answers");
     report.is("keys", "ok", "long-term keys");
     report.is("caller", "ok", "arn:aws:");
-    report.is("token", "ok", "ECR gave a token, good until");
+    report.is("token", "ok", "ECR gave a token, good for ");
     report.is("registry", "ok", "takes the token");
     assert_eq!((aws.calls(Service::Ecr), aws.calls(Service::Sts), aws.calls(Service::Registry)), (1, 1, 1));
 }

@@ -33,7 +33,9 @@ fn help_names_every_command_and_the_protocols_actions() {
 
 #[test]
 fn a_wrong_argument_is_a_line_on_stderr_and_exit_code_2() {
-    for arguments in [&["setup", "docker", "--no-such"][..], &["status", "x"], &["setup", "dockre"], &["warm"]] {
+    for arguments in
+        [&["setup", "docker", "--no-such"][..], &["status", "x"], &["setup", "dockre"], &["warm", "--no-such"]]
+    {
         let output = run(arguments);
         assert_eq!(output.status.code(), Some(2), "{arguments:?}");
         assert!(output.stdout.is_empty(), "{arguments:?}");

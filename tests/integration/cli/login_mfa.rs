@@ -49,7 +49,7 @@ fn a_code_from_the_terminal_is_good_for_the_pulls_of_twelve_hours() {
     assert!(aws.all_calls().is_empty(), "nothing was asked of AWS");
     let login = login(&aws, &helper, &["login", REGISTRY]);
     assert_eq!(login.code, Some(0), "{login:?}");
-    assert!(login.stdout.starts_with(&format!("profile prod: {REGISTRY} until 20")), "{login:?}");
+    assert!(login.stdout.starts_with(&format!("profile prod: {REGISTRY}: good for ")), "{login:?}");
     let asked = &aws.requests(Service::Sts)[0];
     assert_eq!(
         (asked.form("SerialNumber").as_deref(), asked.form("TokenCode").as_deref()),

@@ -80,8 +80,8 @@ fn a_browser_signs_in_and_pulls_work_at_once() {
     helper.get(REGISTRY).failure();
     let login = sign_in_with_browser(&helper, &["login", REGISTRY]);
     assert_eq!(login.code, Some(0), "{login:?}");
-    assert!(login.stdout.starts_with("signed in to the SSO session corp until 20"), "{login:?}");
-    assert!(login.stdout.contains(&format!("; profile dev: {REGISTRY} until 20")), "{login:?}");
+    assert!(login.stdout.starts_with("signed in to the SSO session corp: good for "), "{login:?}");
+    assert!(login.stdout.contains(&format!("; profile dev: {REGISTRY}: good for ")), "{login:?}");
     assert_eq!(login.stdout.lines().count(), 1, "{login:?}");
     assert!(login.stderr.contains("opens in your browser") && login.stderr.contains("/authorize?"), "{login:?}");
     let calls = aws.all_calls().len();
@@ -329,7 +329,7 @@ fn the_legacy_form_signs_in_and_its_login_is_named_by_the_start_url() {
     let helper = laptop(&aws, &sign_in).env("AWS_PROFILE", "old");
     let login = sign_in_with_browser(&helper, &["login", REGISTRY]);
     assert_eq!(login.code, Some(0), "{login:?}");
-    assert!(login.stdout.starts_with("signed in to the SSO of profile old until "), "{login:?}");
+    assert!(login.stdout.starts_with("signed in to the SSO of profile old: good for "), "{login:?}");
     assert_eq!(json(&helper, &login_file(START_URL))["startUrl"], START_URL);
     assert_eq!(helper.get(REGISTRY).token().identity, "sso-123456789012-Old");
 }
@@ -345,11 +345,11 @@ fn a_profile_is_signed_in_to_and_the_clients_registries_of_its_session_are_fetch
     );
     let login = sign_in_with_browser(&helper, &["login", "--profile", "dev"]);
     assert_eq!(login.code, Some(0), "{login:?}");
-    assert!(login.stdout.contains(&format!("profile dev: {REGISTRY} until ")), "{login:?}");
+    assert!(login.stdout.contains(&format!("profile dev: {REGISTRY}: good for ")), "{login:?}");
     assert!(!login.stdout.contains("999999999999"), "{login:?}");
     // Without a word, the clients' files say which.
     let login = sign_in_with_browser(&helper, &["login"]);
-    assert!(login.stdout.contains(&format!("profile dev: {REGISTRY} until ")), "{login:?}");
+    assert!(login.stdout.contains(&format!("profile dev: {REGISTRY}: good for ")), "{login:?}");
 }
 
 #[test]
@@ -357,7 +357,7 @@ fn a_profile_without_a_client_s_registry_fetches_that_of_its_own_account() {
     let (aws, sign_in) = (FakeAws::start(), SignIn::start());
     let helper = laptop(&aws, &sign_in);
     let login = sign_in_with_browser(&helper, &["login", "--profile", "dev"]);
-    assert!(login.stdout.contains(&format!("profile dev: {REGISTRY} until ")), "{login:?}");
+    assert!(login.stdout.contains(&format!("profile dev: {REGISTRY}: good for ")), "{login:?}");
 }
 
 #[test]
@@ -407,7 +407,7 @@ fn what_there_is_nothing_to_sign_in_to_is_said_and_its_tokens_are_fetched() {
     let login = helper.run(["login", REGISTRY], "");
     assert_eq!(login.code, Some(0), "{login:?}");
     assert!(login.line().contains("there is nothing to sign in to; used: keys in the environment"), "{login:?}");
-    assert!(login.stdout.starts_with(&format!("keys in the environment: {REGISTRY} until ")), "{login:?}");
+    assert!(login.stdout.starts_with(&format!("keys in the environment: {REGISTRY}: good for ")), "{login:?}");
 }
 
 #[test]

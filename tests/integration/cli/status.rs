@@ -55,7 +55,17 @@ fn each_token_with_its_region_its_identity_in_words_and_its_times() {
     assert!(said["settings"]["path"].as_str().unwrap().replace('\\', "/").ends_with(".config/ecr-login/config.toml"));
 
     let text = helper.run(["status"], "").stdout;
-    for word in [REGISTRY, OTHER, "profile prod", "region us-east-1", "ends in", "(2 tokens)", "config.toml"] {
+    for word in [
+        REGISTRY,
+        OTHER,
+        "profile prod",
+        "region us-east-1",
+        "used now",
+        "good for ",
+        " UTC), renewed from ",
+        "(2 tokens)",
+        "config.toml",
+    ] {
         assert!(text.contains(word), "{word}: {text}");
     }
     assert!(!text.contains('\u{1b}'), "no colours outside of a terminal");
@@ -135,25 +145,102 @@ fn clear_of_a_name_that_is_not_ecr_is_refused() {
 #[cfg(unix)]
 #[test]
 fn colours_are_for_a_terminal_and_no_color_turns_them_off() {
-    use std::io::Read as _;
-
     let aws = FakeAws::start();
     let helper = Helper::new().aws(&aws).keys("AKIACOLOUR").env("TERM", "xterm");
     warm(&helper, &[REGISTRY]);
     let shown = |helper: &Helper| {
-        let (screen, stdout) = crate::support::terminal::terminal();
-        let mut command = helper.command(["status"]);
-        command.stdout(stdout);
-        let run = crate::support::Running::start(command, b"");
-        // Read to the end of the program: then the terminal's other end is closed, which the kernel calls EIO.
-        let mut text = Vec::new();
-        let end = std::io::BufReader::new(screen).read_to_end(&mut text);
-        assert!(end.is_ok() || rustix::io::Errno::from_io_error(&end.unwrap_err()) == Some(rustix::io::Errno::IO));
-        assert_eq!(run.wait().code, Some(0));
-        String::from_utf8(text).unwrap()
+        let (text, code) = crate::support::terminal::shown(helper.command(["status"]));
+        assert_eq!(code, Some(0));
+        text
     };
     let text = shown(&helper);
     assert!(text.contains(REGISTRY) && text.contains("\u{1b}[1m"), "{text:?}");
     let text = shown(&helper.env("NO_COLOR", "1"));
     assert!(text.contains(REGISTRY) && !text.contains('\u{1b}'), "{text:?}");
+}
+
+#[test]
+fn each_configured_registry_has_a_line_with_who_would_be_used_with_a_token_or_without() {
+    let aws = FakeAws::start();
+    let helper = Helper::new().aws(&aws).keys("AKIANOW");
+    let rules = format!(
+        "[[registry]]\nmatch = \"{OTHER}\"\nprofile = \"nosuch\"\n\n[[registry]]\nmatch = \"public.ecr.aws\"\nanonymous = true\n"
+    );
+    let helper = helper.settings(&rules);
+    let third = "123456789012.dkr.ecr.ap-south-1.amazonaws.com";
+    helper.write(
+        ".docker/config.json",
+        format!("{{\"credHelpers\":{{\"{REGISTRY}\":\"ecr-login\",\"{third}\":\"ecr-login\",\"gcr.io\":\"gcloud\"}}}}"),
+    );
+    warm(&helper, &[REGISTRY]);
+    let said = status(&helper);
+    let row = |registry: &str| {
+        let rows = said["registries"].as_array().unwrap();
+        rows.iter().find(|row| row["registry"] == registry).unwrap_or_else(|| panic!("no {registry}: {said:#}")).clone()
+    };
+    assert_eq!((&row(REGISTRY)["has_token"], &row(REGISTRY)["configured"]), (&Value::from(true), &Value::from(true)));
+    assert_eq!(row(REGISTRY)["identity"], "keys in the environment");
+    assert_eq!(
+        (&row(third)["has_token"], &row(third)["identity"]),
+        (&Value::from(false), &"keys in the environment".into())
+    );
+    assert!(row(OTHER)["reason"].as_str().unwrap().contains("profile nosuch"), "{said:#}");
+    assert_eq!(row("public.ecr.aws")["reason"], "anonymous by the settings");
+    assert_eq!(said["registries"].as_array().unwrap().len(), 4, "{said:#}");
+    assert_eq!(said["tokens"][0]["used_now"], true);
+    let text = helper.run(["status"], "").stdout;
+    for line in [
+        "  used now   keys in the environment, region ap-south-1\n             no token; the next pull fetches one\n",
+        "  used now   nobody: profile nosuch, named by ",
+        "  used now   nobody: anonymous by the settings\n",
+    ] {
+        assert!(text.contains(line), "{line}: {text}");
+    }
+}
+
+#[test]
+fn the_token_of_the_identity_that_would_be_used_now_is_marked_and_others_are_said_to_be_others() {
+    let aws = FakeAws::start();
+    let helper = Helper::new().aws(&aws).aws_config(
+        "[profile one]\naws_access_key_id = AKIAONE\naws_secret_access_key = MARKED\n\
+         [profile two]\naws_access_key_id = AKIATWO\naws_secret_access_key = MARKED\n",
+    );
+    let helper = helper.env("AWS_PROFILE", "one");
+    warm(&helper, &[REGISTRY]);
+    let helper = helper.env("AWS_PROFILE", "two");
+    let before = helper.run(["status"], "").stdout;
+    assert!(before.contains("used now   profile two, region eu-west-1\n             no token; "), "{before}");
+    assert!(before.contains("another    profile one, not used now\n             good for "), "{before}");
+    warm(&helper, &[REGISTRY]);
+    let after = helper.run(["status"], "").stdout;
+    assert!(after.contains("used now   profile two, region eu-west-1\n             good for "), "{after}");
+    let used: Vec<bool> = status(&helper)["tokens"].as_array().unwrap().iter().map(|t| t["used_now"] == true).collect();
+    assert_eq!(used.iter().filter(|used| **used).count(), 1);
+}
+
+#[cfg(unix)]
+#[test]
+fn why_there_is_no_cache_is_said_in_the_words_of_warm() {
+    let aws = FakeAws::start();
+    let keys = || Helper::new().aws(&aws).keys("AKIANOCACHE");
+    for helper in [keys().env("AWS_ECR_DISABLE_CACHE", "1"), keys().env("AWS_ECR_CACHE_DIR", "/dev/null")] {
+        let said = status(&helper);
+        let reason = said["cache"]["reason"].as_str().unwrap_or_else(|| panic!("{said:#}"));
+        assert!(helper.run(["status"], "").stdout.contains(reason), "{reason}");
+        let warmed = helper.run(["warm", REGISTRY], "");
+        assert!(warmed.line().contains(&format!("not kept: {reason}")), "{reason}: {warmed:?}");
+    }
+    assert_eq!(status(&keys())["cache"]["reason"], Value::Null);
+}
+
+#[test]
+fn the_last_failure_is_shown_with_its_time() {
+    let helper = Helper::new();
+    helper.get(REGISTRY).failure();
+    let text = helper.run(["status"], "").stdout;
+    let line = text.lines().find(|line| line.starts_with("last failure, ")).unwrap_or_else(|| panic!("{text}"));
+    assert!(
+        line.contains(" ago (") && line.contains(&format!(" UTC): {REGISTRY}: no AWS credentials found")),
+        "{line}"
+    );
 }

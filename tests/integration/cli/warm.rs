@@ -18,10 +18,12 @@ fn what_warm_fetched_serves_docker_and_the_kubelet_without_a_call() {
     assert_eq!((outcome.code, outcome.stderr.as_str()), (Some(0), ""), "{outcome:?}");
     let mut lines: Vec<&str> = outcome.stdout.lines().collect();
     lines.sort_unstable();
-    assert_eq!(lines.len(), 3);
+    assert_eq!(lines.len(), 4);
     for (line, registry) in lines.iter().zip([REGISTRY, FAR, OTHER]) {
-        assert!(line.starts_with(&format!("{registry}: warm until 20")), "{line}");
+        let good = line.strip_prefix(&format!("{registry}: good for ")).unwrap_or_else(|| panic!("{line}"));
+        assert!(good.contains(" (until ") && good.contains(" UTC), renewed from "), "{line}");
     }
+    assert_eq!(outcome.stdout.lines().last(), Some("3 registries: 3 ready"));
     assert_eq!(aws.calls(Service::Ecr), 2, "one for each region");
     for registry in [REGISTRY, OTHER, FAR] {
         helper.get(registry).token();
@@ -40,8 +42,9 @@ fn warm_fails_if_any_failed_and_says_one_line_for_each() {
     let aws = FakeAws::start();
     let outcome = helper(&aws).run(["warm", "gcr.io", REGISTRY], "");
     assert_eq!(outcome.code, Some(1));
-    assert!(outcome.line().starts_with("gcr.io: "), "{outcome:?}");
+    assert!(outcome.line().starts_with("docker-credential-ecr-login: gcr.io: "), "{outcome:?}");
     assert!(outcome.stdout.starts_with(REGISTRY), "{outcome:?}");
+    assert!(outcome.stdout.ends_with("2 registries: 1 ready, 1 failed\n"), "{outcome:?}");
 }
 
 #[test]
@@ -59,7 +62,7 @@ fn warm_gives_up_at_its_timeout() {
     let outcome = helper(&aws).run(["warm", "--timeout", "2", REGISTRY, FAR], "");
     assert_eq!(
         (outcome.code, outcome.stdout.as_str(), outcome.stderr.lines().count()),
-        (Some(1), "", 2),
+        (Some(1), "2 registries: 0 ready, 2 failed\n", 2),
         "{outcome:?}"
     );
     assert!(outcome.duration.as_secs() < 30);
@@ -152,13 +155,67 @@ fn warm_says_of_a_token_that_our_clock_calls_dead_that_it_is_not_kept() {
     aws.token_life(-10_000);
     let outcome = helper(&aws).run(["warm", REGISTRY], "");
     assert_eq!((outcome.code, outcome.stderr.as_str()), (Some(0), ""), "{outcome:?}");
-    assert!(outcome.stdout.contains("not kept") && !outcome.stdout.contains("warm until"), "{outcome:?}");
+    assert!(outcome.stdout.contains("not kept") && !outcome.stdout.contains("renewed"), "{outcome:?}");
 }
 
 #[test]
-fn warm_without_registries_is_a_wrong_use() {
+fn warm_without_arguments_fetches_for_all_that_clients_and_settings_name() {
+    let aws = FakeAws::start();
+    let helper = helper(&aws).settings(&format!("[[registry]]\nmatch = \"{FAR}\"\n"));
+    helper.write(
+        ".docker/config.json",
+        format!("{{\"credHelpers\":{{\"{REGISTRY}\":\"ecr-login\",\"gcr.io\":\"gcloud\"}}}}"),
+    );
+    helper.write(".config/containers/auth.json", format!("{{\"credHelpers\":{{\"{OTHER}\":\"ecr-login\"}}}}"));
+    let outcome = helper.run(["warm"], "");
+    assert_eq!((outcome.code, outcome.stderr.as_str()), (Some(0), ""), "{outcome:?}");
+    for registry in [REGISTRY, OTHER, FAR] {
+        assert!(outcome.stdout.contains(&format!("{registry}: good for ")), "{outcome:?}");
+    }
+    assert!(outcome.stdout.ends_with("3 registries: 3 ready\n"), "{outcome:?}");
     let outcome = Helper::new().run(["warm"], "");
-    assert_eq!(outcome.code, Some(2), "{outcome:?}");
+    assert_eq!((outcome.code, outcome.stdout.as_str()), (Some(1), ""), "{outcome:?}");
+    assert!(outcome.line().contains("setup docker"), "{outcome:?}");
+}
+
+#[test]
+fn warm_without_arguments_fetches_what_was_served_before_where_the_helper_is_dockers_store() {
+    let aws = FakeAws::start();
+    let helper = helper(&aws);
+    helper.write(".docker/config.json", "{\"credsStore\":\"ecr-login\"}");
+    helper.get(REGISTRY).token();
+    let outcome = helper.run(["warm"], "");
+    assert!(outcome.code == Some(0) && outcome.stdout.starts_with(&format!("{REGISTRY}: good for ")), "{outcome:?}");
+}
+
+#[test]
+fn ecr_public_without_credentials_is_no_failure_of_warm() {
+    let outcome = Helper::new().run(["warm", "public.ecr.aws"], "");
+    assert_eq!((outcome.code, outcome.stderr.as_str()), (Some(0), ""), "{outcome:?}");
+    assert_eq!(outcome.stdout, "public.ecr.aws: no credentials, so pulls are anonymous\n");
+}
+
+#[test]
+fn a_timeout_of_no_time_is_refused() {
+    for command in ["warm", "login"] {
+        let outcome = Helper::new().run([command, "--timeout", "0", REGISTRY], "");
+        assert_eq!((outcome.code, outcome.stdout.as_str()), (Some(2), ""), "{outcome:?}");
+        assert!(outcome.stderr.contains("--timeout"), "{outcome:?}");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn warm_shows_on_a_terminal_how_many_are_done_and_leaves_whole_lines() {
+    let aws = FakeAws::start();
+    for (term, shown) in [("xterm", true), ("dumb", false)] {
+        let helper = helper(&aws).env("TERM", term);
+        let (text, code) = crate::support::terminal::shown(helper.command(["warm", REGISTRY, OTHER, FAR]));
+        assert_eq!(code, Some(0), "{text}");
+        assert_eq!(text.contains("2 of 3 done"), shown, "{term}: {text:?}");
+        assert_eq!(text.contains('\u{1b}'), shown, "{term}: {text:?}");
+        assert!(text.ends_with("3 registries: 3 ready\r\n"), "{text:?}");
+    }
 }
 
 #[test]
@@ -203,9 +260,9 @@ fn regions_of_one_role_are_one_call_of_sts_for_each_partition_and_are_connected_
         let sts = aws.host_of_its_own(None);
         // Without a connection for each region of the partition there would be no answer before the timeout.
         aws.fail(Service::Sts, Fault::Once(aws.server().has_connections(3)));
-        let helper = source.speak(Helper::new().aws(&aws).env("AWS_ENDPOINT_URL_STS", sts.url()), &aws.url());
+        let helper = source.set_up(Helper::new().aws(&aws).env("AWS_ENDPOINT_URL_STS", sts.url()), &aws.url());
         let outcome = helper.run(["warm", "--timeout", "20", REGIONS[0], REGIONS[1], REGIONS[2], REGIONS[3]], "");
-        assert_eq!((outcome.code, outcome.stdout.lines().count()), (Some(0), 4), "{outcome:?}");
+        assert_eq!((outcome.code, outcome.stdout.lines().count()), (Some(0), 5), "{outcome:?}");
         assert_eq!((aws.calls(Service::Sts), aws.calls(Service::Ecr)), (2, 4), "{source:?}");
         assert_eq!((aws.connections(), sts.connections()), (4, 2), "{source:?}");
     }
@@ -214,13 +271,13 @@ fn regions_of_one_role_are_one_call_of_sts_for_each_partition_and_are_connected_
 #[test]
 fn a_region_whose_sts_refuses_does_not_fail_the_others() {
     let aws = FakeAws::start();
-    let helper = Source::Role.speak(Helper::new().aws(&aws), &aws.url());
+    let helper = Source::Role.set_up(Helper::new().aws(&aws), &aws.url());
     aws.fail_times(
         Service::Sts,
         1,
         Fault::Error { status: 403, code: "RegionDisabledException", message: "STS is not activated".to_owned() },
     );
     let outcome = helper.run(["warm", REGIONS[0], REGIONS[1], REGIONS[2]], "");
-    assert_eq!((outcome.code, outcome.stdout.lines().count(), outcome.stderr.lines().count()), (Some(1), 2, 1));
+    assert_eq!((outcome.code, outcome.stdout.lines().count(), outcome.stderr.lines().count()), (Some(1), 3, 1));
     assert!(outcome.stderr.contains("RegionDisabledException"), "{outcome:?}");
 }

@@ -3,6 +3,7 @@
 #[cfg(unix)]
 mod delegate;
 mod get;
+mod missing_credentials;
 mod mistyped;
 mod one_stream;
 mod protocol;

@@ -91,21 +91,25 @@ fn trouble_is_said_with_its_status_and_not_tried_again() {
 }
 
 #[test]
-fn nobody_at_all_lists_what_was_tried_in_order() {
+fn where_no_service_answers_the_line_says_so_and_doctor_lists_what_was_tried_in_order() {
     let aws = FakeAws::start();
     let helper = Helper::new()
         .aws(&aws)
         .without("AWS_EC2_METADATA_DISABLED")
         .env("AWS_EC2_METADATA_SERVICE_ENDPOINT", "http://127.0.0.1:9");
     let outcome = helper.get(REGISTRY);
-    let line = outcome.failure();
-    let tried =
-        ["AWS_ACCESS_KEY_ID", "AWS_WEB_IDENTITY_TOKEN_FILE", "profile default", "AWS_CONTAINER_CREDENTIALS", "EC2"];
-    let places: Vec<_> = tried.iter().map(|what| line.find(what).unwrap_or_else(|| panic!("{what}: {line}"))).collect();
-    assert!(places.is_sorted(), "{line}");
-    assert!(line.contains("run \"aws configure\" or \"aws configure sso\", or set AWS_PROFILE"), "{line}");
+    assert!(
+        outcome.failure().contains("no AWS credentials found: no instance metadata service answers"),
+        "{outcome:?}"
+    );
     assert!(outcome.duration < Duration::from_secs(20), "{:?}", outcome.duration);
     assert_eq!(aws.all_calls().len(), 0);
+    let listed = helper.run(["doctor", REGISTRY], "").stdout;
+    let listed = listed.lines().find(|line| line.contains(" source ")).unwrap_or_else(|| panic!("{listed}"));
+    let tried = ["AWS_ACCESS_KEY_ID", "AWS_WEB_IDENTITY_TOKEN_FILE", "profile default", "AWS_CONTAINER_CREDENTIALS"];
+    let places: Vec<_> =
+        tried.iter().map(|what| listed.find(what).unwrap_or_else(|| panic!("{what}: {listed}"))).collect();
+    assert!(places.is_sorted(), "{listed}");
 }
 
 #[test]
@@ -127,9 +131,9 @@ fn a_role_of_a_profile_that_rests_on_the_instance_is_not_called_an_absence() {
 #[test]
 fn the_service_is_not_asked_where_it_is_disabled() {
     let aws = FakeAws::start();
-    let outcome = Helper::new().aws(&aws).imds(&aws).env("AWS_EC2_METADATA_DISABLED", "true").get(REGISTRY);
-    let line = outcome.failure();
-    assert!(line.contains("AWS_EC2_METADATA_DISABLED"), "{line}");
+    let helper = Helper::new().aws(&aws).imds(&aws).env("AWS_EC2_METADATA_DISABLED", "true");
+    assert!(helper.get(REGISTRY).failure().contains("no AWS credentials found; "));
+    assert!(helper.run(["doctor", REGISTRY], "").stdout.contains("AWS_EC2_METADATA_DISABLED is true"));
     assert_eq!(aws.all_calls().len(), 0);
 }
 

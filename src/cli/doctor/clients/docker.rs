@@ -1,17 +1,22 @@
 //! docker, with buildx and compose: `DOCKER_AUTH_CONFIG`, then `config.json`.
 
+use std::path::Path;
+
 use super::says::{self, Says};
 use super::setup;
 use crate::cli::doctor::report::Step;
-use crate::clients::config_file::{Config, Content};
-use crate::clients::paths::{self, DOCKER_AUTH_CONFIG};
 use crate::os::environment::Environment;
+use crate::protocol::clients::config_file::{Config, Content};
+use crate::protocol::clients::paths::{self, DOCKER_AUTH_CONFIG};
 use crate::{HELPER, PROGRAM};
 
 const NAME: &str = "docker";
 
 /// What docker would do for the registry.
-pub fn examine(environment: &Environment, host: &str) -> Step {
+pub(super) fn examine(environment: &Environment, host: &str) -> Step {
+    if let Some(snap) = paths::on_path(environment, "docker").filter(|program| is_snap(program)) {
+        return in_a_snap(&snap, host);
+    }
     let variable = Variable::of(environment, host);
     if let Variable::Login(key) = &variable {
         return login_in_variable(NAME, key);
@@ -26,8 +31,26 @@ pub fn examine(environment: &Environment, host: &str) -> Step {
     }
 }
 
+/// Whether a program is one of snapd's.
+fn is_snap(program: &Path) -> bool {
+    program.parent().is_some_and(|folder| folder.ends_with("snap/bin"))
+}
+
+/// docker of a snap is confined: it has a home of its own, and no program from outside.
+fn in_a_snap(program: &Path, host: &str) -> Step {
+    let found = format!(
+        "{} is a snap, which reads ~/snap/docker/current/.docker/config.json and cannot run a helper from outside of it",
+        program.display()
+    );
+    let remedy = format!(
+        "install docker from https://docs.docker.com/engine/install instead, or log in every 12 h: {PROGRAM} password {host} \
+         | docker login --username AWS --password-stdin {host}"
+    );
+    Step::wrong(NAME, found, remedy)
+}
+
 /// What `DOCKER_AUTH_CONFIG` says of a registry.
-pub enum Variable {
+pub(super) enum Variable {
     /// Nothing.
     Silent,
     /// It holds a login, which comes before every file and helper.
@@ -38,7 +61,7 @@ pub enum Variable {
 
 impl Variable {
     /// Reads the variable.
-    pub fn of(environment: &Environment, host: &str) -> Self {
+    pub(super) fn of(environment: &Environment, host: &str) -> Self {
         let text = environment.var(DOCKER_AUTH_CONFIG).unwrap_or_default();
         let Content::Config(config) = Content::of(text.as_bytes()) else { return Self::Silent };
         if !config.helpers.is_empty() {
@@ -49,7 +72,7 @@ impl Variable {
 }
 
 /// The step of a client that takes the variable's login.
-pub fn login_in_variable(name: &'static str, key: &str) -> Step {
+pub(super) fn login_in_variable(name: &'static str, key: &str) -> Step {
     Step::wrong(
         name,
         format!("{DOCKER_AUTH_CONFIG} has a login for {key}, which is used instead of the helper"),
@@ -68,7 +91,7 @@ fn by_file(environment: &Environment, host: &str) -> Step {
         Content::Absent if paths::on_path(environment, "docker").is_none() => {
             return Step::skipped(NAME, "docker is not on PATH and has no file here");
         }
-        Content::Absent => return Step::wrong(NAME, format!("{file} is not there"), setup(NAME, host)),
+        Content::Absent => return Step::not_set_up(NAME, format!("{file} is not there"), setup(NAME, host)),
         Content::Marked => return marked(NAME, &file.to_string(), host),
         Content::Broken(reason) => {
             let found = format!("{file} is not JSON: {reason}");
@@ -93,18 +116,18 @@ fn by_file(environment: &Environment, host: &str) -> Step {
             format!("{file}: credHelpers has the key {key:?}, and docker compares it with exactly {host:?}"),
             setup(NAME, host),
         ),
-        Says::Nothing => Step::wrong(NAME, format!("{file}: no helper is named for it"), setup(NAME, host)),
+        Says::Nothing => Step::not_set_up(NAME, format!("{file}: no helper is named for it"), setup(NAME, host)),
     }
 }
 
 /// The step for a file with a byte order mark, which `setup docker` takes out.
-pub fn marked(name: &'static str, file: &str, host: &str) -> Step {
+pub(super) fn marked(name: &'static str, file: &str, host: &str) -> Step {
     let found = format!("{file} begins with a byte order mark, after which no client reads it");
     Step::wrong(name, found, format!("{}, which takes the mark out", setup(NAME, host)))
 }
 
 /// An old login beside the helper: not used by docker, and a password in a file for nothing.
-pub fn old_login(environment: &Environment, host: &str) -> Option<Step> {
+pub(super) fn old_login(environment: &Environment, host: &str) -> Option<Step> {
     let path = paths::docker(environment)?;
     let Content::Config(config) = Content::of_file(&path) else { return None };
     if !matches!(Says::of(&config, host, true), Says::Us(_)) {

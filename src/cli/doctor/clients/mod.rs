@@ -7,31 +7,31 @@ mod podman;
 mod says;
 
 use super::report::{State, Step};
-use crate::clients::config_file::Content;
-use crate::clients::paths;
+use crate::PROGRAM;
 use crate::os::environment::Environment;
-use crate::{HELPER, PROGRAM};
+use crate::protocol::clients::paths;
 
 /// The clients that read podman's files.
 const PODMANS: [&str; 3] = ["podman", "buildah", "skopeo"];
 
 /// One client's step.
 #[derive(Debug)]
-pub struct Client {
+pub(super) struct Client {
     /// What was found.
-    pub step: Step,
+    pub(super) step: Step,
     /// Which of its programs are on PATH.
-    pub installed: Vec<&'static str>,
+    pub(super) installed: Vec<&'static str>,
 }
 
 /// The steps of all clients that are installed or have a file here, docker and podman first.
-pub fn examine(environment: &Environment, host: &str) -> Vec<Client> {
+pub(super) fn examine(environment: &Environment, host: &str, kubelet: Client) -> Vec<Client> {
     let on_path = |names: &[&'static str]| -> Vec<&'static str> {
         names.iter().copied().filter(|name| paths::on_path(environment, name).is_some()).collect()
     };
     let mut clients = vec![
         Client { step: docker::examine(environment, host), installed: on_path(&["docker"]) },
         Client { step: podman::examine(environment, host), installed: on_path(&PODMANS) },
+        kubelet,
     ];
     for rules in &others::RULES {
         if paths::on_path(environment, rules.name).is_some() {
@@ -39,11 +39,13 @@ pub fn examine(environment: &Environment, host: &str) -> Vec<Client> {
         }
     }
     let any_installed = clients.iter().any(|client| !client.installed.is_empty());
-    let served = clients.iter().any(|client| client.step.state == State::Ok);
+    let is_served =
+        |client: &Client| client.step.state == State::Ok && (!any_installed || !client.installed.is_empty());
+    let served = clients.iter().any(is_served);
     for client in &mut clients {
-        // The file of a client that is not here keeps nobody from pulling.
+        // The file of a client that is not here keeps nobody from pulling, and who set one client up may not use the others.
         let matters = if any_installed { !client.installed.is_empty() } else { !served };
-        if client.step.state == State::Wrong && !matters {
+        if client.step.state == State::Wrong && (!matters || served && client.step.not_set_up) {
             client.step.state = State::Note;
         }
     }
@@ -51,26 +53,15 @@ pub fn examine(environment: &Environment, host: &str) -> Vec<Client> {
 }
 
 /// What keeps a client from using the helper after `setup` has written its file, and what to do.
-pub fn still_wrong(client: &str, environment: &Environment, host: &str) -> Option<String> {
+pub(crate) fn still_wrong(client: &str, environment: &Environment, host: &str) -> Option<String> {
     let step = if client == "podman" { podman::examine(environment, host) } else { docker::examine(environment, host) };
     let wrong = step.state == State::Wrong;
     wrong.then(|| format!("{}; {}", step.found, step.remedy.unwrap_or_default()))
 }
 
 /// Notes about what stands beside a helper in docker's file.
-pub fn notes(environment: &Environment, host: &str) -> Vec<Step> {
+pub(super) fn notes(environment: &Environment, host: &str) -> Vec<Step> {
     docker::old_login(environment, host).into_iter().collect()
-}
-
-/// Registries for which a client's file names this helper, for whoever does not say which to examine.
-pub fn served(environment: &Environment) -> Vec<String> {
-    let files = paths::docker(environment).into_iter().chain(paths::podman(environment));
-    let configs = files.filter_map(|path| match Content::of_file(&path) {
-        Content::Config(config) => Some(config),
-        _ => None,
-    });
-    let entries = configs.flat_map(|config| config.helpers);
-    entries.filter(|(_, helper)| helper.as_deref() == Some(HELPER)).map(|(host, _)| host).collect()
 }
 
 fn setup(client: &str, host: &str) -> String {

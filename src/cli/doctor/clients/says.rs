@@ -1,12 +1,12 @@
 //! Who answers for a registry, by one file.
 
 use crate::HELPER;
-use crate::clients::config_file::Config;
+use crate::protocol::clients::config_file::Config;
 use crate::registry::host_of;
 
 /// Who answers.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Says {
+pub(super) enum Says {
     /// This helper, by the named key of the file.
     Us(&'static str),
     /// Another helper.
@@ -21,7 +21,7 @@ pub enum Says {
 
 impl Says {
     /// By the file's `credHelpers`, then its `credsStore` where the client reads that, then its `auths`.
-    pub fn of(config: &Config, host: &str, with_store: bool) -> Self {
+    pub(super) fn of(config: &Config, host: &str, with_store: bool) -> Self {
         if let Some(helper) = config.helper(host) {
             return match helper {
                 Some(HELPER) => Self::Us("credHelpers"),
@@ -47,12 +47,12 @@ impl Says {
 }
 
 /// The key of a login to the registry.
-pub fn login(config: &Config, host: &str) -> Option<String> {
+pub(super) fn login(config: &Config, host: &str) -> Option<String> {
     config.logins.iter().find(|key| host_of(key).as_deref() == Some(host)).cloned()
 }
 
 /// The key of a login to one repository of the registry, `HOST/repository`.
-pub fn login_of_repository<'c>(config: &'c Config, host: &str) -> Option<&'c String> {
+pub(super) fn login_of_repository<'c>(config: &'c Config, host: &str) -> Option<&'c String> {
     config.logins.iter().find(|key| {
         key.strip_prefix(host).and_then(|rest| rest.strip_prefix('/')).is_some_and(|path| {
             let path = path.trim_end_matches('/');
@@ -64,7 +64,7 @@ pub fn login_of_repository<'c>(config: &'c Config, host: &str) -> Option<&'c Str
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::clients::config_file::Content;
+    use crate::protocol::clients::config_file::Content;
 
     const HOST: &str = "123456789012.dkr.ecr.eu-west-1.amazonaws.com";
 

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use super::link::{self, LinkError, Linking, Placing};
-use super::paths;
+use super::paths::Distribution;
 use crate::cli::arguments::SetupPlugin;
 use crate::cli::terminal;
 use crate::os::fs::user_file::{self, reason};
@@ -42,7 +42,7 @@ enum PluginError {
 }
 
 /// `setup plugin`
-pub fn run(arguments: &SetupPlugin) -> ExitCode {
+pub(crate) fn run(arguments: &SetupPlugin) -> ExitCode {
     match set_up(arguments) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -53,7 +53,7 @@ pub fn run(arguments: &SetupPlugin) -> ExitCode {
 }
 
 fn set_up(arguments: &SetupPlugin) -> Result<(), PluginError> {
-    let (_, usual) = paths::usual(|path| path.try_exists().unwrap_or(true));
+    let usual = Distribution::of_node(|path| path.try_exists().unwrap_or(true)).bin_dir();
     let directory = arguments.bin_dir.clone().unwrap_or_else(|| usual.into());
     let place = Place::of(&directory);
     let say = |line: String| terminal::print(&line).map_err(PluginError::Output);
@@ -89,9 +89,16 @@ impl Place {
     }
 
     /// Whether the plugin is the copy.
-    fn is_ours(&self) -> bool {
-        let copy = self.copy.file_name().map(Path::new);
-        fs::read_link(&self.plugin).is_ok_and(|leads| Some(leads.as_path()) == copy)
+    ///
+    /// # Errors
+    /// It cannot be told: a copy that a link still leads to must not be removed.
+    fn is_ours(&self) -> io::Result<bool> {
+        match fs::read_link(&self.plugin) {
+            Ok(leads) => Ok(Some(leads.as_path()) == self.copy.file_name().map(Path::new)),
+            // Not a link, or nothing at all.
+            Err(error) if matches!(error.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::NotFound) => Ok(false),
+            Err(error) => Err(error),
+        }
     }
 
     /// Puts the copy there and the plugin's name on it; what to say. Where that fails, all is as it was.
@@ -107,7 +114,7 @@ impl Place {
         user_file::sweep(&self.copy);
         let is_new = fs::symlink_metadata(&self.copy).is_err();
         self.renew_copy(binary).map_err(|source| PluginError::Unchanged { path: self.copy.clone(), source })?;
-        if self.is_ours() {
+        if self.is_ours().map_err(|source| PluginError::Unchanged { path: self.plugin.clone(), source })? {
             return Ok(format!("{} is this binary\n", self.plugin.display()));
         }
         let linking = link::plan(&self.plugin, &self.copy)?;
@@ -149,7 +156,7 @@ impl Place {
             let path = path.to_owned();
             move |source| PluginError::Undone { path, source }
         };
-        let said = if self.is_ours() {
+        let said = if self.is_ours().map_err(undone(&self.plugin))? {
             let kept = link::kept_last(&self.plugin).ok_or_else(|| PluginError::NothingKept(self.plugin.clone()))?;
             fs::rename(&kept, &self.plugin).map_err(undone(&self.plugin))?;
             format!("{} is what it was before\n", self.plugin.display())

@@ -91,10 +91,15 @@ if [ -x "$programs/ecr-credential-provider" ]; then
             'BEGIN {printf "\nOne process: %.1f MB of file and %.1f MiB of memory; ours %.1f MB and %.1f MiB.\n", a / 1e6, c, b / 1e6, d}'
     } >"$work/table.md"
     cat "$work/table.md"
-    same "30 images at once: one call to ECR by ours, 30 by theirs" "1 30" \
-        "$(median ours-node-cold 3) $(median theirs-node-cold 3)"
-    same "30 images of a service account at once: one call to STS and one to ECR by ours, 30 by theirs" "1 1 30 30" \
-        "$(median ours-accounts-cold 4) $(median ours-accounts-cold 3) $(median theirs-accounts-cold 4) $(median theirs-accounts-cold 3)"
+    # The kubelet's code keeps what the first of theirs answered, so that the last of the 30 may not be asked any more.
+    many() {
+        [ "$(median "$1" "$2")" -gt 20 ] && echo many
+    }
+    same "30 images at once: one call to ECR by ours, more than 20 by theirs" "1 many" \
+        "$(median ours-node-cold 3) $(many theirs-node-cold 3)"
+    same "30 images of a service account at once: one call to STS and one to ECR by ours, more than 20 by theirs" \
+        "1 1 many many" \
+        "$(median ours-accounts-cold 4) $(median ours-accounts-cold 3) $(many theirs-accounts-cold 4) $(many theirs-accounts-cold 3)"
     same "after a restart: no call by ours, one by theirs" "0 1" \
         "$(median ours-node-restart 3) $(median theirs-node-restart 3)"
 fi
