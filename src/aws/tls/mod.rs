@@ -16,11 +16,10 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use rustls::crypto::ring::{self, cipher_suite};
-use rustls::crypto::{CryptoProvider, KeyProvider};
+use rustls::crypto::{CryptoProvider, KeyProvider, ring};
 use rustls::pki_types::PrivateKeyDer;
 use rustls::sign::SigningKey;
-use rustls::{ClientConfig, RootCertStore, SupportedCipherSuite};
+use rustls::{ClientConfig, RootCertStore};
 
 use super::connect_error::Trust;
 use crate::credentials::EndpointConfig;
@@ -194,17 +193,6 @@ impl Lazy {
     }
 }
 
-/// rustls' choice and order, without ChaCha20: AWS and the proxies before it all have AES-GCM, and the code for both would be
-/// 0.05 MB more.
-static CIPHER_SUITES: [SupportedCipherSuite; 6] = [
-    cipher_suite::TLS13_AES_256_GCM_SHA384,
-    cipher_suite::TLS13_AES_128_GCM_SHA256,
-    cipher_suite::TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384,
-    cipher_suite::TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256,
-    cipher_suite::TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384,
-    cipher_suite::TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256,
-];
-
 /// There are no client certificates here, and so no private keys to sign with: the code for them is left out.
 #[derive(Debug)]
 struct NoClientCertificates;
@@ -216,11 +204,7 @@ impl KeyProvider for NoClientCertificates {
 }
 
 fn configuration(roots: RootCertStore) -> Result<Arc<ClientConfig>, Trust> {
-    let provider = CryptoProvider {
-        cipher_suites: CIPHER_SUITES.to_vec(),
-        key_provider: &NoClientCertificates,
-        ..ring::default_provider()
-    };
+    let provider = CryptoProvider { key_provider: &NoClientCertificates, ..ring::default_provider() };
     let config = ClientConfig::builder_with_provider(Arc::new(provider))
         .with_safe_default_protocol_versions()
         .map_err(|e| Trust::Rustls(e.to_string()))?
