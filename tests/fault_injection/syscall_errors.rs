@@ -137,7 +137,7 @@ impl Trial<'_> {
         let what = format!("{scenario:?} with {call}:error={error}:when={when}");
         let home = Home::before(self.aws, scenario);
         let outcome = home.injected(scenario, &format!("{call}:error={error}:when={when}"));
-        // What is not there is not there, and somebody else may speak; what cannot be read is.
+        // A file that is missing is absent, and another source may be used; one that cannot be read is not absent.
         let absent = error == "ENOENT";
         keeps_to_the_protocol(&home, scenario, &outcome, call, absent, &what);
         if OF_THE_CACHE.contains(&call) && scenario.answers_with_a_token() {

@@ -27,7 +27,7 @@ const ROLE: &str = "arn:aws:iam::123456789012:role";
 const REGIONS: [&str; 3] = ["eu-west-1", "us-east-1", "ap-southeast-2"];
 const ACCOUNTS: u64 = 6;
 
-/// Who asks: by which variables, and who that is to AWS.
+/// The identity of a `get`: its variables, and the identity that AWS sees.
 struct Who {
     variables: Vec<(&'static str, String)>,
     identity: &'static str,

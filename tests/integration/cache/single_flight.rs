@@ -1,4 +1,4 @@
-//! Who shares a token with whom, and how many calls that takes.
+//! Which processes share one token, and how many calls that takes.
 
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};

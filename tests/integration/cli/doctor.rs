@@ -215,7 +215,7 @@ fn no_credentials_at_all_lists_what_was_looked_for() {
 }
 
 #[test]
-fn the_sources_that_come_earlier_and_do_not_speak_are_named() {
+fn the_sources_that_come_earlier_and_are_not_used_are_named() {
     let aws = FakeAws::over_tls(Certificate::Good);
     let helper = healthy(&aws).without("AWS_ACCESS_KEY_ID").without("AWS_SECRET_ACCESS_KEY");
     let helper = helper.aws_config("[default]\naws_access_key_id = AKIAFILE\naws_secret_access_key = MARKED\n");

@@ -1,5 +1,5 @@
 //! ECR failing in every way, over plain HTTP and over TLS: to the client there is nothing for the registry, and one
-//! line on stderr says what failed, whom we asked, as whom, and what to do.
+//! line on stderr says what failed, which service was called, as which identity, and what to do.
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;

@@ -152,13 +152,13 @@ fn a_bundle_that_is_missing_empty_or_rubbish_is_named() {
 }
 
 #[test]
-fn a_bundle_matters_only_where_tls_is_spoken() {
+fn a_bundle_matters_only_where_tls_is_used() {
     let server = http(|_, _| token());
     assert_eq!(Call::to(&server.url()).with("AWS_CA_BUNDLE", "/nonexistent.pem").password(), "the-password");
 }
 
 #[test]
-fn a_server_that_does_not_speak_tls_is_said_to_be_none() {
+fn a_server_without_tls_is_named_as_the_reason() {
     let server = raw("127.0.0.1:0", |mut stream, _| {
         use std::io::Write;
         let _ = stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n");

@@ -32,7 +32,7 @@ fn dies(pid: &str) -> bool {
 }
 
 #[test]
-fn it_speaks_for_its_profile_and_runs_once_for_three_pulls() {
+fn its_keys_are_used_for_its_profile_and_it_runs_once_for_three_pulls() {
     let aws = FakeAws::start();
     let helper = helper(&aws, &format!("echo '{ANSWER}'"));
     for _ in 0..3 {

@@ -1,4 +1,4 @@
-//! The role of an instance, by IMDSv2; and nobody to speak at all.
+//! The role of an instance, by IMDSv2; and no credentials at all.
 
 use std::time::Duration;
 

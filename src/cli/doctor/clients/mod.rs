@@ -41,7 +41,7 @@ pub(super) fn examine(environment: &Environment, host: &str) -> Vec<Client> {
     let any_installed = clients.iter().any(|client| !client.installed.is_empty());
     let served = clients.iter().any(|client| client.step.state == State::Ok);
     for client in &mut clients {
-        // The file of a client that is not here keeps nobody from pulling.
+        // The file of a client that is not installed prevents no pull.
         let matters = if any_installed { !client.installed.is_empty() } else { !served };
         if client.step.state == State::Wrong && !matters {
             client.step.state = State::Note;

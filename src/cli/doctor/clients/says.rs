@@ -1,10 +1,10 @@
-//! Who answers for a registry, by one file.
+//! Which helper or login one file names for a registry.
 
 use crate::HELPER;
 use crate::protocol::clients::config_file::Config;
 use crate::registry::host_of;
 
-/// Who answers.
+/// What a client takes for the registry.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Says {
     /// This helper, by the named key of the file.
@@ -15,7 +15,7 @@ pub(super) enum Says {
     Login(String),
     /// A key that means the registry and is not what the client compares.
     NearMiss(String),
-    /// Nobody.
+    /// Neither a helper nor a login.
     Nothing,
 }
 

@@ -307,7 +307,7 @@ fn docker_config_and_file_name_another_place() {
 }
 
 #[test]
-fn a_profile_speaks_for_registries_that_are_named_never_for_all_that_are_found() {
+fn a_profile_is_written_for_the_named_registries_never_for_all_that_are_found() {
     let home = Home::with(b"{}");
     for arguments in
         [&["--profile", "prod"][..], &["--store", "--profile", "prod"], &["--store", "--registry", REGISTRY]]
