@@ -143,7 +143,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_place_is_told_by_what_is_set_there() {
+    fn each_environment_is_recognised_by_its_variables_and_files() {
         let of = |variables: &[(&str, &str)], file: &str| {
             Place::of(&Environment::of(variables.iter().copied()), |path| path == Path::new(file))
         };

@@ -101,7 +101,7 @@ fn a_profile_of_the_settings_comes_before_keys_in_the_environment() {
 }
 
 #[test]
-fn a_named_profile_that_does_not_exist_is_an_error_and_nobody_else_speaks() {
+fn a_named_profile_that_does_not_exist_is_an_error_and_no_other_source_is_used() {
     let web = [("AWS_WEB_IDENTITY_TOKEN_FILE", "/dev/null"), ("AWS_ROLE_ARN", "arn:aws:iam::1:role/r")];
     let home = Home::new("[profile dev]\nregion = x\n", STATIC).with(web).with([("AWS_PROFILE", "prod")]);
     let error = home.find().unwrap_err();
@@ -128,7 +128,7 @@ fn an_empty_profile_variable_is_an_unset_one() {
 }
 
 #[test]
-fn a_profile_without_credentials_lets_the_next_source_speak_unless_the_settings_chose_it() {
+fn after_a_profile_without_credentials_the_next_source_is_used_unless_the_settings_chose_it() {
     let home = Home::new("[profile dev]\nregion = eu-west-1\n", "")
         .with([("AWS_PROFILE", "dev"), ("AWS_CONTAINER_CREDENTIALS_FULL_URI", "http://127.0.0.1:1/creds")]);
     let identity = home.find().unwrap();

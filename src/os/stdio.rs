@@ -134,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_waits_for_a_pipe_that_nobody_reads_and_a_slow_reader_gets_everything() {
+    fn a_pipe_without_a_reader_blocks_no_call_and_a_slow_reader_gets_everything() {
         use std::os::fd::AsFd as _;
         let (read, write_end) = full_pipe();
         let late = write(write_end.as_fd(), b"late", Deadline::within(Duration::from_millis(20)));

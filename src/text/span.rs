@@ -26,7 +26,7 @@ pub(crate) fn ago(now: i64, at: i64) -> String {
 }
 
 /// A span of time as people say it, in its two largest units.
-fn span(seconds: i64) -> String {
+pub(crate) fn span(seconds: i64) -> String {
     let seconds = seconds.max(0);
     let (days, hours, minutes) = (seconds / 86_400, seconds / 3_600, seconds % 3_600 / 60);
     match (days, hours, minutes) {
@@ -58,7 +58,7 @@ mod tests {
     const NOON: i64 = 1_775_044_800;
 
     #[test]
-    fn a_span_is_said_in_its_two_largest_units() {
+    fn a_span_is_reported_in_its_two_largest_units() {
         for (seconds, said) in [
             (-5, "0 s"),
             (59, "59 s"),

@@ -123,7 +123,7 @@ struct Load<'a> {
 }
 
 #[test]
-fn under_load_every_answer_is_the_right_token_alive_or_a_failure_that_is_said() {
+fn under_load_every_answer_is_the_right_valid_token_or_a_failure_that_is_reported() {
     let _alone = crate::alone();
     let seconds = seconds("ECR_LOGIN_LOAD_SECONDS", 4);
     // Every age must come by. The policy goes by parts of the life: refreshed from its half on, waited for in its last

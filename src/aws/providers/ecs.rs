@@ -175,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn strangers_are_not_asked() {
+    fn hosts_that_are_not_allowed_are_not_called() {
         for (uri, error) in [
             ("http://evil.example/c", UriError::Host),
             ("http://169.254.169.254/c", UriError::Host),

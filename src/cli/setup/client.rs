@@ -101,7 +101,11 @@ fn finish(job: &Job<'_>) -> ExitCode {
     match done.and_then(|report| Ok(terminal::print(&shown(report))?)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            terminal::warn_line(&format!("{PROGRAM}: setup {}: {}", job.client, way_out::of(&error, job.client)));
+            terminal::warn_line(&format!(
+                "{PROGRAM}: setup {}: {}",
+                job.client,
+                way_out::of(&error, job.client, job.environment)
+            ));
             ExitCode::FAILURE
         }
     }

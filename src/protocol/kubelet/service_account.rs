@@ -105,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn without_token_or_role_the_node_speaks() {
+    fn without_token_or_role_the_credentials_of_the_node_are_used() {
         assert!(of(&request(None, Some(ROLE)), &environment(Some(OTHER))).unwrap().is_none());
         assert!(of(&request(Some(TOKEN), None), &environment(None)).unwrap().is_none());
     }

@@ -168,7 +168,7 @@ fn a_source_that_changed_during_the_fetch_leaves_nothing_in_the_cache() {
 }
 
 #[test]
-fn who_cannot_be_told_apart_is_never_cached() {
+fn an_identity_without_a_cache_key_is_never_cached() {
     let backend = FakeBackend::new();
     backend.who.set(0);
     assert_eq!((backend.get("a").unwrap(), backend.get("a").unwrap()), (0, 1));
@@ -223,7 +223,7 @@ fn a_waiter_takes_what_the_one_that_asks_brings() {
 }
 
 #[test]
-fn a_try_with_little_time_left_fails_nobody_who_has_more() {
+fn a_try_with_little_time_left_fails_no_caller_that_has_more() {
     let backend = FakeBackend::new();
     backend.get("a").unwrap();
     backend.now.set(START + LIFE * 1_000 - 20);

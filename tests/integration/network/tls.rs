@@ -100,7 +100,7 @@ fn the_first_setting_counts_alone() {
 }
 
 #[test]
-fn a_certificate_that_nobody_vouches_for_is_refused_and_the_remedy_is_the_bundle() {
+fn a_certificate_of_an_unknown_ca_is_refused_and_the_remedy_is_the_bundle() {
     let server = ecr(Authority::new().server("127.0.0.1", NOW));
     let words = ["not signed by a trusted CA", "AWS_CA_BUNDLE"];
     assert_eq!(https(&server).failure(&words).kind, Kind::Network);
