@@ -5,14 +5,16 @@
 //! to ECR. `docs/architecture.md` says what each module is for and what it may use.
 
 #![forbid(unsafe_code)]
+// What is `pub` has a caller outside the library: the program, a test, a benchmark.
+#![warn(unreachable_pub)]
 // What comes from input, files, environment or network must never end in a panic.
 #![warn(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::todo, clippy::dbg_macro)]
 
-/// The name of the program, as docker's `credHelpers` makes it of [`HELPER`], and under which it calls itself in messages.
+/// The name of the program, as docker's `credHelpers` makes it of `HELPER`, and under which it calls itself in messages.
 pub const PROGRAM: &str = "docker-credential-ecr-login";
 
 /// What the clients' files call the program.
-pub const HELPER: &str = "ecr-login";
+const HELPER: &str = "ecr-login";
 
 pub mod aws;
 pub mod cache;

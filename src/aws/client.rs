@@ -36,19 +36,17 @@ const TABLE_OF_PARTITIONS: &str = "SMITHY_CLIENT_SDK_CUSTOM_PARTITION";
 /// One fetch's view of AWS. Credential sources and the ECR call share it, so that connections and certificates
 /// are used again.
 #[derive(Debug)]
-pub struct AwsContext<'a> {
+pub(crate) struct AwsContext<'a> {
     /// Variables, user, home.
-    pub environment: &'a Environment,
+    pub(super) environment: &'a Environment,
     /// Endpoints and certificates.
-    pub network: &'a EndpointConfig,
+    pub(super) network: &'a EndpointConfig,
     /// For which registry; its region is that of STS too.
-    pub registry: &'a Registry,
-    /// As whom, in words.
-    pub label: &'a str,
+    pub(super) registry: &'a Registry,
     /// When everything must have answered.
-    pub deadline: Deadline,
+    pub(super) deadline: Deadline,
     /// How throttling is met.
-    pub retry_policy: RetryPolicy,
+    pub(super) retry_policy: RetryPolicy,
     /// Asks for MFA codes; `None` where no person can be asked.
     pub(crate) mfa: Option<&'a MfaPrompt<'a>>,
     clients: Clients,
@@ -86,7 +84,7 @@ impl<'a> AwsContext<'a> {
     ///
     /// # Errors
     /// A proxy variable that cannot be understood, and the variable that nobody can mean.
-    pub fn new(
+    pub(super) fn new(
         environment: &'a Environment,
         identity: &'a Identity,
         registry: &'a Registry,
@@ -100,12 +98,11 @@ impl<'a> AwsContext<'a> {
         crate::os::secret::wipe_what_is_freed();
         let progress = Progress::default();
         let clients = Clients::new(environment, &identity.network, &progress)?;
-        let (network, label) = (&identity.network, identity.label.as_str());
+        let network = &identity.network;
         Ok(Self {
             environment,
             network,
             registry,
-            label,
             deadline,
             retry_policy,
             mfa: None,
@@ -120,24 +117,24 @@ impl<'a> AwsContext<'a> {
 
     /// The same for a call that asks ECR as soon as it has credentials.
     #[must_use]
-    pub fn with_preconnect(self) -> Self {
+    pub(super) fn with_preconnect(self) -> Self {
         Self { preconnects: true, ..self }
     }
 
     /// The HTTP client for AWS's services: proxies, certificates, 3 s to connect.
-    pub fn http(&self) -> SharedHttpClient {
+    pub(super) fn http(&self) -> SharedHttpClient {
         self.clients.aws.clone()
     }
 
     /// The HTTP client for instance metadata and container credentials: no proxy, 1 s to connect. The SDK's read
     /// timeout is honoured.
-    pub fn http_nearby(&self) -> SharedHttpClient {
+    pub(super) fn http_nearby(&self) -> SharedHttpClient {
         self.clients.nearby.clone()
     }
 
     /// Begins the connection to ECR's host, for a source of credentials that is about to ask for them and is sure to be there:
     /// not earlier, since nobody is connected to where there may be no credentials.
-    pub fn preconnect(&self) {
+    pub(super) fn preconnect(&self) {
         if let Some(sharing) = self.sharing.get() {
             sharing.asking();
         }
@@ -156,7 +153,11 @@ impl<'a> AwsContext<'a> {
     ///
     /// # Errors
     /// There was no answer.
-    pub async fn request(&self, asked: &CallTarget<'_>, request: HttpRequest) -> Result<HttpResponse, CallError> {
+    pub(super) async fn request(
+        &self,
+        asked: &CallTarget<'_>,
+        request: HttpRequest,
+    ) -> Result<HttpResponse, CallError> {
         match tokio::time::timeout(self.deadline.left(), self.clients.plain.call(request)).await {
             Ok(Ok(answer)) => Ok(answer),
             Ok(Err(error)) => Err(error::connector(asked, &error)),
@@ -168,7 +169,7 @@ impl<'a> AwsContext<'a> {
     ///
     /// Without `endpoint` the SDK's own rules find the host, by `network`'s FIPS and dual-stack wishes. Tries and
     /// timeouts are [`AwsContext::call`]'s.
-    pub fn sdk(&self, region: &str, endpoint: Option<&str>) -> sdk_config::Builder {
+    pub(super) fn sdk(&self, region: &str, endpoint: Option<&str>) -> sdk_config::Builder {
         let mut builder = SdkConfig::builder()
             .behavior_version(aws_sdk_ecr::config::BehaviorVersion::latest())
             .region(Region::new(region.to_owned()))
@@ -192,7 +193,11 @@ impl<'a> AwsContext<'a> {
     ///
     /// # Errors
     /// The last failure, taken apart, with a [`UserError`] that says it; the caller may put a better remedy in.
-    pub async fn call<T, E, Made>(&self, asked: &CallTarget<'_>, mut make: impl FnMut() -> Made) -> Result<T, CallError>
+    pub(super) async fn call<T, E, Made>(
+        &self,
+        asked: &CallTarget<'_>,
+        mut make: impl FnMut() -> Made,
+    ) -> Result<T, CallError>
     where
         Made: Future<Output = Result<T, SdkError<E, HttpResponse>>>,
         E: ProvideErrorMetadata + std::error::Error + 'static,
@@ -220,17 +225,17 @@ impl<'a> AwsContext<'a> {
     }
 
     /// Keeps a line for the user of something that does not keep the call from going on.
-    pub fn warn(&self, line: String) {
+    pub(super) fn warn(&self, line: String) {
         self.warnings.borrow_mut().push(line);
     }
 
     /// What the user is to hear, whatever comes of the call.
-    pub fn warnings(&self) -> Vec<String> {
+    pub(super) fn warnings(&self) -> Vec<String> {
         self.warnings.borrow().clone()
     }
 
     /// What is being waited for; for whoever lets the deadline pass outside [`AwsContext::call`].
-    pub fn progress(&self) -> &Progress {
+    pub(super) fn progress(&self) -> &Progress {
         &self.progress
     }
 }

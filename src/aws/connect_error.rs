@@ -9,7 +9,7 @@ use super::dns;
 /// A connection that did not come about. The display texts are for people; none holds the user and password of
 /// a proxy's URL.
 #[derive(Debug, thiserror::Error)]
-pub enum ConnectError {
+pub(super) enum ConnectError {
     /// The name did not resolve.
     #[error("the name {host} does not resolve: {source}")]
     Name {
@@ -82,7 +82,7 @@ pub enum ConnectError {
 
 /// Why the certificates that servers are checked against cannot be loaded.
 #[derive(Clone, Debug, thiserror::Error)]
-pub enum Trust {
+pub(super) enum Trust {
     /// The file cannot be read.
     #[error("cannot read the CA bundle {} ({by}): {reason}", .path.display())]
     Unreadable {

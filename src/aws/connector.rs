@@ -32,7 +32,7 @@ use super::tls;
 
 /// Makes connections for hyper-util's client.
 #[derive(Clone)]
-pub struct Connector(Arc<Inner>);
+pub(super) struct Connector(Arc<Inner>);
 
 struct Inner {
     tcp: HttpConnector<Resolver>,
@@ -45,7 +45,7 @@ struct Inner {
 
 impl Connector {
     /// A connector that goes through `proxies`, if any, and gives TCP `limit`.
-    pub fn new(proxies: Option<Proxies>, tls: Arc<tls::Lazy>, limit: Duration, progress: Progress) -> Self {
+    pub(super) fn new(proxies: Option<Proxies>, tls: Arc<tls::Lazy>, limit: Duration, progress: Progress) -> Self {
         let mut tcp = HttpConnector::new_with_resolver(Resolver::new(progress.clone()));
         tcp.set_nodelay(true);
         tcp.enforce_http(false);
@@ -64,7 +64,7 @@ impl Connector {
     }
 
     /// The `Proxy-Authorization` that a plain HTTP request through a proxy must carry itself.
-    pub fn authorization(&self, uri: &Uri) -> Option<HeaderValue> {
+    pub(super) fn authorization(&self, uri: &Uri) -> Option<HeaderValue> {
         if uri.scheme_str() != Some("http") {
             return None;
         }
@@ -200,7 +200,7 @@ impl Inner {
 }
 
 /// Host and, where the URL has one, port.
-pub fn host_of(uri: &Uri) -> String {
+pub(super) fn host_of(uri: &Uri) -> String {
     let host = uri.host().unwrap_or_default();
     match uri.port_u16() {
         Some(port) => format!("{host}:{port}"),
@@ -270,7 +270,7 @@ trait Wire: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Wire for T {}
 
 /// A connection, ready for HTTP.
-pub struct Conn {
+pub(super) struct Conn {
     io: TokioIo<Stream>,
     proxied: bool,
 }

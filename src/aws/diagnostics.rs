@@ -22,7 +22,7 @@ use crate::text::user_error::{Kind, UserError};
 
 /// A step of the way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Part {
+pub(crate) enum Part {
     /// Name, proxy, TCP, TLS and clock to ECR's API.
     Network,
     /// The source of credentials yields keys.
@@ -37,7 +37,7 @@ pub enum Part {
 
 /// What came of a step.
 #[derive(Clone, Debug)]
-pub enum Outcome {
+pub(crate) enum Outcome {
     /// It is right: what was found.
     Found(String),
     /// It is wrong.
@@ -47,7 +47,7 @@ pub enum Outcome {
 }
 
 /// Walks the way; `told` hears of each part before it is tried. Each part has `limit`.
-pub fn walk(
+pub(crate) fn walk(
     environment: &Environment,
     identity: &Identity,
     registry: &Registry,
@@ -77,7 +77,7 @@ pub fn walk(
 ///
 /// # Errors
 /// It does not, or cannot be asked.
-pub fn accepts(
+pub(crate) fn accepts(
     environment: &Environment,
     identity: &Identity,
     registry: &Registry,

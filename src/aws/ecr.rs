@@ -17,7 +17,7 @@ use crate::text::user_error::{Kind, UserError};
 
 /// Why an answer is no token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Malformed {
+enum Malformed {
     /// `authorizationData` is missing or empty.
     #[error("it holds no authorization data")]
     NoData,
@@ -39,7 +39,7 @@ pub enum Malformed {
 ///
 /// # Errors
 /// Whatever failed on the way.
-pub async fn get(aws: &AwsContext<'_>, credentials: Credentials) -> Result<AuthorizationToken, UserError> {
+pub(super) async fn get(aws: &AwsContext<'_>, credentials: Credentials) -> Result<AuthorizationToken, UserError> {
     let registry = aws.registry;
     let endpoint = endpoint(aws);
     let config = aws

@@ -29,26 +29,26 @@ use crate::os::environment::Environment;
 use crate::text::user_error::UserError;
 
 /// How long TCP may take to connect.
-pub const CONNECT: Duration = Duration::from_secs(3);
+const CONNECT: Duration = Duration::from_secs(3);
 
 /// The same for instance metadata and container credentials, which are next door or not there at all.
-pub const CONNECT_NEARBY: Duration = Duration::from_secs(1);
+const CONNECT_NEARBY: Duration = Duration::from_secs(1);
 
 /// The largest answer that is read; ECR's has 4 KB, a large list of SSO some 100 KB.
-pub const LARGEST_BODY: usize = 1 << 20;
+const LARGEST_BODY: usize = 1 << 20;
 
 /// The largest status line with headers.
-pub const LARGEST_HEAD: usize = 64 << 10;
+pub(super) const LARGEST_HEAD: usize = 64 << 10;
 
 /// The two clients of a call. They share certificates and differ in proxies and retry_policy.
 #[derive(Clone, Debug)]
-pub struct Clients {
+pub(super) struct Clients {
     /// For AWS's services.
-    pub aws: SharedHttpClient,
+    pub(super) aws: SharedHttpClient,
     /// For instance metadata and container credentials: never through a proxy.
-    pub nearby: SharedHttpClient,
+    pub(super) nearby: SharedHttpClient,
     /// The same way as `aws`, for requests that are no call of a service.
-    pub plain: SharedHttpConnector,
+    pub(super) plain: SharedHttpConnector,
     connector: Connector,
 }
 
@@ -57,7 +57,11 @@ impl Clients {
     ///
     /// # Errors
     /// A proxy variable that cannot be understood.
-    pub fn new(environment: &Environment, network: &EndpointConfig, progress: &Progress) -> Result<Self, UserError> {
+    pub(super) fn new(
+        environment: &Environment,
+        network: &EndpointConfig,
+        progress: &Progress,
+    ) -> Result<Self, UserError> {
         let tls = tls::Lazy::shared(tls::Roots::choose(environment, network));
         let proxies = Proxies::read(environment)?;
         let connector = |proxies, limit| Connector::new(proxies, tls.clone(), limit, progress.clone());
@@ -73,7 +77,7 @@ impl Clients {
     }
 
     /// Begins a connection to the host of an https or http URL, by the way of `aws`; the first request to it will use it.
-    pub fn preconnect(&self, url: &str) {
+    pub(super) fn preconnect(&self, url: &str) {
         // What is no URL is said by the call that needs it.
         if let Ok(uri) = url.parse() {
             self.connector.preconnect(uri);

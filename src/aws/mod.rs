@@ -11,13 +11,13 @@
 //! | `retry` | when to try again |
 //! | `examine` | the same way one step at a time, for `doctor` |
 
-pub mod client;
+mod client;
 mod connect_error;
 mod connector;
-pub mod diagnostics;
+pub(crate) mod diagnostics;
 pub mod dns;
 mod ecr;
-pub mod error;
+mod error;
 mod http;
 mod preconnect;
 mod progress;
@@ -41,25 +41,25 @@ use crate::registry::{Registry, Service};
 use crate::text::user_error::{Kind, UserError};
 use client::AwsContext;
 use providers::mfa::MfaPrompt;
-pub use providers::shared::SharedCredentials;
+pub(crate) use providers::shared::SharedCredentials;
 
 /// How long a question about ECR Public may take, all told. It serves without credentials too: whoever waits for ours is
 /// better served by an anonymous pull.
-pub const PUBLIC_TIMEOUT: Duration = Duration::from_secs(3);
+pub(crate) const PUBLIC_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// What ECR handed out.
 #[derive(Clone, Debug)]
 pub struct AuthorizationToken {
     /// The user name, `AWS`.
-    pub username: String,
+    pub(crate) username: String,
     /// The password.
     pub password: Secret,
     /// When it ends, in seconds since the Unix epoch.
-    pub expires_at: Option<i64>,
+    pub(crate) expires_at: Option<i64>,
     /// The registry of the caller's own account: the host of ECR's `proxyEndpoint`. ECR Public has none.
-    pub own_registry: Option<String>,
+    pub(crate) own_registry: Option<String>,
     /// What went wrong on the way to it, for the user: lines for stderr.
-    pub warnings: Vec<String>,
+    pub(crate) warnings: Vec<String>,
 }
 
 /// What all that waits runs on, if the system has what it and the libraries above it need.

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 /// What is being waited for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Phase {
+pub(super) enum Phase {
     /// Nothing on the network.
     #[default]
     Idle,
@@ -39,7 +39,7 @@ impl fmt::Display for Phase {
 
 /// Shared between the HTTP client, which writes it, and whoever watches the deadline.
 #[derive(Clone, Debug, Default)]
-pub struct Progress(Arc<Mutex<State>>);
+pub(super) struct Progress(Arc<Mutex<State>>);
 
 #[derive(Clone, Debug, Default)]
 struct State {
@@ -52,7 +52,7 @@ struct State {
 
 impl Progress {
     /// A step has begun, with that host.
-    pub fn at(&self, phase: Phase, host: &str) {
+    pub(super) fn at(&self, phase: Phase, host: &str) {
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         state.phase = phase;
         if state.host.as_deref() != Some(host) {
@@ -64,7 +64,7 @@ impl Progress {
     }
 
     /// The steps from here on lead to a proxy, or no more.
-    pub fn to_proxy(&self, to_proxy: bool) {
+    pub(super) fn to_proxy(&self, to_proxy: bool) {
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         state.to_proxy = to_proxy;
         if let Some(other) = &state.reports_to {
@@ -80,17 +80,17 @@ impl Progress {
     }
 
     /// Nothing is waited for any more.
-    pub fn clear(&self) {
+    pub(super) fn clear(&self) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = State::default();
     }
 
     /// Whether name, connection or TLS of a proxy is being waited for.
-    pub fn is_to_proxy(&self) -> bool {
+    pub(super) fn is_to_proxy(&self) -> bool {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).to_proxy
     }
 
     /// What is being waited for, and from which host (a proxy's or the server's).
-    pub fn now(&self) -> (Phase, Option<String>) {
+    pub(super) fn now(&self) -> (Phase, Option<String>) {
         let state = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
         (state.phase, state.host)
     }

@@ -13,7 +13,7 @@ use crate::text::user_error::{Kind, UserError};
 
 /// What the environment says of proxies.
 #[derive(Clone, Debug, Default)]
-pub struct Proxies {
+pub(super) struct Proxies {
     http: String,
     https: String,
     bypass: String,
@@ -24,7 +24,7 @@ impl Proxies {
     ///
     /// # Errors
     /// A value that is no proxy's URL: named by its variable, without its text, which may hold a password.
-    pub fn read(environment: &Environment) -> Result<Self, UserError> {
+    pub(super) fn read(environment: &Environment) -> Result<Self, UserError> {
         let all = proxy(environment, &["ALL_PROXY", "all_proxy"])?;
         // A CGI script's HTTP_PROXY is the client's "Proxy:" header (CVE-2016-5385); on Windows the other spelling names
         // the same variable.
@@ -42,7 +42,7 @@ impl Proxies {
     }
 
     /// The proxy that `uri` is asked through; `None` for a direct connection.
-    pub fn route(&self, uri: &Uri) -> Option<Intercept> {
+    pub(super) fn route(&self, uri: &Uri) -> Option<Intercept> {
         let host = uri.host()?;
         if is_loopback(host) || (self.http.is_empty() && self.https.is_empty()) {
             return None;
@@ -81,7 +81,7 @@ fn proxy(environment: &Environment, names: &[&'static str]) -> Result<Option<Str
 }
 
 /// SOCKS 5 (RFC 1928). With either scheme the proxy resolves the name, as in Go.
-pub fn is_socks5(uri: &Uri) -> bool {
+pub(super) fn is_socks5(uri: &Uri) -> bool {
     matches!(uri.scheme_str(), Some("socks5" | "socks5h"))
 }
 

@@ -52,7 +52,7 @@ fn doubled(base: f64, tries: u32) -> f64 {
 }
 
 /// A number uniform in 0..1, for [`pause`].
-pub fn chance() -> f64 {
+pub(super) fn chance() -> f64 {
     fastrand::f64()
 }
 

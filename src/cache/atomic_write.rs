@@ -15,13 +15,13 @@ use crate::os::clock;
 const MAX_LOCK_TRIES: u32 = 20;
 
 /// Where the file system has no locks, a temporary file older than this, in seconds, counts as abandoned.
-pub const ABANDONED_AFTER_SECONDS: i64 = 60;
+const ABANDONED_AFTER_SECONDS: i64 = 60;
 
 /// Replaces the file `name`; its time of modification becomes `modified`.
 ///
 /// # Errors
 /// The file system refuses, or somebody else writes the same file and does not come to an end.
-pub fn replace(directory: &SecureDir, name: &str, bytes: &[u8], modified: Option<SystemTime>) -> io::Result<()> {
+pub(super) fn replace(directory: &SecureDir, name: &str, bytes: &[u8], modified: Option<SystemTime>) -> io::Result<()> {
     let (mut file, temporary) = claim(directory, name)?;
     let written = file.write_all(bytes).and_then(|()| match modified {
         // Only a hint for eviction and for people.
@@ -59,7 +59,7 @@ fn claim(directory: &SecureDir, name: &str) -> io::Result<(File, String)> {
 
 /// The outcome of removing a temporary file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Removed {
+pub(super) enum Removed {
     /// It was abandoned and is removed, or it was gone already.
     Yes,
     /// Another process is writing it.
@@ -69,7 +69,7 @@ pub enum Removed {
 }
 
 /// Removes a temporary file that nobody is writing.
-pub fn removed(directory: &SecureDir, temporary: &str) -> Removed {
+pub(super) fn removed(directory: &SecureDir, temporary: &str) -> Removed {
     let gone = |done: bool| if done || directory.state(temporary).is_none() { Removed::Yes } else { Removed::InUse };
     match directory.open_existing(temporary) {
         Ok(file) => match file.try_lock() {

@@ -143,7 +143,7 @@ pub fn read_entry(bytes: &[u8]) -> Option<Entry> {
 }
 
 /// The times of the entry in `bytes`, if they are complete, of this version, and of this cache key and registry.
-pub fn read_times(bytes: &[u8], cache_key: &CacheKey, registry: &str) -> Option<TokenLifetime> {
+pub(super) fn read_times(bytes: &[u8], cache_key: &CacheKey, registry: &str) -> Option<TokenLifetime> {
     let file = EntryFile::read(bytes)?;
     (file.registry == registry && from_hex(&file.cache_key)? == *cache_key).then(|| file.times())
 }
@@ -224,7 +224,7 @@ const KINDS: [Kind; 6] =
     [Kind::NoCredentials, Kind::Credentials, Kind::Throttled, Kind::Network, Kind::Settings, Kind::Other];
 
 /// The cache key as it stands in a file's name.
-pub fn hex(cache_key: &CacheKey) -> String {
+pub(super) fn hex(cache_key: &CacheKey) -> String {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
     let mut text = String::with_capacity(2 * cache_key.0.len());
     for byte in cache_key.0 {
@@ -235,7 +235,7 @@ pub fn hex(cache_key: &CacheKey) -> String {
 }
 
 /// What [`hex`] wrote.
-pub fn from_hex(text: &str) -> Option<CacheKey> {
+fn from_hex(text: &str) -> Option<CacheKey> {
     let digit = |byte: u8| match byte {
         b'0'..=b'9' => Some(byte - b'0'),
         b'a'..=b'f' => Some(byte - b'a' + 10),

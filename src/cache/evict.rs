@@ -4,14 +4,14 @@ use super::secure_dir::SecureDir;
 use super::{atomic_write, codec, file_names};
 
 /// The most entries that are kept.
-pub const MAX_ENTRIES: usize = 1_000;
+pub(super) const MAX_ENTRIES: usize = 1_000;
 
 /// Failures and refresh marks older than this, in seconds, have no effect any more.
 const MAX_FAILURE_AGE_SECONDS: i64 = 10 * 60;
 
 /// Removes expired entries, abandoned temporary files and old failures; then the entries that expire first, down to
 /// one less than [`MAX_ENTRIES`], as one more is about to be written.
-pub fn sweep(directory: &SecureDir, now: i64) {
+pub(super) fn sweep(directory: &SecureDir, now: i64) {
     let mut live: Vec<(i64, String)> = Vec::new();
     for name in directory.names().unwrap_or_default() {
         if name.ends_with(file_names::TEMPORARY) {
@@ -36,7 +36,7 @@ pub fn sweep(directory: &SecureDir, now: i64) {
 }
 
 /// Removes old failures alone: identities that come and go must not fill the disk where every call fails.
-pub fn old_notes(directory: &SecureDir, now: i64) {
+pub(super) fn old_notes(directory: &SecureDir, now: i64) {
     for name in directory.names().unwrap_or_default() {
         forget(directory, &name, now);
     }
@@ -53,7 +53,7 @@ fn forget(directory: &SecureDir, name: &str, now: i64) {
 }
 
 /// Removes every failure, and what killed writers left behind: that holds tokens too.
-pub fn notes_and_remains(directory: &SecureDir) {
+pub(super) fn notes_and_remains(directory: &SecureDir) {
     for name in directory.names().unwrap_or_default() {
         if name.ends_with(file_names::NOTE) {
             directory.remove(&name);

@@ -5,42 +5,42 @@ use super::codec::hex;
 use crate::credentials::CacheKey;
 
 /// A file that grows with every erasure.
-pub const ERASED: &str = "erased";
+pub(super) const ERASED: &str = "erased";
 
 /// The file with the last reason that a `get` gave.
-pub const LAST_FAILURE: &str = "last-failure";
+pub(super) const LAST_FAILURE: &str = "last-failure";
 
 /// The file with the names of the registries that were ever served.
-pub const SERVED: &str = "served";
+pub(super) const SERVED: &str = "served";
 
 /// The suffix of a file that is being written.
-pub const TEMPORARY: &str = ".tmp";
+pub(super) const TEMPORARY: &str = ".tmp";
 
 /// The suffix of a failure's file.
-pub const NOTE: &str = ".failed";
+pub(super) const NOTE: &str = ".failed";
 
 /// The suffix of the mark that a background refresh is running.
-pub const REFRESHING: &str = ".refreshing";
+pub(super) const REFRESHING: &str = ".refreshing";
 
 /// The name of an entry; `None` for a host that is not one, which must never become a path.
-pub fn entry(cache_key: &CacheKey, host: &str) -> Option<String> {
+pub(super) fn entry(cache_key: &CacheKey, host: &str) -> Option<String> {
     is_host(host).then(|| format!("{}-{host}", hex(cache_key)))
 }
 
 /// The cache key, in hex, and the host of an entry's name; `None` for every other name.
-pub fn parse(name: &str) -> Option<(&str, &str)> {
+pub(super) fn parse(name: &str) -> Option<(&str, &str)> {
     let (cache_key, host) = name.split_once('-')?;
     let digits = cache_key.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
     (cache_key.len() == 64 && digits && is_host(host)).then_some((cache_key, host))
 }
 
 /// The name of a cache key's failure file.
-pub fn note(cache_key: &CacheKey) -> String {
+pub(super) fn note(cache_key: &CacheKey) -> String {
     hex(cache_key) + NOTE
 }
 
 /// The name of a cache key's refresh mark.
-pub fn refreshing(cache_key: &CacheKey) -> String {
+pub(super) fn refreshing(cache_key: &CacheKey) -> String {
     hex(cache_key) + REFRESHING
 }
 

@@ -33,7 +33,7 @@ impl Cache {
     /// # Errors
     ///
     /// Not everything is known to be removed.
-    pub fn erase(&self, registry: &str) -> Result<bool, InvalidateError> {
+    pub(crate) fn erase(&self, registry: &str) -> Result<bool, InvalidateError> {
         // Kept from round to round: the registry's own entry may be gone while copies of its token are not.
         let mut whose: Vec<String> = Vec::new();
         self.forget(|entries| {
@@ -60,7 +60,7 @@ impl Cache {
     /// # Errors
     ///
     /// Not everything is known to be removed.
-    pub fn forget_all_of(&self, cache_key: &CacheKey, but: Option<&str>) -> Result<bool, InvalidateError> {
+    pub(super) fn forget_all_of(&self, cache_key: &CacheKey, but: Option<&str>) -> Result<bool, InvalidateError> {
         let ours = codec::hex(cache_key);
         let goes = |name: &String| file_names::parse(name).is_some_and(|(of, host)| of == ours && Some(host) != but);
         let names = || self.directory().and_then(|directory| directory.names().ok()).unwrap_or_default();

@@ -9,16 +9,16 @@ const LIMIT: usize = 16 * 1024;
 
 /// What a `get` last wrote, or would have written, to stderr.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct LastFailure {
+pub(crate) struct LastFailure {
     /// When, in seconds since the Unix epoch.
-    pub at: i64,
+    pub(crate) at: i64,
     /// The line, which names the registry.
-    pub line: String,
+    pub(crate) line: String,
 }
 
 impl Cache {
     /// Records a reason in the place of the one before. Without a usable directory nothing is recorded.
-    pub fn record_failure(&self, failure: &LastFailure) {
+    pub(crate) fn record_failure(&self, failure: &LastFailure) {
         if let Some(directory) = self.writable()
             && let Ok(bytes) = serde_json::to_vec(failure)
             && bytes.len() <= LIMIT
@@ -29,7 +29,7 @@ impl Cache {
     }
 
     /// The last recorded reason.
-    pub fn last_failure(&self) -> Option<LastFailure> {
+    pub(crate) fn last_failure(&self) -> Option<LastFailure> {
         let bytes = self.directory()?.read(file_names::LAST_FAILURE, LIMIT).ok()?;
         serde_json::from_slice(&bytes).ok()
     }

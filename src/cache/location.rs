@@ -10,7 +10,7 @@ const OURS: &str = "ecr-login";
 
 /// The directories that may hold the cache, best first; none where none is wanted or usable. Of these the first
 /// that exists is used; where none exists, the first that can be made.
-pub fn candidates(environment: &Environment) -> Vec<PathBuf> {
+pub(super) fn candidates(environment: &Environment) -> Vec<PathBuf> {
     if environment.var_os("AWS_ECR_DISABLE_CACHE").is_some() {
         return Vec::new();
     }

@@ -17,15 +17,15 @@ const RETRY_PAUSE: (Duration, Duration) = (Duration::from_millis(1), Duration::f
 
 /// The lock of all processes that would send the same request to ECR.
 #[derive(Debug)]
-pub struct FetchLock {
+pub(crate) struct FetchLock {
     file: Option<File>,
 }
 
 /// The outcome of [`FetchLock::claim`].
 #[derive(Debug)]
-pub enum TryLock<'a> {
-    /// This process holds the lock until the guard is dropped.
-    Held(LockGuard<'a>),
+pub(crate) enum TryLock<'a> {
+    /// This process holds the lock until the guard is dropped, which is all that the guard is for.
+    Held(#[allow(dead_code)] LockGuard<'a>),
     /// Another process holds it.
     Busy,
     /// The file system has no locks.
@@ -34,7 +34,7 @@ pub enum TryLock<'a> {
 
 /// The held lock; released when dropped.
 #[derive(Debug)]
-pub struct LockGuard<'a>(&'a File);
+pub(crate) struct LockGuard<'a>(&'a File);
 
 impl Drop for LockGuard<'_> {
     fn drop(&mut self) {
@@ -45,7 +45,7 @@ impl Drop for LockGuard<'_> {
 
 impl FetchLock {
     /// The name of the lock file for `cache_key`.
-    pub fn name(cache_key: &CacheKey) -> String {
+    fn name(cache_key: &CacheKey) -> String {
         format!("lock-{:02x}", cache_key.0.first().unwrap_or(&0) % LOCK_FILES)
     }
 
@@ -55,7 +55,7 @@ impl FetchLock {
     }
 
     /// Tries to take the lock, without waiting.
-    pub fn claim(&self) -> TryLock<'_> {
+    pub(crate) fn claim(&self) -> TryLock<'_> {
         let Some(file) = &self.file else { return TryLock::Unsupported };
         match file.try_lock() {
             Ok(()) => TryLock::Held(LockGuard(file)),
@@ -65,7 +65,7 @@ impl FetchLock {
     }
 
     /// Waits until the lock is free, or until `end`; true if it is free. All waiters go on at the same time.
-    pub fn wait(&self, end: Instant) -> bool {
+    pub(crate) fn wait(&self, end: Instant) -> bool {
         let Some(file) = &self.file else { return true };
         let (mut pause, longest) = RETRY_PAUSE;
         loop {
@@ -88,7 +88,7 @@ impl FetchLock {
     }
 
     /// Whether another process holds the lock right now.
-    pub fn is_busy(&self) -> bool {
+    pub(crate) fn is_busy(&self) -> bool {
         matches!(self.claim(), TryLock::Busy)
     }
 }

@@ -25,13 +25,13 @@ use std::cell::{OnceCell, RefCell};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, UNIX_EPOCH};
 
-pub use self::invalidate::InvalidateError;
-pub use self::last_failure::LastFailure;
-pub use self::lock::{FetchLock, LockGuard, TryLock};
+use self::invalidate::InvalidateError;
+pub(crate) use self::last_failure::LastFailure;
+pub(crate) use self::lock::{FetchLock, TryLock};
 #[cfg(all(unix, test))]
 pub(crate) use self::secure_dir::{Fault, with_fault};
 use self::secure_dir::{SecureDir, State, Unopened, Unread};
-pub use self::slot::CacheSlot;
+pub(crate) use self::slot::CacheSlot;
 pub use self::token_lifetime::{MAX_TOKEN_LIFE_SECONDS, Millis, TokenLifetime};
 use crate::credentials::CacheKey;
 use crate::os::clock;
@@ -60,11 +60,11 @@ pub struct Entry {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CachedFailure {
     /// When, in milliseconds since the Unix epoch.
-    pub failed_at: Millis,
+    pub(crate) failed_at: Millis,
     /// The fetch had less time than a whole call, since there was a valid token: a process without one asks again.
-    pub short_deadline: bool,
+    pub(crate) short_deadline: bool,
     /// The error that is reported for it.
-    pub failure: UserError,
+    pub(crate) failure: UserError,
 }
 
 /// The state of erasures at one moment; see [`Cache::invalidation_epoch`].
@@ -132,19 +132,19 @@ impl Cache {
     }
 
     /// Warnings about what was not trusted so far, and why.
-    pub fn warnings(&self) -> Vec<String> {
+    pub(crate) fn warnings(&self) -> Vec<String> {
         self.warnings.borrow().clone()
     }
 
     /// Why the directory that is there could not be opened.
-    pub fn unopened(&self) -> Option<String> {
+    pub(crate) fn unopened(&self) -> Option<String> {
         let (path, error) = self.unopened.as_ref().filter(|_| self.open.get().is_none())?;
         Some(format!("the cache directory {} cannot be opened: {error}", path.display()))
     }
 
     /// What could not be read so far, beside what was not trusted. A lookup counts it as a miss; `status` and `list`
     /// report it.
-    pub fn unread(&self) -> Vec<String> {
+    pub(crate) fn unread(&self) -> Vec<String> {
         self.unread.borrow().clone()
     }
 
@@ -156,12 +156,12 @@ impl Cache {
     }
 
     /// The times of that entry, checked as the whole entry is, without a copy of its password.
-    pub fn times(&self, cache_key: &CacheKey, registry: &str) -> Option<TokenLifetime> {
+    pub(crate) fn times(&self, cache_key: &CacheKey, registry: &str) -> Option<TokenLifetime> {
         codec::read_times(&self.bytes(&file_names::entry(cache_key, registry)?)?, cache_key, registry)
     }
 
     /// What the cache holds for this cache key and registry, and the lock that goes with it.
-    pub fn slot<'a>(&'a self, cache_key: CacheKey, registry: &'a str) -> CacheSlot<'a> {
+    pub(crate) fn slot<'a>(&'a self, cache_key: CacheKey, registry: &'a str) -> CacheSlot<'a> {
         CacheSlot::new(self, cache_key, registry)
     }
 
@@ -205,7 +205,7 @@ impl Cache {
     }
 
     /// The registries that have an entry of any identity, in order, by the names of the files alone.
-    pub fn registries(&self) -> Vec<String> {
+    pub(crate) fn registries(&self) -> Vec<String> {
         let names = self.names();
         let mut hosts: Vec<String> =
             names.iter().filter_map(|name| file_names::parse(name)).map(|(_, host)| host.to_owned()).collect();

@@ -11,7 +11,7 @@ const LIMIT: usize = 32 * 1024;
 
 impl Cache {
     /// The names, in the order in which they were first served.
-    pub fn served(&self) -> Vec<String> {
+    pub(crate) fn served(&self) -> Vec<String> {
         self.directory().map(names).unwrap_or_default()
     }
 }

@@ -13,7 +13,7 @@ use crate::text::user_error::UserError;
 
 /// What the cache holds for one cache key and registry.
 #[derive(Debug)]
-pub struct CacheSlot<'a> {
+pub(crate) struct CacheSlot<'a> {
     cache: &'a Cache,
     cache_key: CacheKey,
     registry: &'a str,
@@ -25,12 +25,12 @@ impl<'a> CacheSlot<'a> {
     }
 
     /// The cache key.
-    pub fn cache_key(&self) -> &CacheKey {
+    pub(crate) fn cache_key(&self) -> &CacheKey {
         &self.cache_key
     }
 
     /// The registry's own entry, whether its token is valid or not.
-    pub fn lookup(&self) -> Option<Entry> {
+    pub(crate) fn lookup(&self) -> Option<Entry> {
         self.cache.read(&self.cache_key, self.registry)
     }
 
@@ -39,7 +39,7 @@ impl<'a> CacheSlot<'a> {
     ///
     /// `evicted` says that another process has just stored a token and removed what had expired: fifty processes that
     /// waited for one token would each look at the other forty-nine copies.
-    pub fn newest(&self, now: Millis, than: Option<&TokenLifetime>, evicted: bool) -> Option<Entry> {
+    pub(crate) fn newest(&self, now: Millis, than: Option<&TokenLifetime>, evicted: bool) -> Option<Entry> {
         let before = self.cache.invalidation_epoch();
         let directory = self.cache.directory()?;
         let is_newer = |expires_at: i64| than.is_none_or(|than| expires_at > than.expires_at);
@@ -67,12 +67,12 @@ impl<'a> CacheSlot<'a> {
     }
 
     /// The last failure of a fetch for this cache key, if none has succeeded since.
-    pub fn failure(&self) -> Option<CachedFailure> {
+    pub(crate) fn failure(&self) -> Option<CachedFailure> {
         codec::read_note(&self.cache.bytes(&file_names::note(&self.cache_key))?)
     }
 
     /// The lock of everybody who would send the same request.
-    pub fn lock(&self) -> FetchLock {
+    pub(crate) fn lock(&self) -> FetchLock {
         FetchLock::open(self.cache.writable(), &self.cache_key)
     }
 
@@ -80,7 +80,10 @@ impl<'a> CacheSlot<'a> {
     ///
     /// # Errors
     /// The failure of `fetch`. What cannot be stored is fetched again by the next call.
-    pub fn store<T>(&self, fetch: impl FnOnce() -> Result<(T, Option<Entry>), CachedFailure>) -> Result<T, UserError> {
+    pub(crate) fn store<T>(
+        &self,
+        fetch: impl FnOnce() -> Result<(T, Option<Entry>), CachedFailure>,
+    ) -> Result<T, UserError> {
         let before = self.cache.invalidation_epoch();
         match fetch() {
             Ok((fetched, entry)) => {
@@ -106,14 +109,14 @@ impl<'a> CacheSlot<'a> {
     ///
     /// # Errors
     /// Not everything is known to be removed.
-    pub fn invalidate_all_but(&self, password: &Secret) -> Result<bool, InvalidateError> {
+    pub(crate) fn invalidate_all_but(&self, password: &Secret) -> Result<bool, InvalidateError> {
         let is_kept = self.lookup().is_some_and(|entry| entry.password == *password);
         self.cache.forget_all_of(&self.cache_key, is_kept.then_some(self.registry))
     }
 
     /// Marks that a background refresh is about to start; false where one was started within `recent` and has not
     /// ended.
-    pub fn begin_refresh(&self, recent: Duration) -> bool {
+    pub(crate) fn begin_refresh(&self, recent: Duration) -> bool {
         let Some(directory) = self.cache.writable() else { return false };
         let name = file_names::refreshing(&self.cache_key);
         if directory.create_new(&name).is_ok() {
@@ -129,7 +132,7 @@ impl<'a> CacheSlot<'a> {
     }
 
     /// Takes the mark of [`Self::begin_refresh`] away.
-    pub fn end_refresh(&self) {
+    pub(crate) fn end_refresh(&self) {
         if let Some(directory) = self.cache.directory() {
             directory.remove(&file_names::refreshing(&self.cache_key));
         }

@@ -24,13 +24,13 @@ impl TokenLifetime {
     }
 
     /// The token's whole life in seconds; `None` where no token lives that long or short.
-    pub fn life(&self) -> Option<i64> {
+    pub(crate) fn life(&self) -> Option<i64> {
         let believable = |life: &i64| (1..=MAX_TOKEN_LIFE_SECONDS).contains(life);
         self.expires_at.checked_sub(self.issued_at).filter(believable)
     }
 
     /// The milliseconds until the token expires; negative once it has.
-    pub fn left(&self, now: Millis) -> i64 {
+    pub(crate) fn left(&self, now: Millis) -> i64 {
         self.expires_at.saturating_mul(1_000).saturating_sub(now)
     }
 }

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
+use clap::{ArgGroup, Args, CommandFactory, Parser, Subcommand, ValueEnum};
 
 use crate::PROGRAM;
 
@@ -25,15 +25,15 @@ Environment:
 #[derive(Debug, Parser)]
 #[command(name = PROGRAM, bin_name = PROGRAM, version, after_help = PROTOCOL_HELP)]
 #[command(subcommand_required = true, arg_required_else_help = true, max_term_width = 100)]
-pub struct Arguments {
+pub(super) struct Arguments {
     /// Which command.
     #[command(subcommand)]
-    pub command: Command,
+    pub(super) command: Command,
 }
 
 /// The commands.
 #[derive(Debug, Subcommand)]
-pub enum Command {
+pub(super) enum Command {
     /// Make docker, podman or the kubelet use this helper
     #[command(subcommand)]
     Setup(Setup),
@@ -58,7 +58,7 @@ pub enum Command {
 
 /// Whom to set up.
 #[derive(Debug, Subcommand)]
-pub enum Setup {
+pub(super) enum Setup {
     /// Add this helper to ~/.docker/config.json
     Docker(SetupDocker),
     /// Add this helper to podman's, buildah's and skopeo's auth.json
@@ -71,166 +71,184 @@ pub enum Setup {
 
 /// `setup plugin`
 #[derive(Clone, Debug, Args)]
-pub struct SetupPlugin {
+pub(crate) struct SetupPlugin {
     /// The directory in which the kubelet finds its plugins; without it, that of an EKS image, of k3s or of RKE2, else
     /// /usr/local/bin/credential-provider
     #[arg(long, value_name = "DIR")]
-    pub bin_dir: Option<PathBuf>,
+    pub(super) bin_dir: Option<PathBuf>,
     /// Stay until SIGTERM or SIGINT, then put back what was there before: for a DaemonSet
     #[arg(long, conflicts_with = "undo")]
-    pub until_stopped: bool,
+    pub(super) until_stopped: bool,
     /// Put back what was there before
     #[arg(long)]
-    pub undo: bool,
+    pub(super) undo: bool,
 }
 
 /// `setup docker`
 #[derive(Clone, Debug, Args)]
-pub struct SetupDocker {
+pub(crate) struct SetupDocker {
     /// What both setups take.
     #[command(flatten)]
-    pub common: SetupCommon,
+    pub(super) common: SetupCommon,
     /// Become docker's store for every registry; the store of before goes on serving those that are not ECR
-    #[arg(long, conflicts_with_all = ["registry", "profile", "role_arn", "web_identity"])]
-    pub store: bool,
+    #[arg(long, conflicts_with_all = ["registries", "profile", "role_arn", "web_identity"])]
+    pub(super) store: bool,
 }
 
 /// `setup podman`
 #[derive(Clone, Debug, Args)]
-pub struct SetupPodman {
+pub(crate) struct SetupPodman {
     /// What both setups take.
     #[command(flatten)]
-    pub common: SetupCommon,
+    pub(super) common: SetupCommon,
 }
 
 /// What `setup docker` and `setup podman` have in common.
 #[derive(Clone, Debug, Default, Args)]
-pub struct SetupCommon {
-    /// A registry, such as 123456789012.dkr.ecr.eu-west-1.amazonaws.com; without any, those found in your AWS
-    /// profiles and among the images that docker and podman already have
+#[command(group(ArgGroup::new("registries").args(["named", "registry"]).multiple(true)))]
+pub(super) struct SetupCommon {
+    /// Registries, such as 123456789012.dkr.ecr.eu-west-1.amazonaws.com; without any, those found in your AWS profiles, in
+    /// the settings file and among the images that docker and podman already have
+    #[arg(value_name = "REGISTRY")]
+    named: Vec<String>,
+    /// The same, by an option
     #[arg(long, value_name = "NAME")]
-    pub registry: Vec<String>,
+    pub(super) registry: Vec<String>,
     /// The file to edit, instead of the one that the client reads
     #[arg(long, value_name = "FILE")]
-    pub file: Option<PathBuf>,
+    pub(super) file: Option<PathBuf>,
     /// Let this AWS profile speak for the registries (written to our own settings file)
-    #[arg(long, value_name = "PROFILE", requires = "registry", conflicts_with = "undo")]
-    pub profile: Option<String>,
+    #[arg(long, value_name = "PROFILE", requires = "registries", conflicts_with = "undo")]
+    pub(super) profile: Option<String>,
     /// Let this IAM role speak for the registries (written to our own settings file)
-    #[arg(long, value_name = "ARN", requires = "registry", conflicts_with = "undo")]
-    pub role_arn: Option<String>,
+    #[arg(long, value_name = "ARN", requires = "registries", conflicts_with = "undo")]
+    pub(super) role_arn: Option<String>,
     /// Assume the role with the OIDC token of a CI job or of another cloud: github-actions, gcp, azure, env:NAME or
     /// file:/PATH (written to our own settings file)
     #[arg(long, value_name = "SOURCE", requires = "role_arn", conflicts_with_all = ["undo", "profile"])]
-    pub web_identity: Option<String>,
+    pub(super) web_identity: Option<String>,
     /// What the OIDC token is asked for; sts.amazonaws.com without it
     #[arg(long, value_name = "AUDIENCE", requires = "web_identity")]
-    pub audience: Option<String>,
-    /// Take old logins to ECR out of the file's auths
+    pub(super) audience: Option<String>,
+    /// Write the profiles that were found with the registries to our own settings file, without asking
+    #[arg(short, long, conflicts_with = "undo")]
+    pub(super) yes: bool,
+    /// Take old logins to the registries that this helper serves out of the file's auths
     #[arg(long, conflicts_with = "undo")]
-    pub clean: bool,
+    pub(super) clean: bool,
     /// Show what would change, and change nothing
     #[arg(long)]
-    pub dry_run: bool,
+    pub(super) dry_run: bool,
     /// Take out what setup put in
     #[arg(long)]
-    pub undo: bool,
+    pub(super) undo: bool,
+}
+
+impl SetupCommon {
+    /// The registries that were named.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &String> {
+        self.named.iter().chain(&self.registry)
+    }
 }
 
 /// `setup kubelet`
 #[derive(Clone, Debug, Args)]
-pub struct SetupKubelet {
+pub(crate) struct SetupKubelet {
     /// The CredentialProviderConfig that the kubelet reads, in JSON or YAML, or a directory of them; without it, the one of an
     /// EKS image, of k3s or of RKE2 where there is one, else /etc/kubernetes/credential-provider/config.json
     #[arg(long, value_name = "PATH")]
-    pub config: Option<PathBuf>,
+    pub(super) config: Option<PathBuf>,
     /// The directory in which the kubelet looks for the plugin; without it, that of an EKS image, of k3s or of RKE2, else
     /// /usr/local/bin/credential-provider
     #[arg(long, value_name = "DIR")]
-    pub bin_dir: Option<PathBuf>,
+    pub(super) bin_dir: Option<PathBuf>,
     /// Let each pod pull with the role of its own service account
     #[arg(long)]
-    pub service_account_tokens: bool,
-    /// The kubelet's version, such as 1.34, which decides the fields that it knows
+    pub(super) service_account_tokens: bool,
+    /// The kubelet's version, such as 1.34, which decides the fields that it knows; without it, what kubelet --version (k3s,
+    /// rke2) says on this node
     #[arg(long, value_name = "VERSION")]
-    pub kubelet_version: Option<String>,
+    pub(super) kubelet_version: Option<String>,
     /// Show what would change, and change nothing
     #[arg(long)]
-    pub dry_run: bool,
+    pub(super) dry_run: bool,
+    /// Put back the configuration and the plugin that were there before
+    #[arg(long, conflicts_with_all = ["service_account_tokens", "kubelet_version"])]
+    pub(super) undo: bool,
 }
 
 /// `login`
 #[derive(Clone, Debug, Args)]
-pub struct Login {
+pub(super) struct Login {
     /// The registry; without it, those for which docker's and podman's files name this helper
     #[arg(conflicts_with = "profile")]
-    pub registry: Option<String>,
+    pub(super) registry: Option<String>,
     /// Sign in to what this AWS profile uses
     #[arg(long, value_name = "PROFILE")]
-    pub profile: Option<String>,
+    pub(super) profile: Option<String>,
     /// Sign in with a code in a browser on any machine; what is done over SSH and where there is no browser
     #[arg(long)]
-    pub device_code: bool,
+    pub(super) device_code: bool,
     /// Print the page's address and open no browser
     #[arg(long)]
-    pub no_browser: bool,
+    pub(super) no_browser: bool,
     /// Give up after so many seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 600, value_parser = clap::value_parser!(u64).range(1..))]
-    pub timeout: u64,
+    pub(super) timeout: u64,
 }
 
 /// How to print.
 #[derive(Clone, Copy, Debug, Args)]
-pub struct Format {
+pub(super) struct Format {
     /// Print JSON
     #[arg(long)]
-    pub json: bool,
+    pub(super) json: bool,
 }
 
 /// `doctor`
 #[derive(Clone, Debug, Args)]
-pub struct Doctor {
+pub(super) struct Doctor {
     /// The registry to examine; without it, the first one that docker's files or the cache name
-    pub registry: Option<String>,
+    pub(super) registry: Option<String>,
     /// How to print.
     #[command(flatten)]
-    pub format: Format,
+    pub(super) format: Format,
 }
 
 /// `clear`
 #[derive(Clone, Debug, Args)]
-pub struct Clear {
+pub(super) struct Clear {
     /// The registry to forget; without it, all
-    pub registry: Option<String>,
+    pub(super) registry: Option<String>,
 }
 
 /// `warm`
 #[derive(Clone, Debug, Args)]
-pub struct Warm {
+pub(super) struct Warm {
     /// The registries; without any, all that docker's and podman's files and the settings name for this helper
-    pub registry: Vec<String>,
+    pub(super) registry: Vec<String>,
     /// Give up after so many seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 120, value_parser = clap::value_parser!(u64).range(1..))]
-    pub timeout: u64,
+    pub(super) timeout: u64,
 }
 
 /// `password`
 #[derive(Clone, Debug, Args)]
-pub struct Password {
+pub(super) struct Password {
     /// The registry
-    pub registry: String,
+    pub(super) registry: String,
 }
 
 /// `completions`
 #[derive(Clone, Copy, Debug, Args)]
-pub struct Completions {
+pub(super) struct Completions {
     /// The shell
-    pub shell: Shell,
+    pub(super) shell: Shell,
 }
 
 /// The shells that completions are made for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Shell {
+pub(super) enum Shell {
     /// GNU bash.
     Bash,
     /// The Z shell.
@@ -238,14 +256,13 @@ pub enum Shell {
     /// fish.
     Fish,
     /// PowerShell.
-    #[value(name = "powershell")]
-    PowerShell,
+    Powershell,
     /// Elvish.
     Elvish,
 }
 
 /// The whole definition.
-pub fn definition() -> clap::Command {
+pub(super) fn definition() -> clap::Command {
     Arguments::command()
 }
 

@@ -9,7 +9,7 @@ use crate::os::environment::Environment;
 use crate::settings::Settings;
 
 /// Runs the command.
-pub fn run(wanted: &Clear, environment: &Environment) -> ExitCode {
+pub(super) fn run(wanted: &Clear, environment: &Environment) -> ExitCode {
     match forget(wanted.registry.as_deref(), environment) {
         Ok(said) => terminal::write_stdout(&format!("{said}\n")),
         Err(reason) => {

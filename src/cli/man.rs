@@ -9,7 +9,7 @@ use super::arguments::definition;
 use super::{reference, terminal};
 
 /// Prints the man page in roff.
-pub fn run() -> ExitCode {
+pub(super) fn run() -> ExitCode {
     match page() {
         Ok(page) => terminal::write_stdout(&page),
         Err(_) => ExitCode::FAILURE,

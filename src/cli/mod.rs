@@ -12,7 +12,7 @@ use crate::settings::{ResolvedRegistry, Settings};
 use crate::text::printable::one_line;
 use crate::text::user_error::{Kind, UserError};
 
-pub mod arguments;
+mod arguments;
 mod clear;
 mod completions;
 mod configured;

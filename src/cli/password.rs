@@ -15,7 +15,7 @@ use crate::text::user_error::{Kind, UserError};
 use crate::token::{self, FetchMode, RegistryCredentials, RequestContext, TokenRequest};
 
 /// Prints the password and a newline.
-pub fn run(wanted: &Password, environment: Environment) -> ExitCode {
+pub(super) fn run(wanted: &Password, environment: Environment) -> ExitCode {
     match ask(&wanted.registry, environment) {
         Ok((answer, deadline)) => {
             for warning in &answer.warnings {

@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 /// The environment variables of the program's own, and those of the Go helper that it honours.
-pub const ENVIRONMENT: [(&str, &str); 9] = [
+const ENVIRONMENT: [(&str, &str); 9] = [
     (
         "AWS_PROFILE, AWS_REGION, AWS_...",
         "Credentials, profiles, endpoints and certificates, as the AWS CLI reads them.",
@@ -28,7 +28,7 @@ const FILES: [(&str, &str); 5] = [
 ];
 
 /// The exit codes.
-pub const EXIT_STATUS: [(&str, &str); 3] = [
+const EXIT_STATUS: [(&str, &str); 3] = [
     ("0", "The command did what it was asked to, and its answer was delivered."),
     (
         "1",
@@ -53,7 +53,7 @@ const EXAMPLES: [(&str, &str); 4] = [
 ];
 
 /// Writes the sections in roff.
-pub fn write_sections(page: &mut impl Write) -> io::Result<()> {
+pub(super) fn write_sections(page: &mut impl Write) -> io::Result<()> {
     for (title, rows) in [
         ("EXIT STATUS", &EXIT_STATUS[..]),
         ("ENVIRONMENT", &ENVIRONMENT[..]),

@@ -99,7 +99,7 @@ struct Token {
 }
 
 /// Runs the command.
-pub fn run(wanted: Format, environment: &Environment) -> ExitCode {
+pub(super) fn run(wanted: Format, environment: &Environment) -> ExitCode {
     let status = Status::find(environment, clock::seconds());
     if wanted.json {
         let mut text = serde_json::to_string_pretty(&status).unwrap_or_default();

@@ -28,7 +28,7 @@ pub fn write_stdout(text: &str) -> ExitCode {
 ///
 /// # Errors
 /// stdout is closed or full, or nobody reads it any more.
-pub fn print(text: &str) -> std::io::Result<()> {
+pub(super) fn print(text: &str) -> std::io::Result<()> {
     stdio::show(text.as_bytes(), PAGE)
 }
 
@@ -36,14 +36,14 @@ pub fn print(text: &str) -> std::io::Result<()> {
 ///
 /// # Errors
 /// stdout is closed or full, or nobody reads it.
-pub fn print_line(line: &str, deadline: Deadline) -> std::io::Result<()> {
+pub(super) fn print_line(line: &str, deadline: Deadline) -> std::io::Result<()> {
     let _turn = std::io::stdout().lock();
     stdio::write_stdout(line.as_bytes(), Deadline::within(deadline.left().max(Duration::from_secs(1))))
 }
 
 /// Writes a line to stderr behind the program's name, without what would make two of it; where nobody listens there is nobody
 /// to tell.
-pub fn warn_line(line: &str) {
+pub(super) fn warn_line(line: &str) {
     let line = one_line(&without_errno(line));
     let named = format!("{PROGRAM}: ");
     let named = if line.starts_with(&named) { "" } else { &named };
@@ -63,25 +63,25 @@ pub(crate) fn lay_out_stderr(environment: &Environment) {
 }
 
 /// Writes what clap says of wrong arguments: its first line behind the program's name, the usage below it as it is.
-pub fn usage_error(text: &str) {
+pub(super) fn usage_error(text: &str) {
     let mut lines = text.lines();
     warn_line(lines.next().map(|line| line.strip_prefix("error: ").unwrap_or(line)).unwrap_or_default());
     lines.for_each(|line| error(&format!("{}\n", one_line(line))));
 }
 
 /// Writes `text` of our own to stderr as it is.
-pub fn error(text: &str) {
+pub(super) fn error(text: &str) {
     let _turn = std::io::stderr().lock();
     let _ = stdio::tell(text);
 }
 
 /// Colours, where a person looks and wants them.
 #[derive(Clone, Copy, Debug)]
-pub struct Paint(bool);
+pub(super) struct Paint(bool);
 
 impl Paint {
     /// Colours for stdout: on a terminal that has them, unless `NO_COLOR` is set (<https://no-color.org>).
-    pub fn for_stdout(environment: &Environment) -> Self {
+    pub(super) fn for_stdout(environment: &Environment) -> Self {
         let wanted = environment.var_os("NO_COLOR").is_none() && takes_escapes(environment);
         Self(wanted && std::io::stdout().is_terminal())
     }
@@ -91,27 +91,27 @@ impl Paint {
     }
 
     /// What is right.
-    pub fn good(self, text: &str) -> String {
+    pub(super) fn good(self, text: &str) -> String {
         self.paint("32", text)
     }
 
     /// What somebody should know of.
-    pub fn middling(self, text: &str) -> String {
+    pub(super) fn middling(self, text: &str) -> String {
         self.paint("33", text)
     }
 
     /// What is wrong.
-    pub fn bad(self, text: &str) -> String {
+    pub(super) fn bad(self, text: &str) -> String {
         self.paint("1;31", text)
     }
 
     /// What matters most.
-    pub fn strong(self, text: &str) -> String {
+    pub(super) fn strong(self, text: &str) -> String {
         self.paint("1", text)
     }
 
     /// What matters least.
-    pub fn weak(self, text: &str) -> String {
+    pub(super) fn weak(self, text: &str) -> String {
         self.paint("2", text)
     }
 }
@@ -123,20 +123,20 @@ fn takes_escapes(environment: &Environment) -> bool {
 
 /// A line on stderr that says what is going on, and goes away; only on a terminal.
 #[derive(Debug)]
-pub struct Progress {
+pub(super) struct Progress {
     is_watched: bool,
     is_shown: Cell<bool>,
 }
 
 impl Progress {
     /// Nothing is said yet.
-    pub fn start(environment: &Environment) -> Self {
+    pub(super) fn start(environment: &Environment) -> Self {
         let is_watched = std::io::stderr().is_terminal() && std::io::stdout().is_terminal();
         Self { is_watched: is_watched && takes_escapes(environment), is_shown: Cell::new(false) }
     }
 
     /// Replaces the line.
-    pub fn say(&self, text: &str) {
+    pub(super) fn say(&self, text: &str) {
         if self.is_watched {
             error(&format!("\r\x1b[K{text} ..."));
             self.is_shown.set(true);
@@ -144,7 +144,7 @@ impl Progress {
     }
 
     /// Takes the line away, for another one that stays.
-    pub fn clear(&self) {
+    pub(super) fn clear(&self) {
         if self.is_shown.replace(false) {
             error("\r\x1b[K");
         }

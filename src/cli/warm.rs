@@ -32,7 +32,7 @@ const LIMIT_OF_OTHERS: &str = "ECR_LOGIN_TIMEOUT";
 
 /// Fetches for every registry, in parallel, and says one line for each: on stdout until when its token is good,
 /// on stderr why there is none; and how many there are of each, where there are several.
-pub fn run(wanted: &Warm, environment: Environment) -> ExitCode {
+pub(super) fn run(wanted: &Warm, environment: Environment) -> ExitCode {
     let settings = match Settings::load(&environment) {
         Ok(settings) => settings,
         Err(error) => {

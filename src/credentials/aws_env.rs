@@ -12,7 +12,7 @@ use crate::os::environment::Environment;
 pub(super) struct AwsEnv<'a> {
     aws: Vec<(&'a [u8], &'a OsStr)>,
     /// All variables.
-    pub environment: &'a Environment,
+    pub(super) environment: &'a Environment,
     home: Option<PathBuf>,
 }
 

@@ -6,7 +6,7 @@
 
 /// Why a command line has no words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum WordsError {
+pub(crate) enum WordsError {
     /// A quotation mark without its second half.
     #[error("has a quotation mark that is never closed")]
     OpenQuote,
@@ -22,7 +22,7 @@ pub enum WordsError {
 ///
 /// # Errors
 /// A line that the AWS CLI refuses too.
-pub fn split(line: &str) -> Result<Vec<String>, WordsError> {
+pub(crate) fn split(line: &str) -> Result<Vec<String>, WordsError> {
     let words = if cfg!(windows) { windows(line)? } else { posix(line)? };
     if words.first().is_none_or(String::is_empty) { Err(WordsError::Empty) } else { Ok(words) }
 }

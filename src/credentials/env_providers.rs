@@ -15,10 +15,10 @@ use crate::text::timestamp;
 
 /// What sources are read from.
 pub(super) struct ResolveContext<'a> {
-    pub variables: &'a AwsEnv<'a>,
-    pub files: &'a ProfileFiles<'a>,
+    pub(super) variables: &'a AwsEnv<'a>,
+    pub(super) files: &'a ProfileFiles<'a>,
     /// The profile whose settings (endpoints, IMDS) count, if it exists.
-    pub in_force: Option<&'a Profile<'a>>,
+    pub(super) in_force: Option<&'a Profile<'a>>,
 }
 
 impl ResolveContext<'_> {

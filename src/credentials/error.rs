@@ -111,15 +111,15 @@ pub struct NoSuchProfile {
     /// The profile.
     pub profile: String,
     /// `AWS_PROFILE`, the settings, or another profile.
-    pub named_by: String,
+    pub(super) named_by: String,
     /// The config file.
-    pub config: PathBuf,
+    pub(crate) config: PathBuf,
     /// The credentials file.
-    pub credentials: PathBuf,
+    pub(crate) credentials: PathBuf,
     /// A file that has it in a section spelled as the other file's are, and the right spelling.
-    pub misspelled: Option<(PathBuf, String)>,
+    pub(super) misspelled: Option<(PathBuf, String)>,
     /// The profiles that exist.
-    pub known: Vec<String>,
+    pub(super) known: Vec<String>,
 }
 
 impl NoSuchProfile {
@@ -139,7 +139,7 @@ impl NoSuchProfile {
 
 impl IdentityError {
     /// What a person must do.
-    pub fn remedy(&self) -> Option<String> {
+    pub(crate) fn remedy(&self) -> Option<String> {
         Some(match self {
             Self::Unreadable { path, .. } => {
                 format!("make {} a file that you can read, or move it away", path.display())

@@ -23,7 +23,7 @@ const SHELL_SIGNS: [char; 8] = ['$', '~', '|', '&', ';', '<', '>', '`'];
 /// The differences, each as what the Go helper would do; none where it would use the same.
 ///
 /// `used` is what is used here, `None` where that is an error.
-pub fn go_helper_differences(
+pub(crate) fn go_helper_differences(
     environment: &Environment,
     selector: CredentialSelector<'_>,
     used: Option<&CredentialSource>,

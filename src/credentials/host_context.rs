@@ -10,12 +10,12 @@ use crate::os::{boot_id, network_namespace};
 #[derive(Debug, Default)]
 pub(super) struct HostContext<'a> {
     /// The kernel's id of this boot, which no other machine and no image of this one has.
-    pub boot: Option<String>,
+    pub(super) boot: Option<String>,
     /// The kernel's cookie of the network namespace, since 169.254.169.254, 127.0.0.1 and every name may lead to others in
     /// another.
-    pub network: Option<u64>,
+    pub(super) network: Option<u64>,
     /// What a command is told.
-    pub process: Option<ProcessContext<'a>>,
+    pub(super) process: Option<ProcessContext<'a>>,
 }
 
 impl<'a> HostContext<'a> {

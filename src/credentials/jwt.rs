@@ -30,15 +30,15 @@ pub(super) enum Pods {
 /// The claims of a token that name a principal, and when the token ends.
 pub(super) struct Claims {
     /// `iss`.
-    pub issuer: String,
+    pub(super) issuer: String,
     /// `sub`.
-    pub subject: String,
+    pub(super) subject: String,
     /// `aud`, one or several.
-    pub audience: Vec<String>,
+    pub(super) audience: Vec<String>,
     /// All others but `exp`, `nbf`, `iat` and `jti`; by name.
-    pub others: Vec<(String, Value)>,
+    pub(super) others: Vec<(String, Value)>,
     /// `exp`, in seconds since the Unix epoch.
-    pub ends_at: Option<i64>,
+    pub(super) ends_at: Option<i64>,
 }
 
 impl Claims {

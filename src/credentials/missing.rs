@@ -29,7 +29,7 @@ pub enum Place {
 
 impl Place {
     /// Where the process with this environment runs. `exists` tells whether a file is there.
-    pub fn of(environment: &Environment, exists: impl Fn(&Path) -> bool) -> Self {
+    fn of(environment: &Environment, exists: impl Fn(&Path) -> bool) -> Self {
         // What docker and podman leave in every container.
         const MARKS: [&str; 2] = ["/.dockerenv", "/run/.containerenv"];
         let is_set = |name| environment.var_os(name).is_some();
@@ -55,7 +55,7 @@ impl Place {
     }
 
     /// What to do there.
-    pub fn remedy(self) -> &'static str {
+    pub(crate) fn remedy(self) -> &'static str {
         match self {
             Self::GitHubActions { has_oidc: true } => {
                 "run aws-actions/configure-aws-credentials before this step, or name a role: setup docker --registry \
@@ -105,9 +105,9 @@ pub(crate) fn on_node(failure: UserError, environment: &Environment) -> UserErro
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HalfConfigured {
     /// What is there and what is missing.
-    pub what: String,
+    pub(crate) what: String,
     /// What to do.
-    pub remedy: String,
+    pub(crate) remedy: String,
 }
 
 /// What the reason of a profile without credentials ends in.

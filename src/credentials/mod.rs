@@ -28,11 +28,11 @@ mod token_files;
 use std::path::PathBuf;
 
 pub use error::{IdentityError, NoSuchProfile};
-pub use go_helper::go_helper_differences;
-pub use id_token_request::IdTokenRequest;
-pub use missing::{HalfConfigured, Place};
+pub(crate) use go_helper::go_helper_differences;
+pub(crate) use id_token_request::IdTokenRequest;
+pub(crate) use missing::Place;
 pub(crate) use missing::{half_configured, on_node, with_list};
-pub use profile_accounts::{ProfileAccount, profile_accounts};
+pub(crate) use profile_accounts::{ProfileAccount, profile_accounts};
 
 use aws_env::AwsEnv;
 use profile_files::{FileContents, ProfileFiles};
@@ -192,18 +192,18 @@ pub struct EndpointConfig {
     /// The same for the SSO portal.
     pub sso_endpoint: Option<String>,
     /// The same for SSO OIDC.
-    pub sso_oidc_endpoint: Option<String>,
+    pub(crate) sso_oidc_endpoint: Option<String>,
     /// The same for AWS Sign-In.
-    pub sign_in_endpoint: Option<String>,
+    pub(crate) sign_in_endpoint: Option<String>,
     /// `AWS_USE_FIPS_ENDPOINT` or `use_fips_endpoint`.
     pub use_fips: bool,
     /// `AWS_USE_DUALSTACK_ENDPOINT` or `use_dualstack_endpoint`.
     pub use_dual_stack: bool,
     /// `ca_bundle` of the profile.
-    pub ca_bundle: Option<PathBuf>,
+    pub(crate) ca_bundle: Option<PathBuf>,
     /// `AWS_EC2_METADATA_V1_DISABLED` or `ec2_metadata_v1_disabled`: the instance metadata service is never asked without a
     /// session token.
-    pub imds_v1_disabled: bool,
+    pub(crate) imds_v1_disabled: bool,
 }
 
 /// Who speaks for a registry, and how AWS is reached.
@@ -214,10 +214,10 @@ pub struct Identity {
     /// Endpoints and certificates.
     pub network: EndpointConfig,
     /// In words, for people, without key ids and ARNs: `profile prod`, `role ecr-pull by web identity`.
-    pub label: String,
+    pub(crate) label: String,
     /// Sources that come earlier in the order and why each does not speak, for `doctor` and for the
     /// message when nothing is found.
-    pub skipped_sources: Vec<String>,
+    pub(crate) skipped_sources: Vec<String>,
     cache_key: Option<CacheKey>,
     /// `exp` of the web identity token that the source rests on, in seconds since the Unix epoch.
     ends_at: Option<i64>,
@@ -247,14 +247,14 @@ impl Identity {
 
 /// Environment and files, read once, for several questions.
 #[derive(Clone, Copy)]
-pub struct CredentialReader<'a> {
+pub(crate) struct CredentialReader<'a> {
     variables: &'a AwsEnv<'a>,
     files: &'a ProfileFiles<'a>,
 }
 
 impl CredentialReader<'_> {
     /// Reads environment and files, and hands on what they say.
-    pub fn read<R>(environment: &Environment, then: impl FnOnce(CredentialReader<'_>) -> R) -> R {
+    pub(crate) fn read<R>(environment: &Environment, then: impl FnOnce(CredentialReader<'_>) -> R) -> R {
         read(environment, |variables, files| then(CredentialReader { variables, files }))
     }
 
@@ -262,12 +262,16 @@ impl CredentialReader<'_> {
     ///
     /// # Errors
     /// Those of [`Identity::resolve`].
-    pub fn identity(&self, wanted: CredentialSelector<'_>, registry: &Registry) -> Result<Identity, IdentityError> {
+    pub(crate) fn identity(
+        &self,
+        wanted: CredentialSelector<'_>,
+        registry: &Registry,
+    ) -> Result<Identity, IdentityError> {
         provider_chain::find(self.variables, self.files, wanted, registry)
     }
 
     /// The region that the environment or the profile in use names; none where the files cannot be read.
-    pub fn region(&self) -> Option<String> {
+    pub(crate) fn region(&self) -> Option<String> {
         profile_accounts::configured_region(self.variables, self.files)
     }
 }

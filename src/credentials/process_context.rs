@@ -42,19 +42,19 @@ const MAX_FILES: usize = 16;
 #[derive(Debug, Default)]
 pub(super) struct ProcessContext<'a> {
     /// Variables with their values, in order of their names.
-    pub variables: Vec<(&'a [u8], &'a [u8])>,
+    pub(super) variables: Vec<(&'a [u8], &'a [u8])>,
     /// The texts of AWS's two files.
-    pub shared_files: [&'a str; 2],
+    pub(super) shared_files: [&'a str; 2],
     /// The program; `None` where there is none to run.
-    pub program: Option<(PathBuf, FileIdentity)>,
+    pub(super) program: Option<(PathBuf, FileIdentity)>,
     /// The files that the other words name, in their order.
-    pub files: Vec<Option<FileIdentity>>,
+    pub(super) files: Vec<Option<FileIdentity>>,
     /// The working directory, where it counts.
-    pub working_directory: Option<PathBuf>,
+    pub(super) working_directory: Option<PathBuf>,
     /// Whether another machine or network namespace may have other credentials for it.
-    pub depends_on_host: bool,
+    pub(super) depends_on_host: bool,
     /// Something of all that could not be found out.
-    pub unclear: bool,
+    pub(super) unclear: bool,
 }
 
 /// Which file it is, and which state of it.

@@ -6,17 +6,17 @@ use crate::os::environment::Environment;
 
 /// An account that a profile speaks of, and where.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ProfileAccount {
+pub(crate) struct ProfileAccount {
     /// The profile.
-    pub profile: String,
+    pub(crate) profile: String,
     /// The account, as the profile has it.
-    pub account: String,
+    pub(crate) account: String,
     /// The profile's region, or the one that it gets from elsewhere.
-    pub region: String,
+    pub(crate) region: String,
 }
 
 /// The accounts of all profiles, in the order of their names; none where the files cannot be read.
-pub fn profile_accounts(environment: &Environment) -> Vec<ProfileAccount> {
+pub(crate) fn profile_accounts(environment: &Environment) -> Vec<ProfileAccount> {
     super::read(environment, |variables, files| {
         let default_region = default_region(variables, files);
         let mut profile_accounts = Vec::new();

@@ -31,23 +31,23 @@ pub(super) struct ProfileFiles<'a> {
     config: Sections<'a>,
     credentials: Sections<'a>,
     /// Where the config file is, or would be.
-    pub config_path: &'a Path,
+    pub(super) config_path: &'a Path,
     /// Where the credentials file is, or would be.
-    pub credentials_path: &'a Path,
+    pub(super) credentials_path: &'a Path,
     /// What the two hold, config file first: a command may read all of it.
-    pub texts: [&'a str; 2],
+    pub(super) texts: [&'a str; 2],
     /// A file that is there and cannot be read. It counts once something is wanted of a profile.
-    pub unreadable: Option<&'a IdentityError>,
+    unreadable: Option<&'a IdentityError>,
 }
 
 /// A profile: what either file says of it.
 pub(super) struct Profile<'a> {
     /// Its name, without `profile`.
-    pub name: Cow<'a, str>,
+    pub(super) name: Cow<'a, str>,
     /// What the config file has.
-    pub config: Properties<'a>,
+    pub(super) config: Properties<'a>,
     /// What the credentials file has, which comes first.
-    pub credentials: Properties<'a>,
+    pub(super) credentials: Properties<'a>,
 }
 
 impl Profile<'_> {

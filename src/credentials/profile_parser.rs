@@ -53,9 +53,9 @@ pub(super) enum FileKind {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct MalformedLine {
     /// Its number; the first is 1.
-    pub line: usize,
+    pub(super) line: usize,
     /// What is wrong with it.
-    pub reason: &'static str,
+    pub(super) reason: &'static str,
 }
 
 /// What a section is about.
@@ -111,7 +111,7 @@ pub(super) struct Sections<'a> {
 pub(super) struct Properties<'a> {
     list: Vec<(Cow<'a, str>, Cow<'a, str>)>,
     /// The first line that is wrong.
-    pub malformed: Option<MalformedLine>,
+    pub(super) malformed: Option<MalformedLine>,
 }
 
 impl Properties<'_> {

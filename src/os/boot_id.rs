@@ -5,7 +5,7 @@ use std::io::Read;
 
 /// The kernel's id of this boot, which no other machine and no image of this one has (Linux: random(4)); `None` where
 /// there is none.
-pub fn id() -> Option<String> {
+pub(crate) fn id() -> Option<String> {
     // A UUID and a line end: one read has all of it.
     let mut text = [0; 64];
     let length = File::open("/proc/sys/kernel/random/boot_id").ok()?.read(&mut text).ok()?;

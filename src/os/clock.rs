@@ -3,12 +3,12 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// In seconds.
-pub fn seconds() -> i64 {
+pub(crate) fn seconds() -> i64 {
     i64::try_from(since_epoch().as_secs()).unwrap_or(i64::MAX)
 }
 
 /// In milliseconds.
-pub fn millis() -> i64 {
+pub(crate) fn millis() -> i64 {
     i64::try_from(since_epoch().as_millis()).unwrap_or(i64::MAX)
 }
 

@@ -20,27 +20,27 @@ impl Deadline {
     }
 
     /// What is left; zero once the deadline has passed.
-    pub fn left(&self) -> Duration {
+    pub(crate) fn left(&self) -> Duration {
         self.end.saturating_duration_since(Instant::now())
     }
 
     /// Whether nothing is left.
-    pub fn passed(&self) -> bool {
+    pub(crate) fn passed(&self) -> bool {
         self.left().is_zero()
     }
 
     /// The whole limit, as it was when the call began.
-    pub fn limit(&self) -> Duration {
+    pub(crate) fn limit(&self) -> Duration {
         self.end - self.start
     }
 
     /// The same deadline, or one `limit` from now if that is earlier.
-    pub fn at_most(&self, limit: Duration) -> Self {
+    pub(crate) fn at_most(&self, limit: Duration) -> Self {
         Self { start: self.start, end: self.end.min(Instant::now() + limit.min(MAX_TIMEOUT)) }
     }
 
     /// The same deadline, `by` later, a day at most.
-    pub fn extended(&self, by: Duration) -> Self {
+    pub(crate) fn extended(&self, by: Duration) -> Self {
         Self { start: self.start, end: self.end + by.min(MAX_TIMEOUT) }
     }
 }

@@ -28,12 +28,12 @@ impl Environment {
     }
 
     /// The variable's value, if it is set, not empty and UTF-8.
-    pub fn var(&self, name: &str) -> Option<&str> {
+    pub(crate) fn var(&self, name: &str) -> Option<&str> {
         self.var_os(name).and_then(OsStr::to_str)
     }
 
     /// The variable's value, if it is set and not empty.
-    pub fn var_os(&self, name: &str) -> Option<&OsStr> {
+    pub(crate) fn var_os(&self, name: &str) -> Option<&OsStr> {
         self.variables
             .iter()
             .find(|(key, _)| is_name(key, name))
@@ -42,37 +42,37 @@ impl Environment {
     }
 
     /// The directory that the variable names, if it is an absolute path.
-    pub fn directory(&self, name: &str) -> Option<PathBuf> {
+    pub(crate) fn directory(&self, name: &str) -> Option<PathBuf> {
         self.var_os(name).map(PathBuf::from).filter(|directory| directory.is_absolute())
     }
 
     /// Whether the variable turns something of ours on, or off: `0`, `false`, `no` and `off` do that, in any case, and all
     /// else is on; `None` where it is not set or empty.
-    pub fn switch(&self, name: &str) -> Option<bool> {
+    pub(crate) fn switch(&self, name: &str) -> Option<bool> {
         let value = self.var_os(name)?;
         let off = ["0", "false", "no", "off"];
         Some(!value.to_str().is_some_and(|value| off.iter().any(|off| value.eq_ignore_ascii_case(off))))
     }
 
     /// The name by which the caller started this process; empty where there was none.
-    pub fn program(&self) -> &OsStr {
+    pub(crate) fn program(&self) -> &OsStr {
         &self.program
     }
 
     /// Every variable, for a child process.
-    pub fn variables(&self) -> impl Iterator<Item = (&OsStr, &OsStr)> {
+    pub(crate) fn variables(&self) -> impl Iterator<Item = (&OsStr, &OsStr)> {
         self.variables.iter().map(|(k, v)| (k.as_os_str(), v.as_os_str()))
     }
 
     /// `HOME` (`USERPROFILE` on Windows) and nothing else.
-    pub fn home(&self) -> Option<PathBuf> {
+    pub(crate) fn home(&self) -> Option<PathBuf> {
         let name = if cfg!(windows) { "USERPROFILE" } else { "HOME" };
         self.var_os(name).map(PathBuf::from)
     }
 
     /// Where `~/.aws` is: [`Self::home`], and for a process without one the home that the passwd file has, as the AWS CLI
     /// and SDKs do it.
-    pub fn aws_home(&self) -> Option<PathBuf> {
+    pub(crate) fn aws_home(&self) -> Option<PathBuf> {
         self.home().or_else(|| self.is_process.then(super::user::passwd_home).flatten())
     }
 
@@ -82,7 +82,7 @@ impl Environment {
     ///
     /// `dirs` is asked only where HOME says the home: without it, `dirs` asks the C library's user database,
     /// whose modules a static binary must not load.
-    pub fn config_dir(&self) -> Option<PathBuf> {
+    pub(crate) fn config_dir(&self) -> Option<PathBuf> {
         if cfg!(windows) {
             return self.directory("APPDATA").or_else(|| if self.is_process { dirs::config_dir() } else { None });
         }

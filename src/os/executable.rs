@@ -9,7 +9,7 @@ const EXTENSIONS: &str = ".com;.exe;.bat;.cmd";
 
 /// The first program of this name on PATH, whose relative entries do not count: what lies in somebody's working
 /// directory is not the user's choice. On Windows the name may lack its extension.
-pub fn on_path(environment: &Environment, name: &str) -> Option<PathBuf> {
+pub(crate) fn on_path(environment: &Environment, name: &str) -> Option<PathBuf> {
     let names = if cfg!(windows) {
         file_names(name, environment.var("PATHEXT").unwrap_or(EXTENSIONS))
     } else {

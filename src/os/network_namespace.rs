@@ -13,6 +13,6 @@ pub fn ask_by(ask: fn() -> Option<u64>) {
 /// The kernel's number of this process's network namespace (`SO_NETNS_COOKIE`, Linux 5.14), which no other namespace of
 /// this boot gets: the inode of `/proc/self/ns/net` is given again as soon as a namespace is gone. `None` where the kernel
 /// does not say.
-pub fn cookie() -> Option<u64> {
+pub(crate) fn cookie() -> Option<u64> {
     ASK.get().and_then(|ask| ask())
 }

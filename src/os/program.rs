@@ -10,16 +10,16 @@ const DEFAULT_PATH: &str = "/bin:/usr/bin";
 
 /// A program that can be started.
 #[derive(Debug)]
-pub struct Program {
+pub(crate) struct Program {
     /// Where it is: absolute, or with a folder before its name.
-    pub path: PathBuf,
+    pub(crate) path: PathBuf,
     /// What is there, where links lead.
-    pub metadata: Metadata,
+    pub(crate) metadata: Metadata,
 }
 
 /// The file that starting `name` would run: `name` itself where it has a folder in it, else the first of that name in the
 /// folders of `path` that we may execute. An empty folder is the working directory.
-pub fn find(name: &OsStr, path: Option<&OsStr>) -> Option<Program> {
+pub(crate) fn find(name: &OsStr, path: Option<&OsStr>) -> Option<Program> {
     if Path::new(name).parent().is_some_and(|folder| !folder.as_os_str().is_empty()) {
         return executable(name.into());
     }

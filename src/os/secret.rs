@@ -54,11 +54,11 @@ static FREED_IS_WIPED: AtomicBool = AtomicBool::new(false);
 /// answer does without: there each secret is in a type of ours, and wiping the rest too would be an eighth of its
 /// instructions. (The binary's allocator, `src/start.rs`, does the wiping; elsewhere than on Linux with glibc there is
 /// none.)
-pub fn wipe_what_is_freed() {
+pub(crate) fn wipe_what_is_freed() {
     FREED_IS_WIPED.store(true, Ordering::Relaxed);
 }
 
-/// What [`wipe_what_is_freed`] has said; for the allocator.
+/// What `wipe_what_is_freed` has said; for the allocator.
 pub fn is_freed_wiped() -> bool {
     FREED_IS_WIPED.load(Ordering::Relaxed)
 }
@@ -70,7 +70,7 @@ pub struct Wiped(Vec<u8>);
 
 impl Wiped {
     /// Empty, with room for so many bytes. Whoever fills it beyond them leaves a copy behind.
-    pub fn with_capacity(capacity: usize) -> Self {
+    pub(crate) fn with_capacity(capacity: usize) -> Self {
         Self(Vec::with_capacity(capacity))
     }
 }

@@ -32,7 +32,7 @@ pub enum InputError {
 /// # Errors
 /// More came, it did not end in time, or it could not be read.
 #[cfg(unix)]
-pub fn read(bound: usize, deadline: Deadline, hint: impl FnOnce()) -> Result<Wiped, InputError> {
+pub(crate) fn read(bound: usize, deadline: Deadline, hint: impl FnOnce()) -> Result<Wiped, InputError> {
     use rustix::event::{PollFd, PollFlags, Timespec, poll};
     use rustix::io::Errno;
 
@@ -90,7 +90,7 @@ pub fn read(bound: usize, deadline: Deadline, hint: impl FnOnce()) -> Result<Wip
 /// # Errors
 /// More came, it did not end in time, or it could not be read.
 #[cfg(not(unix))]
-pub fn read(bound: usize, deadline: Deadline, hint: impl FnOnce()) -> Result<Wiped, InputError> {
+pub(crate) fn read(bound: usize, deadline: Deadline, hint: impl FnOnce()) -> Result<Wiped, InputError> {
     use std::io::Read as _;
 
     if std::io::IsTerminal::is_terminal(&std::io::stdin()) {

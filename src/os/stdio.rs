@@ -21,7 +21,7 @@ const BUSY: Duration = Duration::from_secs(1);
 /// # Errors
 /// stdout is closed or full, or nobody reads it.
 #[cfg(unix)]
-pub fn write_stdout(bytes: &[u8], deadline: Deadline) -> io::Result<()> {
+pub(crate) fn write_stdout(bytes: &[u8], deadline: Deadline) -> io::Result<()> {
     write(rustix::stdio::stdout(), bytes, deadline)
 }
 
@@ -29,7 +29,7 @@ pub fn write_stdout(bytes: &[u8], deadline: Deadline) -> io::Result<()> {
 ///
 /// # Errors
 /// stdout is closed or full, or nobody reads it any more.
-pub fn show(bytes: &[u8], patience: Duration) -> io::Result<()> {
+pub(crate) fn show(bytes: &[u8], patience: Duration) -> io::Result<()> {
     bytes.chunks(AT_ONCE).try_for_each(|piece| write_stdout(piece, Deadline::within(patience)))
 }
 
@@ -65,7 +65,7 @@ fn write(stream: std::os::fd::BorrowedFd<'_>, bytes: &[u8], deadline: Deadline) 
 /// # Errors
 /// stdout is closed or full, or nobody reads it.
 #[cfg(windows)]
-pub fn write_stdout(bytes: &[u8], deadline: Deadline) -> io::Result<()> {
+pub(crate) fn write_stdout(bytes: &[u8], deadline: Deadline) -> io::Result<()> {
     use std::io::{IsTerminal as _, Write as _};
     use std::os::windows::io::{AsHandle as _, AsRawHandle as _};
 
@@ -92,7 +92,7 @@ pub fn write_stdout(bytes: &[u8], deadline: Deadline) -> io::Result<()> {
 /// Whether stdout and stderr are the same pipe, socket or file: who reads it takes a line on stderr for a part of the
 /// answer. On a terminal a person tells them apart.
 #[cfg(unix)]
-pub fn is_one_stream() -> bool {
+pub(crate) fn is_one_stream() -> bool {
     use rustix::fs::{FileType, fstat};
     let (Ok(out), Ok(err)) = (fstat(rustix::stdio::stdout()), fstat(rustix::stdio::stderr())) else { return false };
     (out.st_dev, out.st_ino) == (err.st_dev, err.st_ino)
@@ -101,7 +101,7 @@ pub fn is_one_stream() -> bool {
 
 /// Whether stdout and stderr are the same pipe or file; not known here.
 #[cfg(not(unix))]
-pub fn is_one_stream() -> bool {
+pub(crate) fn is_one_stream() -> bool {
     false
 }
 
@@ -114,7 +114,7 @@ pub fn warn_line(program: &str, line: &str) {
 ///
 /// # Errors
 /// stderr is closed or full, or nobody reads it.
-pub fn tell(text: &str) -> io::Result<()> {
+pub(crate) fn tell(text: &str) -> io::Result<()> {
     #[cfg(unix)]
     return write(rustix::stdio::stderr(), text.as_bytes(), Deadline::within(BUSY));
     #[cfg(not(unix))]

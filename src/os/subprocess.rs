@@ -72,7 +72,7 @@ impl Drop for Tied {
 
 /// Where the child's stderr goes, and with it to whom the child belongs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Stderr {
+pub(crate) enum Stderr {
     /// Its end is kept for our own message. The child leads a process group of its own, which is killed whole.
     Kept,
     /// To our own stderr, at once. The child leads a process group of its own, which is killed whole.
@@ -84,29 +84,29 @@ pub enum Stderr {
 
 /// What a child may use.
 #[derive(Clone, Copy, Debug)]
-pub struct Bounds {
+pub(crate) struct Bounds {
     /// When it is killed.
-    pub deadline: Deadline,
+    pub(crate) deadline: Deadline,
     /// The most that it may write to stdout, in bytes.
-    pub stdout: usize,
+    pub(crate) stdout: usize,
     /// Where its stderr goes.
-    pub stderr: Stderr,
+    pub(crate) stderr: Stderr,
 }
 
 /// A child that exited by itself.
 #[derive(Debug)]
-pub struct Finished {
+pub(crate) struct Finished {
     /// How it exited.
-    pub status: ExitStatus,
+    pub(crate) status: ExitStatus,
     /// All that it wrote to stdout; may hold secrets.
-    pub stdout: Zeroizing<Vec<u8>>,
+    pub(crate) stdout: Zeroizing<Vec<u8>>,
     /// The end of what it wrote to stderr, for [`Stderr::Kept`]; may hold secrets.
-    pub stderr: Zeroizing<Vec<u8>>,
+    pub(crate) stderr: Zeroizing<Vec<u8>>,
 }
 
 /// A child that did not exit by itself, or never started.
 #[derive(Debug, thiserror::Error)]
-pub enum ChildError {
+pub(crate) enum ChildError {
     /// No process could be started.
     #[error("cannot be started: {0}")]
     Start(#[source] io::Error),
@@ -125,7 +125,7 @@ pub enum ChildError {
 ///
 /// # Errors
 /// A command that cannot be started, or is killed at one of its bounds.
-pub fn run(mut command: Command, input: &[u8], bounds: Bounds) -> Result<Finished, ChildError> {
+pub(crate) fn run(mut command: Command, input: &[u8], bounds: Bounds) -> Result<Finished, ChildError> {
     let started = Instant::now();
     command.stdin(if input.is_empty() { Stdio::null() } else { Stdio::piped() });
     command.stdout(Stdio::piped());

@@ -3,7 +3,7 @@
 //! The terminal's modes are left as they are, so that there is nothing to put back, however the process ends.
 
 use std::fs::File;
-use std::io::{self, Read as _, Write as _};
+use std::io::{self, IsTerminal as _, Read as _, Write as _};
 
 use zeroize::Zeroizing;
 
@@ -47,6 +47,21 @@ impl Terminal {
             Ok(Self { keyboard, screen: File::options().read(cfg!(windows)).write(true).open(screen)? })
         };
         open().map_err(AskError::NoTerminal)
+    }
+
+    /// stdin and stdout, where both are a terminal: for a command that a person types.
+    pub(crate) fn of_stdio() -> Option<Self> {
+        if !(io::stdin().is_terminal() && io::stdout().is_terminal()) {
+            return None;
+        }
+        #[cfg(unix)]
+        {
+            use std::os::fd::AsFd as _;
+            let keyboard = io::stdin().as_fd().try_clone_to_owned().ok()?.into();
+            Some(Self { keyboard, screen: io::stdout().as_fd().try_clone_to_owned().ok()?.into() })
+        }
+        #[cfg(not(unix))]
+        Self::open().ok()
     }
 
     /// Shows `text` as it is.

@@ -9,28 +9,28 @@ const PASSWD_LIMIT: u64 = 1 << 20;
 
 /// The effective user, asked of the system once: we never change it.
 #[cfg(unix)]
-pub fn effective() -> u32 {
+pub(crate) fn effective() -> u32 {
     static USER: std::sync::OnceLock<u32> = std::sync::OnceLock::new();
     *USER.get_or_init(|| rustix::process::geteuid().as_raw())
 }
 
 /// Whether `path` is an absolute path of a directory that the effective user owns.
 #[cfg(unix)]
-pub fn owns_directory(path: &Path) -> bool {
+pub(crate) fn owns_directory(path: &Path) -> bool {
     use std::os::unix::fs::MetadataExt;
     path.is_absolute() && path.metadata().is_ok_and(|found| found.is_dir() && found.uid() == effective())
 }
 
 /// Whether `path` is an absolute path of a directory.
 #[cfg(not(unix))]
-pub fn owns_directory(path: &Path) -> bool {
+pub(crate) fn owns_directory(path: &Path) -> bool {
     path.is_absolute() && path.is_dir()
 }
 
 /// The effective user's home directory by `/etc/passwd`, if it exists and is theirs. Users that only a
 /// directory service knows have none here. The file is read once.
 #[cfg(unix)]
-pub fn passwd_home() -> Option<PathBuf> {
+pub(crate) fn passwd_home() -> Option<PathBuf> {
     use std::io::Read;
     fn read() -> Option<PathBuf> {
         let mut text = Vec::new();
@@ -44,19 +44,19 @@ pub fn passwd_home() -> Option<PathBuf> {
 /// Whether we may look up names in the directory `path`. A HOME where we may not is no home: a container that keeps
 /// root's HOME for another user.
 #[cfg(unix)]
-pub fn may_search(path: &Path) -> bool {
+pub(crate) fn may_search(path: &Path) -> bool {
     rustix::fs::access(path, rustix::fs::Access::EXEC_OK).is_ok()
 }
 
 /// Elsewhere nothing is known of it.
 #[cfg(not(unix))]
-pub fn may_search(_path: &Path) -> bool {
+pub(crate) fn may_search(_path: &Path) -> bool {
     true
 }
 
 /// Elsewhere there is no such file.
 #[cfg(not(unix))]
-pub fn passwd_home() -> Option<PathBuf> {
+pub(crate) fn passwd_home() -> Option<PathBuf> {
     None
 }
 

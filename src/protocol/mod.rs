@@ -1,6 +1,6 @@
 //! What the callers define: the protocols of docker's credential helpers and of the kubelet's image credential providers, and
 //! the registry clients' own configuration files.
 
-pub mod clients;
+pub(crate) mod clients;
 pub mod docker;
 pub mod kubelet;

@@ -84,19 +84,19 @@ impl Registry {
     }
 
     /// The registry of a host as [`host_of`] gives it.
-    pub fn of_host(host: String) -> Option<Self> {
+    pub(crate) fn of_host(host: String) -> Option<Self> {
         Self::public(&host).or_else(|| Self::private(host))
     }
 
     /// The private registry of an account in a region; `None` where either is none.
-    pub fn of(account: &str, region: &str) -> Option<Self> {
+    pub(crate) fn of(account: &str, region: &str) -> Option<Self> {
         let suffixes = SUFFIXES.iter().filter(|suffix| !suffix.dual_stack);
         suffixes.map(|suffix| format!("{account}.dkr.ecr.{region}.{}", suffix.text)).find_map(Self::private)
     }
 
     /// Every form of a registry's name as a host pattern, where `*` stands for one label: for tools that are told
     /// beforehand which names are ours.
-    pub fn patterns() -> impl Iterator<Item = String> {
+    pub(crate) fn patterns() -> impl Iterator<Item = String> {
         let private = SUFFIXES.iter().flat_map(|suffix| {
             let service = if suffix.dual_stack { "dkr-ecr" } else { "dkr.ecr" };
             ["", "-fips"].map(|fips| format!("*.{service}{fips}.*.{}", suffix.text))
@@ -138,7 +138,7 @@ impl Registry {
     }
 
     /// Whether the same API of the same region hands out the tokens of both, whatever the endpoint settings say.
-    pub fn shares_api_with(&self, other: &Self) -> bool {
+    pub(crate) fn shares_api_with(&self, other: &Self) -> bool {
         let api = |of: &Self| (of.service, of.partition.id, of.fips, of.dual_stack);
         api(self) == api(other) && self.region == other.region
     }

@@ -17,9 +17,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-pub use error::SettingsError;
-pub use timeout::{DEFAULT_TIMEOUT, call_timeout};
-pub use web_identity::{WebIdentityProvider, WebIdentitySettings};
+pub(crate) use error::SettingsError;
+pub(crate) use timeout::{DEFAULT_TIMEOUT, call_timeout};
+pub(crate) use web_identity::{WebIdentityProvider, WebIdentitySettings};
 
 use crate::os::environment::Environment;
 use crate::registry::{Registry, host_of};
@@ -28,7 +28,7 @@ use crate::registry::{Registry, host_of};
 #[derive(Clone, Debug, Default)]
 pub struct Settings {
     /// The file that they came from.
-    pub path: Option<PathBuf>,
+    pub(crate) path: Option<PathBuf>,
     /// `timeout`: the limit of a whole call.
     pub timeout: Option<Duration>,
     /// `strict`: reasons on stdout, so that clients stop.
@@ -100,9 +100,9 @@ pub struct AssumeRoleSettings {
     /// `role_arn`.
     pub arn: String,
     /// `external_id`.
-    pub external_id: Option<String>,
+    pub(crate) external_id: Option<String>,
     /// `session_name`.
-    pub session_name: Option<String>,
+    pub(crate) session_name: Option<String>,
 }
 
 /// What a name asks for.
@@ -115,7 +115,7 @@ pub struct ResolvedRegistry {
 }
 
 /// A limit of a call in seconds, if it is a positive number that makes sense as one.
-pub fn timeout(seconds: f64) -> Option<Duration> {
+fn timeout(seconds: f64) -> Option<Duration> {
     Duration::try_from_secs_f64(seconds).ok().filter(|limit| !limit.is_zero())
 }
 
@@ -157,7 +157,7 @@ impl Settings {
     }
 
     /// The names that are written out in the rules, without a `*`.
-    pub fn literal_names(&self) -> impl Iterator<Item = &str> {
+    pub(crate) fn literal_names(&self) -> impl Iterator<Item = &str> {
         self.registries.iter().map(|rule| rule.pattern.as_str()).filter(|pattern| !pattern.contains('*'))
     }
 
@@ -176,7 +176,7 @@ impl Settings {
 }
 
 /// A `role_arn` with `{account}` and `{region}` filled in.
-pub fn role_for(arn: &str, registry: &Registry) -> String {
+pub(crate) fn role_for(arn: &str, registry: &Registry) -> String {
     let arn = arn.replace("{region}", registry.region());
     match registry.account() {
         Some(account) => arn.replace("{account}", account),

@@ -7,7 +7,7 @@ use crate::os::environment::Environment;
 use crate::text::user_error::{Kind, UserError};
 
 /// The time limit where neither environment nor settings have one, but for the kubelet's plugin.
-pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
+pub(crate) const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
 
 const VARIABLE: &str = "ECR_LOGIN_TIMEOUT";
 
@@ -15,7 +15,7 @@ const VARIABLE: &str = "ECR_LOGIN_TIMEOUT";
 ///
 /// # Errors
 /// The variable is no positive number of seconds.
-pub fn call_timeout(
+pub(crate) fn call_timeout(
     environment: &Environment,
     settings: Option<&Settings>,
     default: Duration,

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 /// Where the OIDC token for the role comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum WebIdentityProvider {
+pub(crate) enum WebIdentityProvider {
     /// `github-actions`: the runner's token service.
     GithubActions,
     /// `gcp`: Google's metadata server.
@@ -21,9 +21,9 @@ pub enum WebIdentityProvider {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WebIdentitySettings {
     /// `web_identity`.
-    pub provider: WebIdentityProvider,
+    pub(crate) provider: WebIdentityProvider,
     /// `audience`: what the token is asked for; of a token that exists already, what it must have.
-    pub audience: Option<String>,
+    pub(crate) audience: Option<String>,
 }
 
 /// What the two keys say.

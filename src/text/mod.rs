@@ -1,8 +1,8 @@
 //! Text: messages for the user, characters that must not reach a terminal, checksums and times.
 
-pub mod crc32;
+pub(crate) mod crc32;
 pub mod printable;
-pub mod span;
+pub(crate) mod span;
 pub mod timestamp;
 pub mod user_error;
 

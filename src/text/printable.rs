@@ -26,7 +26,7 @@ pub fn one_line(text: &str) -> String {
 }
 
 /// The text without Rust's `(os error 13)`: what the system says of it stands before it in words.
-pub fn without_errno(text: &str) -> Cow<'_, str> {
+pub(crate) fn without_errno(text: &str) -> Cow<'_, str> {
     const BEGINS: &str = " (os error ";
     let mut text = Cow::Borrowed(text);
     while let Some(at) = text.find(BEGINS) {
@@ -42,13 +42,13 @@ pub fn without_errno(text: &str) -> Cow<'_, str> {
 }
 
 /// A path on one line, for people.
-pub fn line_of(path: &Path) -> String {
+pub(crate) fn line_of(path: &Path) -> String {
     one_line(&path.display().to_string())
 }
 
 /// The text with its lines and tabs, and a blank for every other character that [`misleads`]: for a page that quotes what
 /// others wrote.
-pub fn page(text: &str) -> String {
+pub(crate) fn page(text: &str) -> String {
     text.chars().map(|c| if misleads(c) && c != '\n' && c != '\t' { ' ' } else { c }).collect()
 }
 

@@ -7,7 +7,7 @@ use time::OffsetDateTime;
 use time::macros::format_description;
 
 /// How long a token is good, until when, and from when on it is renewed. All in seconds since the Unix epoch.
-pub fn good_for(now: i64, expires_at: i64, refresh_at: Option<i64>) -> String {
+pub(crate) fn good_for(now: i64, expires_at: i64, refresh_at: Option<i64>) -> String {
     let left = expires_at.saturating_sub(now);
     if left <= 0 {
         return format!("ended {} ago ({} UTC)", span(-left), clock(now, expires_at));
@@ -21,12 +21,12 @@ pub fn good_for(now: i64, expires_at: i64, refresh_at: Option<i64>) -> String {
 }
 
 /// A past moment: `5 min ago (18:02 UTC)`.
-pub fn ago(now: i64, at: i64) -> String {
+pub(crate) fn ago(now: i64, at: i64) -> String {
     format!("{} ago ({} UTC)", span(now.saturating_sub(at)), clock(now, at))
 }
 
 /// A span of time as people say it, in its two largest units.
-pub fn span(seconds: i64) -> String {
+fn span(seconds: i64) -> String {
     let seconds = seconds.max(0);
     let (days, hours, minutes) = (seconds / 86_400, seconds / 3_600, seconds % 3_600 / 60);
     match (days, hours, minutes) {

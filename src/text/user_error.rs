@@ -9,13 +9,13 @@ use super::printable::without_errno;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UserError {
     /// What failed and why: `ECR refused the call: AccessDeniedException: ...`. One line.
-    pub message: String,
+    pub(crate) message: String,
     /// The identity that asked, in words (`profile dev`), where it is known.
-    pub identity: Option<String>,
+    pub(crate) identity: Option<String>,
     /// The API endpoint that was asked, where the network failed.
     pub endpoint: Option<String>,
     /// What a person must do: `run "aws sso login --profile dev"`.
-    pub hint: Option<String>,
+    pub(crate) hint: Option<String>,
     /// What kind of failure this is, for callers that act on it.
     pub kind: Kind,
 }
@@ -39,34 +39,34 @@ pub enum Kind {
 
 impl UserError {
     /// An error with nothing but a message.
-    pub fn new(kind: Kind, message: impl Into<String>) -> Self {
+    pub(crate) fn new(kind: Kind, message: impl Into<String>) -> Self {
         Self { message: message.into(), identity: None, endpoint: None, hint: None, kind }
     }
 
     /// Adds the identity that asked.
     #[must_use]
-    pub fn identity(mut self, identity: impl Into<String>) -> Self {
+    pub(crate) fn identity(mut self, identity: impl Into<String>) -> Self {
         self.identity = Some(identity.into());
         self
     }
 
     /// Adds the endpoint that was asked.
     #[must_use]
-    pub fn endpoint(mut self, endpoint: impl Into<String>) -> Self {
+    pub(crate) fn endpoint(mut self, endpoint: impl Into<String>) -> Self {
         self.endpoint = Some(endpoint.into());
         self
     }
 
     /// Adds what to do.
     #[must_use]
-    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+    pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
         self
     }
 
     /// Adds at the end what else went wrong, as a sentence.
     #[must_use]
-    pub fn also(mut self, line: &str) -> Self {
+    pub(crate) fn also(mut self, line: &str) -> Self {
         self.hint = Some(match self.hint {
             Some(hint) => format!("{hint}; besides, {line}"),
             None => format!("besides, {line}"),

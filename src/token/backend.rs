@@ -13,7 +13,7 @@ use crate::os::deadline::Deadline;
 use crate::text::user_error::UserError;
 
 /// What the manager needs of the outside.
-pub trait TokenBackend {
+pub(super) trait TokenBackend {
     /// The identity that would ask.
     type Identity;
 
@@ -52,11 +52,11 @@ pub trait TokenBackend {
 }
 
 /// The backend of the program: the system clock, the resolved identity and ECR.
-pub struct AwsBackend<'a> {
+pub(super) struct AwsBackend<'a> {
     /// The call.
-    pub call: &'a RequestContext,
+    pub(super) call: &'a RequestContext,
     /// The request.
-    pub request: &'a TokenRequest<'a>,
+    pub(super) request: &'a TokenRequest<'a>,
     /// Asks for MFA codes; `None` where no person can be asked.
     pub(crate) mfa: Option<&'a MfaPrompt<'a>>,
 }

@@ -13,7 +13,7 @@ pub const ACTION: &str = "refresh-in-background";
 
 /// Starts the process. All its streams are null, or the client that reads our output would wait for it. It calls
 /// setsid(2) by itself, since a fork to do it here would cost twice the spawn.
-pub fn start(registry: &str) -> bool {
+pub(super) fn start(registry: &str) -> bool {
     let Ok(ourselves) = std::env::current_exe() else { return false };
     let mut command = Command::new(ourselves);
     // The parent may run under the name of the kubelet's plugin.

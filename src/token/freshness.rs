@@ -13,7 +13,7 @@ use crate::cache::{Millis, TokenLifetime};
 const EXPIRING_PART: i64 = 4;
 
 /// How long a failed fetch answers everybody who would send the same request, in milliseconds.
-pub const FAILURE_TTL_MILLIS: i64 = 1_000;
+const FAILURE_TTL_MILLIS: i64 = 1_000;
 
 /// The longest pause after a background refresh that failed, in milliseconds.
 const MAX_RETRY_PAUSE_MILLIS: i64 = 60_000;
@@ -70,12 +70,12 @@ impl TokenLifetime {
 
 /// How long a caller with this deadline refreshes a stale token itself before it takes the old one: the old one is
 /// valid, and a server that hangs must not hold up a caller who could have been served at once.
-pub fn foreground_refresh_timeout(call_timeout: Duration) -> Duration {
+pub(super) fn foreground_refresh_timeout(call_timeout: Duration) -> Duration {
     (call_timeout / 3).min(MAX_FOREGROUND_REFRESH)
 }
 
 /// Whether a fetch that failed at `failed_at` answers at `now` without another request.
-pub fn failure_is_current(now: Millis, failed_at: Millis) -> bool {
+pub(super) fn failure_is_current(now: Millis, failed_at: Millis) -> bool {
     within(now, failed_at, FAILURE_TTL_MILLIS)
 }
 

@@ -20,7 +20,7 @@ const PUBLIC_HOST: &str = "public.ecr.aws";
 const LIST_PAUSE_MILLIS: i64 = 60_000;
 
 /// The times of the token that a `get` for `target` would be served from the cache now, if there is one.
-pub fn kept(call: &RequestContext, target: &ResolvedRegistry) -> Option<TokenLifetime> {
+pub(crate) fn kept(call: &RequestContext, target: &ResolvedRegistry) -> Option<TokenLifetime> {
     let cache = Cache::open(&call.environment)?;
     let now = clock::millis();
     let who =
@@ -31,11 +31,11 @@ pub fn kept(call: &RequestContext, target: &ResolvedRegistry) -> Option<TokenLif
 
 /// What [`listed_registries`] found.
 #[derive(Debug, Default)]
-pub struct Listed {
+pub(crate) struct Listed {
     /// The hosts in order.
-    pub hosts: Vec<String>,
+    pub(crate) hosts: Vec<String>,
     /// Warnings about what could not be read or was not trusted.
-    pub warnings: Vec<String>,
+    pub(crate) warnings: Vec<String>,
 }
 
 /// A registry for which credentials are configured.
@@ -48,7 +48,7 @@ struct Candidate {
 /// them the caller's own registry in the configured region, and ECR Public: where no token of these is cached ECR is asked
 /// for one, which is stored, so that the `get` that follows is served. What cannot be had is left out. With everything
 /// cached neither the network nor a child process is used.
-pub fn listed_registries(call: &RequestContext, named: impl IntoIterator<Item = String>) -> Listed {
+pub(crate) fn listed_registries(call: &RequestContext, named: impl IntoIterator<Item = String>) -> Listed {
     let cache = Cache::open(&call.environment);
     let mut cached = cache.as_ref().map(|cache| [cache.registries(), cache.served()].concat()).unwrap_or_default();
     cached.sort_unstable();

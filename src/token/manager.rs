@@ -18,19 +18,19 @@ const MAX_IDENTITY_CHANGES: usize = 3;
 const PROCESS_START: Duration = Duration::from_secs(5);
 
 /// One request on its way.
-pub struct TokenManager<'a, W> {
+pub(super) struct TokenManager<'a, W> {
     /// Clock, identity, ECR.
-    pub backend: W,
+    pub(super) backend: W,
     /// The cache, if there is one to use.
-    pub cache: Option<&'a Cache>,
+    pub(super) cache: Option<&'a Cache>,
     /// The registry.
-    pub host: &'a str,
+    pub(super) host: &'a str,
     /// When the call must have answered.
-    pub deadline: Deadline,
+    pub(super) deadline: Deadline,
     /// Whether a background process may refresh the token.
-    pub background: bool,
+    pub(super) background: bool,
     /// How long, where none may, a caller refreshes it itself before it takes the stale token.
-    pub foreground_timeout: Duration,
+    pub(super) foreground_timeout: Duration,
 }
 
 /// The identity that asks, and its slot of the cache.
@@ -52,7 +52,7 @@ impl<W: TokenBackend> TokenManager<'_, W> {
     ///
     /// # Errors
     /// The failure that the user is told of.
-    pub fn get(&self, mode: FetchMode) -> Result<RegistryCredentials, UserError> {
+    pub(super) fn get(&self, mode: FetchMode) -> Result<RegistryCredentials, UserError> {
         let mut who = self.backend.resolve()?;
         for _ in 0..MAX_IDENTITY_CHANGES {
             let (Some(cache), Some(cache_key)) = (self.cache, self.backend.cache_key(&who)) else { break };

@@ -22,26 +22,26 @@ use crate::text::user_error::UserError;
 use self::backend::AwsBackend;
 pub use self::background_refresh::ACTION as REFRESH_ACTION;
 pub use self::background_refresh::run as run_refresh;
-pub use self::jitter::jitter;
-pub use self::listed_registries::{kept, listed_registries};
+pub(crate) use self::jitter::jitter;
+pub(crate) use self::listed_registries::{kept, listed_registries};
 use self::manager::TokenManager;
 
 /// What a whole call works with; made once, at the edge.
 #[derive(Debug)]
-pub struct RequestContext {
+pub(crate) struct RequestContext {
     /// Variables, user, home.
-    pub environment: Environment,
+    pub(crate) environment: Environment,
     /// Our own settings.
-    pub settings: Settings,
+    pub(crate) settings: Settings,
     /// When the call must have answered.
-    pub deadline: Deadline,
+    pub(crate) deadline: Deadline,
     /// What several requests of the call have in common, if there are several.
-    pub shared_credentials: Option<SharedCredentials>,
+    pub(crate) shared_credentials: Option<SharedCredentials>,
 }
 
 /// Which answer will do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum FetchMode {
+pub(crate) enum FetchMode {
     /// The cached one, where it is valid.
     UseCache,
     /// The cache's in the first half of its life, else a new one, whatever that takes (`warm`).
@@ -54,42 +54,42 @@ pub enum FetchMode {
 
 impl FetchMode {
     /// What whoever waits for an answer wants: the cache's, unless the environment says otherwise.
-    pub fn of(environment: &Environment) -> Self {
+    pub(crate) fn of(environment: &Environment) -> Self {
         if environment.switch("ECR_LOGIN_REFRESH") == Some(true) { Self::ForceRefresh } else { Self::UseCache }
     }
 }
 
 /// One request to the broker.
 #[derive(Clone, Copy, Debug)]
-pub struct TokenRequest<'a> {
+pub(crate) struct TokenRequest<'a> {
     /// The registry, and who speaks for it by the settings.
-    pub target: &'a ResolvedRegistry,
+    pub(crate) target: &'a ResolvedRegistry,
     /// A pod's service account, which then speaks instead.
-    pub service_account: Option<&'a ServiceAccount>,
+    pub(crate) service_account: Option<&'a ServiceAccount>,
     /// Which answer will do.
-    pub mode: FetchMode,
+    pub(crate) mode: FetchMode,
     /// How throttling is met.
-    pub retry: RetryPolicy,
+    pub(crate) retry: RetryPolicy,
 }
 
 /// A token that may be handed over.
 #[derive(Clone, Debug)]
-pub struct RegistryCredentials {
+pub(crate) struct RegistryCredentials {
     /// The user name, `AWS`.
-    pub username: String,
+    pub(crate) username: String,
     /// The password.
-    pub password: Secret,
+    pub(crate) password: Secret,
     /// When it ends, in seconds since the Unix epoch; `None` where ECR did not say.
-    pub expires_at: Option<i64>,
+    pub(crate) expires_at: Option<i64>,
     /// Lines for stderr: a cache not trusted, a token served in its last quarter, a login that could not be kept.
-    pub warnings: Vec<String>,
+    pub(crate) warnings: Vec<String>,
 }
 
 /// Answers one request.
 ///
 /// # Errors
 /// The one failure that the user is told of.
-pub fn token(call: &RequestContext, request: &TokenRequest<'_>) -> Result<RegistryCredentials, UserError> {
+pub(crate) fn token(call: &RequestContext, request: &TokenRequest<'_>) -> Result<RegistryCredentials, UserError> {
     token_with_mfa(call, request, None)
 }
 

@@ -17,7 +17,7 @@ const MOST_DOMAINS: usize = 6;
 #[derive(Clone, Debug)]
 pub struct Config {
     /// The text of the hosts file.
-    pub hosts: String,
+    pub(super) hosts: String,
     /// The name servers in order.
     pub servers: Vec<SocketAddr>,
     /// Suffixes for names that do not resolve as they are.
@@ -25,7 +25,7 @@ pub struct Config {
     /// How long one server is waited for, round by round.
     pub rounds: Vec<Duration>,
     /// `options use-vc`: TCP only.
-    pub tcp_only: bool,
+    pub(super) tcp_only: bool,
 }
 
 impl Config {
@@ -34,7 +34,7 @@ impl Config {
         any(not(unix), target_os = "macos", feature = "system-resolver"),
         allow(dead_code, reason = "the system's resolver is asked in this build")
     )]
-    pub fn of_system() -> Self {
+    pub(super) fn of_system() -> Self {
         Self::read(read("/etc/hosts"), &read("/etc/resolv.conf"))
     }
 

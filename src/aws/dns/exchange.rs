@@ -48,7 +48,7 @@ pub enum Answer {
 }
 
 /// Asks the servers in turn, round by round.
-pub async fn ask(config: &Config, name: &str, record: Record) -> Result<Vec<IpAddr>, Error> {
+pub(super) async fn ask(config: &Config, name: &str, record: Record) -> Result<Vec<IpAddr>, Error> {
     let mut id = [0; 2];
     SystemRandom::new().fill(&mut id).map_err(|_| Error::System("no random numbers".into()))?;
     let query = query(name, record, u16::from_be_bytes(id)).ok_or(Error::BadName)?;

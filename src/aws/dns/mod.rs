@@ -36,7 +36,7 @@ const AMAZON_V6: IpAddr = IpAddr::V6(Ipv6Addr::new(0x2600, 0x1f00, 0, 0, 0, 0, 0
 
 /// Why a name did not resolve.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Error {
+pub(super) enum Error {
     /// The name servers say that there is no such name.
     #[error("there is no such name")]
     NoSuchName,
@@ -59,20 +59,20 @@ pub enum Error {
 
 impl Error {
     /// Whether another try may end otherwise.
-    pub fn is_transient(&self) -> bool {
+    pub(super) fn is_transient(&self) -> bool {
         matches!(self, Self::NoAnswer(_) | Self::Failed(..) | Self::System(_))
     }
 }
 
 /// The resolver, as hyper's connector calls it.
 #[derive(Clone, Debug)]
-pub struct Resolver {
+pub(super) struct Resolver {
     progress: Progress,
 }
 
 impl Resolver {
     /// A resolver that says when it is waiting. The system's files are read at each lookup.
-    pub fn new(progress: Progress) -> Self {
+    pub(super) fn new(progress: Progress) -> Self {
         Self { progress }
     }
 }

@@ -13,18 +13,18 @@ use crate::text::user_error::{Kind, UserError};
 const TOLERATED: i64 = 4 * 60;
 
 /// By how many seconds our clock is ahead of the answer's `Date` header.
-pub fn skew(raw: &HttpResponse) -> Option<i64> {
+pub(crate) fn skew(raw: &HttpResponse) -> Option<i64> {
     let date = DateTime::from_str(raw.headers().get("date")?, Format::HttpDate).ok()?;
     clock::seconds().checked_sub(date.secs())
 }
 
 /// Whether a signature would be refused for it.
-pub fn too_far(skew: i64) -> bool {
+pub(crate) fn too_far(skew: i64) -> bool {
     skew.abs() > TOLERATED
 }
 
 /// Whether a wrong clock may be behind this error code.
-pub fn blamed(code: &str) -> bool {
+pub(super) fn blamed(code: &str) -> bool {
     matches!(
         code,
         "InvalidSignatureException"
@@ -40,21 +40,21 @@ pub fn blamed(code: &str) -> bool {
 
 /// Whether AWS itself says that the signature's time is not its own, wherever our clock stands by now: it may have been
 /// set since the request was signed.
-pub fn is_said(code: &str, message: Option<&str>) -> bool {
+pub(super) fn is_said(code: &str, message: Option<&str>) -> bool {
     let of_time = matches!(code, "RequestTimeTooSkewed" | "RequestExpired" | "RequestInTheFuture");
     let says = |start| message.is_some_and(|message| message.starts_with(start));
     of_time || (blamed(code) && (says("Signature expired") || says("Signature not yet current")))
 }
 
 /// What to say where it is only known that the signature's time was not AWS's.
-pub fn has_moved(asked: &CallTarget<'_>) -> UserError {
+pub(super) fn has_moved(asked: &CallTarget<'_>) -> UserError {
     let what = format!("{} refused the signature: this machine's clock was not AWS's when it was made", asked.service);
     UserError::new(Kind::Credentials, what)
         .hint("try again; if it goes on, set the clock (timedatectl set-ntp true; for a VM or WSL: restart it)")
 }
 
 /// What to say of it.
-pub fn failure(asked: &CallTarget<'_>, skew: i64) -> UserError {
+pub(super) fn failure(asked: &CallTarget<'_>, skew: i64) -> UserError {
     let direction = if skew > 0 { "ahead of" } else { "behind" };
     let what =
         format!("{} refused the signature: this machine's clock is {} {direction} AWS's", asked.service, span(skew));

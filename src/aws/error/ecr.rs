@@ -27,7 +27,7 @@ const OPT_IN: &[&str] = &[
 ];
 
 /// The failure of `GetAuthorizationToken`, with the remedy for this registry.
-pub fn refused(registry: &Registry, call_error: CallError) -> UserError {
+pub(crate) fn refused(registry: &Registry, call_error: CallError) -> UserError {
     let CallError { class, code, message, failure, .. } = call_error;
     if class != Class::Refused {
         return failure;

@@ -11,10 +11,10 @@ use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::{ErrorMetadata, ProvideErrorMetadata};
 
-pub use clock_skew::{skew, too_far};
-pub use ecr::refused;
-pub use redact::{one_line, without_secrets};
-pub use transport::connector;
+pub(super) use clock_skew::{skew, too_far};
+pub(super) use ecr::refused;
+use redact::{one_line, without_secrets};
+pub(super) use transport::connector;
 
 use super::PUBLIC_TIMEOUT;
 use super::progress::{Phase, Progress};
@@ -23,16 +23,16 @@ use crate::text::user_error::{Kind, UserError};
 
 /// Who was asked, for the message.
 #[derive(Clone, Copy, Debug)]
-pub struct CallTarget<'a> {
+pub(super) struct CallTarget<'a> {
     /// The service as people call it: `ECR`, `STS`, `the SSO portal`.
-    pub service: &'a str,
+    pub(super) service: &'a str,
     /// The API host (with its port), or the endpoint's URL.
-    pub host: &'a str,
+    pub(super) host: &'a str,
 }
 
 /// What kind of call_error it was.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Class {
+pub(super) enum Class {
     /// The service said no.
     Refused,
     /// The service said "too fast".
@@ -55,17 +55,17 @@ pub enum Class {
 
 /// A call that failed, taken apart.
 #[derive(Clone, Debug)]
-pub struct CallError {
+pub(super) struct CallError {
     /// What kind it was.
-    pub class: Class,
+    pub(super) class: Class,
     /// The service's error code: `AccessDeniedException`.
-    pub code: Option<String>,
+    pub(super) code: Option<String>,
     /// The service's message, one line within bounds.
-    pub message: Option<String>,
+    pub(super) message: Option<String>,
     /// The HTTP status.
-    pub status: Option<u16>,
+    pub(super) status: Option<u16>,
     /// The same for the user.
-    pub failure: UserError,
+    pub(super) failure: UserError,
 }
 
 impl CallError {
@@ -74,7 +74,7 @@ impl CallError {
     }
 
     /// Whether another try may do.
-    pub fn outcome(&self) -> Outcome {
+    pub(super) fn outcome(&self) -> Outcome {
         match self.class {
             Class::Throttled => Outcome::Throttled,
             Class::Server | Class::Network => Outcome::Transient,
@@ -91,13 +91,13 @@ impl From<CallError> for UserError {
 }
 
 /// ECR Public's name.
-pub const PUBLIC: &str = "ECR Public";
+pub(super) const PUBLIC: &str = "ECR Public";
 
 /// What to do about a proxy that is not there.
 const PROXY: &str = "check the proxy that HTTPS_PROXY names, or add the host to NO_PROXY";
 
 /// The deadline passed: what was being waited for, and whose.
-pub fn deadline(asked: &CallTarget<'_>, limit: Duration, progress: &Progress) -> CallError {
+pub(super) fn deadline(asked: &CallTarget<'_>, limit: Duration, progress: &Progress) -> CallError {
     let (phase, host) = progress.now();
     let host = host.unwrap_or_else(|| asked.host.to_owned());
     let to_proxy = progress.is_to_proxy() && matches!(phase, Phase::Name | Phase::Connect | Phase::Tls);
@@ -120,7 +120,7 @@ pub fn deadline(asked: &CallTarget<'_>, limit: Duration, progress: &Progress) ->
 }
 
 /// The same, where it is not known who was asked.
-pub fn late(limit: Duration, progress: &Progress) -> UserError {
+pub(super) fn late(limit: Duration, progress: &Progress) -> UserError {
     let (_, host) = progress.now();
     deadline(&CallTarget { service: "AWS", host: host.as_deref().unwrap_or("AWS") }, limit, progress).failure
 }
@@ -132,7 +132,7 @@ fn seconds(limit: Duration) -> String {
 }
 
 /// The SDK's error, taken apart.
-pub fn sdk_error<E>(asked: &CallTarget<'_>, error: &SdkError<E, HttpResponse>) -> CallError
+pub(super) fn sdk_error<E>(asked: &CallTarget<'_>, error: &SdkError<E, HttpResponse>) -> CallError
 where
     E: ProvideErrorMetadata + std::error::Error + 'static,
 {

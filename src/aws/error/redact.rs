@@ -3,7 +3,7 @@
 use crate::text::printable::misleads;
 
 /// One line of at most `limit` characters: control characters become blanks, runs of blanks one.
-pub fn one_line(text: &str, limit: usize) -> String {
+pub(super) fn one_line(text: &str, limit: usize) -> String {
     let mut line = String::new();
     for word in text.split(|c: char| c.is_whitespace() || misleads(c)).filter(|w| !w.is_empty()) {
         if !line.is_empty() {
@@ -22,7 +22,7 @@ pub fn one_line(text: &str, limit: usize) -> String {
 
 /// Replaces what looks like a key, a token or a password: long runs of letters of both cases and digits, access
 /// key ids, JSON web tokens. ARNs and host names are kept.
-pub fn without_secrets(text: &str) -> String {
+pub(super) fn without_secrets(text: &str) -> String {
     let mut kept = String::with_capacity(text.len());
     for (i, word) in text.split(' ').enumerate() {
         if i > 0 {

@@ -13,7 +13,7 @@ use crate::aws::connect_error::ConnectError;
 use crate::text::user_error::{Kind, UserError};
 
 /// No answer at all.
-pub fn connector(asked: &CallTarget<'_>, error: &ConnectorError) -> CallError {
+pub(crate) fn connector(asked: &CallTarget<'_>, error: &ConnectorError) -> CallError {
     let chain: &(dyn Error + 'static) = error;
     if let Some(fault) = find::<ConnectError>(chain) {
         return of_fault(asked, fault);
@@ -190,7 +190,7 @@ fn bare(name: &str) -> &str {
 }
 
 /// Whether all of the answer came, whatever it says.
-pub fn is_whole<E>(error: &SdkError<E, HttpResponse>) -> bool
+pub(super) fn is_whole<E>(error: &SdkError<E, HttpResponse>) -> bool
 where
     E: Error + 'static,
 {
@@ -201,7 +201,7 @@ where
 }
 
 /// An answer came and the SDK cannot read it, or it ended early.
-pub fn unreadable<E>(asked: &CallTarget<'_>, status: u16, error: &SdkError<E, HttpResponse>) -> CallError
+pub(super) fn unreadable<E>(asked: &CallTarget<'_>, status: u16, error: &SdkError<E, HttpResponse>) -> CallError
 where
     E: Error + 'static,
 {
@@ -218,7 +218,7 @@ where
 }
 
 /// An error status without an AWS error in it: something else answers in the service's place.
-pub fn stranger(asked: &CallTarget<'_>, status: u16, raw: &HttpResponse) -> UserError {
+pub(super) fn stranger(asked: &CallTarget<'_>, status: u16, raw: &HttpResponse) -> UserError {
     let place =
         raw.headers().get("location").map(|to| one_line(&without_secrets(to.split('?').next().unwrap_or(to)), 120));
     let what = match place {
@@ -234,7 +234,7 @@ pub fn stranger(asked: &CallTarget<'_>, status: u16, raw: &HttpResponse) -> User
 }
 
 /// The SDK refused to build the request.
-pub fn setup<E>(asked: &CallTarget<'_>, error: &SdkError<E, HttpResponse>) -> CallError
+pub(super) fn setup<E>(asked: &CallTarget<'_>, error: &SdkError<E, HttpResponse>) -> CallError
 where
     E: Error + 'static,
 {

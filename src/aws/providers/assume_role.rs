@@ -12,22 +12,22 @@ use crate::text::user_error::{Kind, UserError};
 
 /// What a profile or our settings say of the role.
 #[derive(Clone, Copy, Debug)]
-pub struct AssumeRoleParameters<'a> {
+pub(super) struct AssumeRoleParameters<'a> {
     /// `role_arn`.
-    pub role_arn: &'a str,
+    pub(super) role_arn: &'a str,
     /// `role_session_name`.
-    pub session_name: Option<&'a str>,
+    pub(super) session_name: Option<&'a str>,
     /// `external_id`.
-    pub external_id: Option<&'a str>,
+    pub(super) external_id: Option<&'a str>,
     /// `duration_seconds`.
-    pub duration_seconds: Option<i32>,
+    pub(super) duration_seconds: Option<i32>,
 }
 
 /// Becomes the role, as the one whose `credentials` of the source `base` these are.
 ///
 /// # Errors
 /// STS said no, or did not answer.
-pub async fn assume(
+pub(super) async fn assume(
     base: &CredentialSource,
     credentials: Credentials,
     wanted: AssumeRoleParameters<'_>,

@@ -41,7 +41,7 @@ enum UriError {
 ///
 /// # Errors
 /// A URI that must not be asked, an agent that is silent or says no.
-pub async fn credentials(
+pub(super) async fn credentials(
     uri: &str,
     authorization: Option<&Secret>,
     aws: &AwsContext<'_>,

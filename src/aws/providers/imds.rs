@@ -34,7 +34,7 @@ const TOKEN_LIFE: &str = "60";
 ///
 /// # Errors
 /// No service (not on EC2), one that refuses, an instance without a role.
-pub async fn credentials(endpoint: &str, aws: &AwsContext<'_>) -> Result<Credentials, UserError> {
+pub(super) async fn credentials(endpoint: &str, aws: &AwsContext<'_>) -> Result<Credentials, UserError> {
     let endpoint = endpoint.trim_end_matches('/');
     let token = token(endpoint, aws).await?;
     let get = |path: String| Request {

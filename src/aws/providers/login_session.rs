@@ -41,11 +41,11 @@ const HOST: &str = "signin.aws.amazon.com";
 #[derive(Clone, Copy, Debug)]
 pub(super) struct LoginParameters<'a> {
     /// The profile that names it.
-    pub profile: &'a str,
+    pub(super) profile: &'a str,
     /// The region of AWS Sign-In; the registry's without one.
-    pub region: Option<&'a str>,
+    pub(super) region: Option<&'a str>,
     /// The session's file; `None` without a home directory.
-    pub session_file: Option<&'a Path>,
+    pub(super) session_file: Option<&'a Path>,
 }
 
 impl LoginParameters<'_> {

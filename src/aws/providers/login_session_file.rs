@@ -24,7 +24,7 @@ pub(super) struct Session {
     values: Values,
     keys: Values,
     /// When its keys end.
-    pub expires_at: SystemTime,
+    pub(super) expires_at: SystemTime,
 }
 
 impl Session {

@@ -23,33 +23,33 @@ use crate::text::user_error::{Kind, UserError};
 
 /// One request.
 #[derive(Debug)]
-pub struct Request<'a> {
+pub(super) struct Request<'a> {
     /// `GET`, `PUT` or `POST`.
-    pub method: &'static str,
+    pub(super) method: &'static str,
     /// Scheme, host and port.
-    pub endpoint: &'a str,
+    pub(super) endpoint: &'a str,
     /// Path and query.
-    pub path: String,
+    pub(super) path: String,
     /// Headers; their values may be secrets.
-    pub headers: Vec<(&'static str, Secret)>,
+    pub(super) headers: Vec<(&'static str, Secret)>,
     /// The body; none for `GET`. May be a secret.
-    pub body: Option<Secret>,
+    pub(super) body: Option<Secret>,
 }
 
 /// What came back.
 #[derive(Debug)]
-pub struct Response {
+pub(super) struct Response {
     /// HTTP status.
-    pub status: u16,
+    pub(super) status: u16,
     /// `Metadata-Flavor`, which Google's metadata server sends.
-    pub metadata_flavor: Option<String>,
+    pub(super) metadata_flavor: Option<String>,
     /// The body; may hold secrets.
-    pub body: Zeroizing<Vec<u8>>,
+    pub(super) body: Zeroizing<Vec<u8>>,
 }
 
 impl Response {
     /// The body as text; empty if it is not UTF-8.
-    pub fn text(&self) -> &str {
+    pub(super) fn text(&self) -> &str {
         std::str::from_utf8(&self.body).unwrap_or_default().trim()
     }
 }
@@ -57,7 +57,7 @@ impl Response {
 /// The request could not be made of what it was given.
 #[derive(Clone, Debug, Default, thiserror::Error)]
 #[error("the request cannot be written as HTTP")]
-pub struct Unfit(ErrorMetadata);
+pub(crate) struct Unfit(ErrorMetadata);
 
 impl ProvideErrorMetadata for Unfit {
     fn meta(&self) -> &ErrorMetadata {
@@ -66,13 +66,13 @@ impl ProvideErrorMetadata for Unfit {
 }
 
 /// Why there was no answer.
-pub type NoAnswer = SdkError<Unfit, HttpResponse>;
+pub(super) type NoAnswer = SdkError<Unfit, HttpResponse>;
 
 /// Asks once.
 ///
 /// # Errors
 /// No connection, or no whole answer.
-pub async fn ask(client: &SharedHttpClient, request: Request<'_>) -> Result<Response, NoAnswer> {
+pub(super) async fn ask(client: &SharedHttpClient, request: Request<'_>) -> Result<Response, NoAnswer> {
     let operation = Operation::builder()
         .service_name("nearby")
         .operation_name("ask")
@@ -180,7 +180,13 @@ pub fn credentials(body: &[u8], provider: &'static str) -> Result<Credentials, B
 /// The failure of a request that had no answer within `limit`: the service's `own`, or what was left of the deadline.
 /// Where it is the service's, or no connection came about, more time for the call would be none for the request, and
 /// `remedy` is said.
-pub fn late(asked: &CallTarget<'_>, limit: Duration, own: Duration, aws: &AwsContext<'_>, remedy: &str) -> CallError {
+pub(super) fn late(
+    asked: &CallTarget<'_>,
+    limit: Duration,
+    own: Duration,
+    aws: &AwsContext<'_>,
+    remedy: &str,
+) -> CallError {
     let said = if limit == own { own } else { aws.deadline.limit() };
     let mut call_error = error::deadline(asked, said, aws.progress());
     if limit == own || !matches!(aws.progress().now().0, Phase::Answer | Phase::Body) {
@@ -191,7 +197,7 @@ pub fn late(asked: &CallTarget<'_>, limit: Duration, own: Duration, aws: &AwsCon
 
 /// The failure of a request that had no answer. What mends the way to AWS, a proxy among it, mends none to a service
 /// next door: then `remedy` is said instead.
-pub fn unanswered(call_error: CallError, remedy: &str) -> UserError {
+pub(super) fn unanswered(call_error: CallError, remedy: &str) -> UserError {
     match call_error.class {
         // A certificate, a CA bundle and the deadline have their own.
         Class::Tls | Class::Deadline => call_error.failure,

@@ -24,13 +24,13 @@ const WRONG_CODE: &str = "invalid MFA one time pass code";
 
 /// What a person is asked.
 #[derive(Clone, Copy, Debug)]
-pub struct MfaQuestion<'a> {
+pub(crate) struct MfaQuestion<'a> {
     /// `mfa_serial`: the device.
-    pub serial: &'a str,
+    pub(crate) serial: &'a str,
     /// The role that is to be assumed.
-    pub role_arn: &'a str,
+    pub(crate) role_arn: &'a str,
     /// What was wrong with the code before, if there was one.
-    pub refusal: Option<&'a str>,
+    pub(crate) refusal: Option<&'a str>,
 }
 
 /// Asks a person for a code.
@@ -38,13 +38,13 @@ type Ask<'a> = dyn Fn(&MfaQuestion<'_>) -> Result<Zeroizing<String>, UserError> 
 
 /// Asks for MFA codes; only `login` has one. (A code is good for one AssumeRole: what it was given for is shared among the
 /// registries of the run by [`super::shared`].)
-pub struct MfaPrompt<'a> {
+pub(crate) struct MfaPrompt<'a> {
     ask: &'a Ask<'a>,
 }
 
 impl<'a> MfaPrompt<'a> {
     /// A prompt that asks with `ask`.
-    pub fn new(ask: &'a Ask<'a>) -> Self {
+    pub(crate) fn new(ask: &'a Ask<'a>) -> Self {
         Self { ask }
     }
 }
@@ -56,7 +56,7 @@ impl fmt::Debug for MfaPrompt<'_> {
 }
 
 /// The error of a role with `mfa_serial` where no person can be asked.
-pub fn needed(role_arn: &str, serial: &str, registry: &str) -> UserError {
+pub(super) fn needed(role_arn: &str, serial: &str, registry: &str) -> UserError {
     let what =
         format!("{role_arn} wants a code from the MFA device {serial}, which a credential helper cannot ask for");
     UserError::new(Kind::Credentials, what)
@@ -67,7 +67,7 @@ pub fn needed(role_arn: &str, serial: &str, registry: &str) -> UserError {
 ///
 /// # Errors
 /// No code was given, STS refused, or did not answer.
-pub async fn assume(
+pub(super) async fn assume(
     base: &CredentialSource,
     credentials: Credentials,
     role: AssumeRoleParameters<'_>,

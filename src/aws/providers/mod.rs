@@ -22,7 +22,7 @@ pub mod metadata_http;
 pub(crate) mod mfa;
 pub mod process;
 mod redact;
-pub mod shared;
+pub(super) mod shared;
 mod sso;
 pub mod sso_token_file;
 mod sts;
@@ -43,7 +43,7 @@ use crate::text::user_error::{Kind, UserError};
 ///
 /// # Errors
 /// Why the source gave none, and what to do.
-pub fn of<'a>(
+pub(super) fn of<'a>(
     source: &'a CredentialSource,
     aws: &'a AwsContext<'_>,
 ) -> Pin<Box<dyn Future<Output = Result<Credentials, UserError>> + 'a>> {
@@ -122,7 +122,7 @@ fn fit(credentials: Credentials) -> Result<Credentials, UserError> {
 }
 
 /// How much longer than its deadline a call may take, since a person in front of the terminal has to act.
-pub fn grace(source: &CredentialSource) -> Duration {
+pub(crate) fn grace(source: &CredentialSource) -> Duration {
     match source {
         CredentialSource::CredentialProcess { .. } if process::attended() => process::ATTENDED,
         CredentialSource::AssumeRole { base, .. } => grace(base),
@@ -142,7 +142,7 @@ fn named(failure: UserError) -> UserError {
 }
 
 /// Of the last source in the chain, that it is not there: the source that was begun before it comes first, if there is one.
-pub fn nowhere(identity: &Identity, environment: &Environment, failure: UserError) -> UserError {
+pub(super) fn nowhere(identity: &Identity, environment: &Environment, failure: UserError) -> UserError {
     if failure.kind != Kind::NoCredentials {
         return failure;
     }
@@ -156,7 +156,7 @@ pub fn nowhere(identity: &Identity, environment: &Environment, failure: UserErro
 }
 
 /// The same for whoever has no list of the sources before their eyes.
-pub fn nowhere_with_list(identity: &Identity, environment: &Environment, failure: UserError) -> UserError {
+pub(super) fn nowhere_with_list(identity: &Identity, environment: &Environment, failure: UserError) -> UserError {
     let is_missing = failure.kind == Kind::NoCredentials;
     let failure = nowhere(identity, environment, failure);
     let hint = failure.hint.as_deref().filter(|_| is_missing).map(with_list);
@@ -184,7 +184,7 @@ fn in_words(source: &CredentialSource) -> String {
 ///
 /// # Errors
 /// STS did not answer, or the credentials are none.
-pub async fn caller(credentials: Credentials, aws: &AwsContext<'_>) -> Result<String, UserError> {
+pub(super) async fn caller(credentials: Credentials, aws: &AwsContext<'_>) -> Result<String, UserError> {
     let region = aws.registry.region();
     let endpoint = aws.network.sts_endpoint.as_deref();
     let credentials = aws_credential_types::provider::SharedCredentialsProvider::new(credentials);

@@ -28,10 +28,10 @@ use super::redact;
 /// The most that an answer may be long, in bytes.
 const ANSWER: usize = 64 * 1024;
 /// How long somebody in front of a terminal has for touching a key.
-pub const ATTENDED: Duration = Duration::from_secs(60);
+pub(super) const ATTENDED: Duration = Duration::from_secs(60);
 
 /// Whether somebody sees what the command says and can act on it.
-pub fn attended() -> bool {
+pub(super) fn attended() -> bool {
     std::io::stderr().is_terminal()
 }
 
@@ -101,7 +101,7 @@ fn signal(_status: ExitStatus) -> Option<i32> {
 ///
 /// # Errors
 /// A command that cannot be started, fails, is killed at a bound, or answers with anything but credentials.
-pub fn run(
+pub(super) fn run(
     profile: &str,
     command: &Secret,
     environment: &Environment,

@@ -11,13 +11,13 @@ const REMOVED: &str = "[removed]";
 const SHORTEST_SECRET: usize = 8;
 
 /// The last line of `bytes` that says anything: programs put the reason there, after usage texts and traces.
-pub fn last_line(bytes: &[u8], environment: &Environment) -> Option<String> {
+pub(super) fn last_line(bytes: &[u8], environment: &Environment) -> Option<String> {
     let text = String::from_utf8_lossy(bytes);
     text.lines().rev().map(|line| printable(line, environment)).find(|line| !line.is_empty())
 }
 
 /// `text` on one line, at most 200 characters, without control characters and without what resembles a secret.
-pub fn printable(text: &str, environment: &Environment) -> String {
+pub(super) fn printable(text: &str, environment: &Environment) -> String {
     let mut line = without_controls(text);
     for value in secret_values(environment) {
         line = line.replace(value, REMOVED);

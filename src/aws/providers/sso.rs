@@ -17,19 +17,19 @@ const MARGIN: Duration = Duration::from_secs(5 * 60);
 
 /// Which role of which account, by whose login.
 #[derive(Clone, Copy, Debug)]
-pub struct SsoParameters<'a> {
+pub(super) struct SsoParameters<'a> {
     /// The profile that names it.
-    pub profile: &'a str,
+    pub(super) profile: &'a str,
     /// Name of the `sso-session` section; `None` for the legacy form.
-    pub session: Option<&'a str>,
+    pub(super) session: Option<&'a str>,
     /// `sso_region`.
-    pub region: &'a str,
+    pub(super) region: &'a str,
     /// `sso_account_id`.
-    pub account: &'a str,
+    pub(super) account: &'a str,
     /// `sso_role_name`.
-    pub role: &'a str,
+    pub(super) role: &'a str,
     /// The cached login; `None` without a home directory.
-    pub token_file: Option<&'a Path>,
+    pub(super) token_file: Option<&'a Path>,
 }
 
 impl SsoParameters<'_> {
@@ -70,7 +70,7 @@ impl SsoParameters<'_> {
 ///
 /// # Errors
 /// No login, an ended one, or a refusal.
-pub async fn credentials(wanted: SsoParameters<'_>, aws: &AwsContext<'_>) -> Result<Credentials, UserError> {
+pub(super) async fn credentials(wanted: SsoParameters<'_>, aws: &AwsContext<'_>) -> Result<Credentials, UserError> {
     let file = wanted.token_file.ok_or_else(|| wanted.failure("cannot be found: HOME is not set"))?;
     let login = login(wanted, file, aws).await?;
     let endpoint = aws.network.sso_endpoint.as_deref();

@@ -29,7 +29,7 @@ const MOST_REPLACED: u32 = 10;
 
 /// Why a login cannot be used or replaced.
 #[derive(Debug, thiserror::Error)]
-pub enum LoginError {
+pub(super) enum LoginError {
     /// There is none.
     #[error("there is no cached login ({} does not exist)", .0.display())]
     Absent(PathBuf),
@@ -89,7 +89,7 @@ impl Login {
     ///
     /// # Errors
     /// No file, an unreadable one, or one that is no login.
-    pub fn read(path: &Path) -> Result<Self, LoginError> {
+    pub(super) fn read(path: &Path) -> Result<Self, LoginError> {
         let bytes = read(path)?;
         Self::parse(&bytes).map_err(|why| LoginError::Malformed { path: path.to_owned(), why })
     }
@@ -225,14 +225,14 @@ fn try_read(path: &Path) -> io::Result<Zeroizing<Vec<u8>>> {
 
 /// The right to refresh a login: one process at a time. The lock is on the login itself, so that nothing else
 /// is left in the user's directory, and ends with the process.
-pub struct Lock {
+pub(crate) struct Lock {
     file: Option<File>,
 }
 
 impl Lock {
     /// Waits for the right until `deadline`; goes on without it, so that a process that hangs holds up no other
     /// for ever, and where the file system has no locks.
-    pub async fn wait(path: &Path, deadline: Deadline) -> Self {
+    pub(crate) async fn wait(path: &Path, deadline: Deadline) -> Self {
         let mut replaced = 0;
         while let Ok(file) = open_lock(path) {
             match file.try_lock() {
@@ -248,7 +248,7 @@ impl Lock {
     }
 
     /// Whether we really are the only one.
-    pub fn is_held(&self) -> bool {
+    fn is_held(&self) -> bool {
         self.file.is_some()
     }
 }
@@ -279,7 +279,7 @@ fn is_still(_path: &Path, _file: &File) -> bool {
 }
 
 /// A new file beside the login, with room for a refreshed one.
-pub struct Replacement {
+pub(super) struct Replacement {
     file: File,
     path: PathBuf,
     target: PathBuf,
@@ -291,7 +291,7 @@ impl Replacement {
     ///
     /// # Errors
     /// A directory that cannot be written to, or a full disk.
-    pub fn prepare(login: &Path, lock: &Lock) -> Result<Self, LoginError> {
+    pub(super) fn prepare(login: &Path, lock: &Lock) -> Result<Self, LoginError> {
         Self::try_prepare(login, lock).map_err(|error| LoginError::Write { path: login.to_owned(), source: error })
     }
 
@@ -326,7 +326,7 @@ impl Replacement {
     ///
     /// # Errors
     /// Whatever the file system says; the old login is in place then.
-    pub fn commit(self, login: &Login) -> Result<(), LoginError> {
+    pub(super) fn commit(self, login: &Login) -> Result<(), LoginError> {
         match login.bytes() {
             Ok(bytes) => self.commit_bytes(&bytes),
             Err(source) => Err(LoginError::Write { path: self.target.clone(), source }),

@@ -8,13 +8,13 @@ use crate::aws::error::CallTarget;
 use crate::text::user_error::{Kind, UserError};
 
 /// The session's name where none is configured: what CloudTrail shows.
-pub const SESSION_NAME: &str = "ecr-login";
+pub(super) const SESSION_NAME: &str = "ecr-login";
 
 /// The credentials in STS's answer.
 ///
 /// # Errors
 /// An answer that holds none.
-pub fn credentials(
+pub(super) fn credentials(
     answer: Option<aws_sdk_sts::types::Credentials>,
     provider: &'static str,
     asked: &CallTarget<'_>,
@@ -38,7 +38,7 @@ pub fn credentials(
 
 /// Reason and remedy of refusals that have nothing to do with the role
 /// (<https://docs.aws.amazon.com/STS/latest/APIReference/CommonErrors.html>).
-pub fn refused(code: &str, region: &str) -> Option<(String, String)> {
+pub(super) fn refused(code: &str, region: &str) -> Option<(String, String)> {
     let (reason, remedy) = match code {
         "ExpiredToken" | "ExpiredTokenException" => {
             ("the session has expired", "renew the credentials that it rests on")

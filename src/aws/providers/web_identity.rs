@@ -13,24 +13,24 @@ use crate::text::user_error::{Kind, UserError};
 
 /// The role, and what proves who we are.
 #[derive(Clone, Copy, Debug)]
-pub struct WebIdentityParameters<'a> {
+pub(super) struct WebIdentityParameters<'a> {
     /// `role_arn`.
-    pub role_arn: &'a str,
+    pub(super) role_arn: &'a str,
     /// `role_session_name`.
-    pub session_name: Option<&'a str>,
+    pub(super) session_name: Option<&'a str>,
     /// Where the token was read; `None` for one that was handed to us.
-    pub token_file: Option<&'a Path>,
+    pub(super) token_file: Option<&'a Path>,
     /// The token in messages, where it is neither from a file nor from the kubelet.
-    pub described: Option<&'a str>,
+    pub(super) described: Option<&'a str>,
     /// The token's bytes.
-    pub token: &'a Secret,
+    pub(super) token: &'a Secret,
 }
 
 /// Becomes the role.
 ///
 /// # Errors
 /// STS said no, or did not answer.
-pub async fn assume(wanted: WebIdentityParameters<'_>, aws: &AwsContext<'_>) -> Result<Credentials, UserError> {
+pub(super) async fn assume(wanted: WebIdentityParameters<'_>, aws: &AwsContext<'_>) -> Result<Credentials, UserError> {
     let region = aws.registry.region();
     let endpoint = aws.network.sts_endpoint.as_deref();
     let client = aws_sdk_sts::Client::new(&aws.sdk(region, endpoint).build());

@@ -48,15 +48,15 @@ const REPLACE_TRIES: u32 = 20;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct SsoSession<'a> {
     /// Name of the `sso-session` section; `None` for the legacy form.
-    pub name: Option<&'a str>,
+    pub(crate) name: Option<&'a str>,
     /// `sso_start_url`.
-    pub start_url: &'a str,
+    pub(crate) start_url: &'a str,
     /// `sso_region`.
-    pub region: &'a str,
+    pub(crate) region: &'a str,
     /// `sso_registration_scopes` as it stands in the file; `None` without the key.
-    pub scopes: Option<&'a str>,
+    pub(crate) scopes: Option<&'a str>,
     /// Where the AWS CLI keeps the login.
-    pub token_file: &'a Path,
+    pub(crate) token_file: &'a Path,
 }
 
 /// By which grant.

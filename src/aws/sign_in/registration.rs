@@ -28,11 +28,11 @@ const GRANT_TYPES: [&str; 2] = ["authorization_code", "refresh_token"];
 /// A registered client.
 pub(super) struct Registration {
     /// `clientId`.
-    pub id: String,
+    pub(super) id: String,
     /// `clientSecret`, a secret.
-    pub secret: String,
+    pub(super) secret: String,
     /// Until when it is good, as the file has it.
-    pub expires_at: String,
+    pub(super) expires_at: String,
 }
 
 /// The scopes of `sso_registration_scopes`, as the AWS CLI splits them; `None` without the key.

@@ -38,7 +38,7 @@ const LARGEST_BUNDLE: u64 = 16 << 20;
 
 /// Which certificates are trusted.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Roots {
+pub(super) enum Roots {
     /// A file that a setting names.
     Bundle {
         /// The setting.
@@ -59,7 +59,7 @@ pub enum Roots {
 
 impl Roots {
     /// What environment and profile say.
-    pub fn choose(environment: &Environment, network: &EndpointConfig) -> Self {
+    pub(super) fn choose(environment: &Environment, network: &EndpointConfig) -> Self {
         if let Some(path) = environment.var_os("AWS_CA_BUNDLE") {
             return Self::Bundle { by: "AWS_CA_BUNDLE", path: path.into() };
         }
@@ -160,7 +160,7 @@ fn add_directory(store: &mut RootCertStore, directory: &Path, alone: bool) -> Re
 
 /// The client configuration, made at the first https request and then shared.
 #[derive(Debug)]
-pub struct Lazy {
+pub(super) struct Lazy {
     roots: Roots,
     made: OnceLock<Result<Arc<ClientConfig>, Trust>>,
 }
@@ -171,7 +171,7 @@ static SHARED: Mutex<Vec<Arc<Lazy>>> = Mutex::new(Vec::new());
 
 impl Lazy {
     /// The process's configuration for these roots; nothing is read yet.
-    pub fn shared(roots: Roots) -> Arc<Self> {
+    pub(super) fn shared(roots: Roots) -> Arc<Self> {
         let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(same) = shared.iter().find(|lazy| lazy.roots == roots) {
             return same.clone();
@@ -185,7 +185,7 @@ impl Lazy {
     ///
     /// # Errors
     /// A bundle that is named and cannot be used.
-    pub fn get(&self) -> Result<Arc<ClientConfig>, Trust> {
+    pub(super) fn get(&self) -> Result<Arc<ClientConfig>, Trust> {
         self.made.get_or_init(|| configuration(self.roots.load()?)).clone()
     }
 }

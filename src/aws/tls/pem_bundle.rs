@@ -31,7 +31,7 @@ const END: &[u8] = b"-----END CERTIFICATE-----";
 ///
 /// # Errors
 /// The file cannot be read.
-pub fn add(store: &mut RootCertStore, file: &mut File, limit: u64) -> io::Result<usize> {
+pub(super) fn add(store: &mut RootCertStore, file: &mut File, limit: u64) -> io::Result<usize> {
     let before = store.roots.len();
     let plain = add_plain(store, &mut file.take(limit));
     if let Ok(Some(added)) = plain {

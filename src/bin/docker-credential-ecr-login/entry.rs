@@ -18,39 +18,39 @@
 
 /// What was found when the process started.
 #[derive(Clone, Copy, Debug)]
-pub struct Started {
+pub(crate) struct Started {
     /// stdout was closed; what is written there now reaches nobody. Known on Linux and Windows alone.
-    pub stdout_was_closed: bool,
+    pub(crate) stdout_was_closed: bool,
     /// A standard stream was closed and nothing could be opened in its place: some file of ours would take its number,
     /// and be written to as if it were stdout or stderr.
-    pub stream_is_missing: bool,
+    pub(crate) stream_is_missing: bool,
     /// Executing the file gave rights that the caller has not. Known on Linux alone.
-    pub more_rights: bool,
+    pub(crate) more_rights: bool,
 }
 
 /// Tells the library what only `unsafe` code can ask the system for.
-pub fn provide() {
+pub(crate) fn provide() {
     #[cfg(target_os = "linux")]
     ecr_login::os::network_namespace::ask_by(kernel::network_namespace_cookie);
 }
 
 #[cfg(target_os = "linux")]
-pub use c_main::close_inherited_files;
+pub(crate) use c_main::close_inherited_files;
 #[cfg(windows)]
-pub use windows::prepare;
+pub(crate) use windows::prepare;
 
 #[cfg(windows)]
 mod windows;
 
 /// Nothing is to be prepared, and nothing known.
 #[cfg(not(any(target_os = "linux", windows)))]
-pub fn prepare() -> Started {
+pub(crate) fn prepare() -> Started {
     Started { stdout_was_closed: false, stream_is_missing: false, more_rights: false }
 }
 
 /// Elsewhere the files that a caller leaves open for its children stay as they are. (On Windows no child is given them.)
 #[cfg(not(target_os = "linux"))]
-pub fn close_inherited_files() {}
+pub(crate) fn close_inherited_files() {}
 
 #[cfg(target_os = "linux")]
 mod kernel {
@@ -66,7 +66,7 @@ mod kernel {
     const NETNS_COOKIE: libc::c_int = 71;
 
     /// The cookie of this process's network namespace, asked of a socket that never gets an address.
-    pub fn network_namespace_cookie() -> Option<u64> {
+    pub(super) fn network_namespace_cookie() -> Option<u64> {
         let socket = socket_with(AddressFamily::UNIX, SocketType::DGRAM, SocketFlags::CLOEXEC, None).ok()?;
         let mut cookie = 0_u64;
         let mut length = libc::socklen_t::try_from(mem::size_of_val(&cookie)).ok()?;
@@ -185,7 +185,7 @@ mod c_main {
     /// Closes every file above the standard streams, for a process that outlives its caller: somebody may wait for
     /// the end of a pipe. To be called before a file of our own is open. A kernel that is too old to know how (before
     /// Linux 5.9) leaves them open.
-    pub fn close_inherited_files() {
+    pub(crate) fn close_inherited_files() {
         const FIRST: libc::c_uint = 3;
         // SAFETY: nothing in this process owns a descriptor above stderr's yet, and no other thread exists.
         unsafe { libc::syscall(libc::SYS_close_range, FIRST, libc::c_uint::MAX, 0 as libc::c_uint) };

@@ -1,5 +1,6 @@
 //! The edge: argv, and the exit code.
 
+#![warn(unreachable_pub)]
 #![cfg_attr(target_os = "linux", no_main)]
 
 mod entry;

@@ -4,7 +4,7 @@ use std::io;
 
 /// Why a file could not be used.
 #[derive(Debug, thiserror::Error)]
-pub enum Unread {
+pub(crate) enum Unread {
     /// There is none, or it is not a regular file of a size that this program writes.
     #[error("there is no such file of ours")]
     Unusable,
@@ -19,7 +19,7 @@ pub enum Unread {
 
 /// Why an existing directory was not opened.
 #[derive(Debug, thiserror::Error)]
-pub enum Unopened {
+pub(crate) enum Unopened {
     /// It is not trusted; the text says why and what to do.
     #[error("{0}")]
     Untrusted(String),

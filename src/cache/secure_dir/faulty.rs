@@ -15,7 +15,7 @@ use crate::os::secret::Wiped;
 
 /// The fault to inject. Operations are counted from 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fault {
+pub(crate) enum Fault {
     /// Nothing.
     None,
     /// The process dies before this operation.
@@ -31,7 +31,7 @@ thread_local! {
 struct Killed;
 
 /// Runs `what` with that fault; `None` if it was killed.
-pub fn with_fault<T>(fault: Fault, what: impl FnOnce() -> T) -> Option<T> {
+pub(crate) fn with_fault<T>(fault: Fault, what: impl FnOnce() -> T) -> Option<T> {
     FAULT.set((fault, 0));
     let done = catch_unwind(AssertUnwindSafe(what));
     FAULT.set((Fault::None, 0));
@@ -54,26 +54,26 @@ fn operation() -> Result<(), Errno> {
 }
 
 #[derive(Debug)]
-pub struct SecureDir(unix::SecureDir);
+pub(crate) struct SecureDir(unix::SecureDir);
 
 impl SecureDir {
-    pub fn open(path: &Path) -> Result<Option<Self>, Unopened> {
+    pub(crate) fn open(path: &Path) -> Result<Option<Self>, Unopened> {
         operation().map_err(io::Error::from)?;
         Ok(unix::SecureDir::open(path)?.map(Self))
     }
 
-    pub fn create(path: &Path) -> io::Result<Self> {
+    pub(crate) fn create(path: &Path) -> io::Result<Self> {
         operation()?;
         unix::SecureDir::create(path).map(Self)
     }
 
-    pub fn read(&self, name: &str, limit: usize) -> Result<Wiped, Unread> {
+    pub(crate) fn read(&self, name: &str, limit: usize) -> Result<Wiped, Unread> {
         operation().map_err(|errno| Unread::Failed(errno.into()))?;
         self.0.read(name, limit)
     }
 
     /// On a full disk a file can be made and not be written.
-    pub fn create_new(&self, name: &str) -> io::Result<File> {
+    pub(crate) fn create_new(&self, name: &str) -> io::Result<File> {
         match operation() {
             Ok(()) => self.0.create_new(name),
             Err(Errno::NOSPC) => {
@@ -84,35 +84,35 @@ impl SecureDir {
         }
     }
 
-    pub fn open_or_create(&self, name: &str) -> io::Result<File> {
+    pub(crate) fn open_or_create(&self, name: &str) -> io::Result<File> {
         operation()?;
         self.0.open_or_create(name)
     }
 
-    pub fn open_existing(&self, name: &str) -> io::Result<File> {
+    pub(crate) fn open_existing(&self, name: &str) -> io::Result<File> {
         operation()?;
         self.0.open_existing(name)
     }
 
-    pub fn state(&self, name: &str) -> Option<State> {
+    pub(crate) fn state(&self, name: &str) -> Option<State> {
         operation().ok()?;
         self.0.state(name)
     }
 
-    pub fn is(&self, file: &File, name: &str) -> bool {
+    pub(crate) fn is(&self, file: &File, name: &str) -> bool {
         operation().is_ok() && self.0.is(file, name)
     }
 
-    pub fn rename(&self, from: &str, to: &str) -> io::Result<()> {
+    pub(crate) fn rename(&self, from: &str, to: &str) -> io::Result<()> {
         operation()?;
         self.0.rename(from, to)
     }
 
-    pub fn remove(&self, name: &str) -> bool {
+    pub(crate) fn remove(&self, name: &str) -> bool {
         operation().is_ok() && self.0.remove(name)
     }
 
-    pub fn names(&self) -> io::Result<Vec<String>> {
+    pub(crate) fn names(&self) -> io::Result<Vec<String>> {
         operation()?;
         self.0.names()
     }

@@ -8,12 +8,12 @@ mod portable;
 #[cfg(unix)]
 mod unix;
 
-pub use error::{Unopened, Unread};
+pub(super) use error::{Unopened, Unread};
 #[cfg(all(unix, test))]
-pub use faulty::{Fault, SecureDir, with_fault};
+pub(crate) use faulty::{Fault, SecureDir, with_fault};
 #[cfg(not(unix))]
-pub use portable::{SecureDir, State};
+pub(super) use portable::{SecureDir, State};
 #[cfg(all(unix, not(test)))]
-pub use unix::SecureDir;
+pub(super) use unix::SecureDir;
 #[cfg(unix)]
-pub use unix::State;
+pub(super) use unix::State;

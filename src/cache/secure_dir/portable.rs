@@ -21,17 +21,17 @@ const PAUSE: Duration = Duration::from_millis(2);
 
 /// A directory.
 #[derive(Debug)]
-pub struct SecureDir {
+pub(crate) struct SecureDir {
     path: PathBuf,
 }
 
 /// What tells one state of a file from another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct State {
+pub(crate) struct State {
     /// In bytes.
-    pub size: u64,
+    pub(crate) size: u64,
     /// Seconds since the Unix epoch.
-    pub modified_at: i64,
+    pub(crate) modified_at: i64,
 }
 
 impl SecureDir {
@@ -39,7 +39,7 @@ impl SecureDir {
     ///
     /// # Errors
     /// Something else is in its place, or it cannot be looked at.
-    pub fn open(path: &Path) -> Result<Option<Self>, Unopened> {
+    pub(crate) fn open(path: &Path) -> Result<Option<Self>, Unopened> {
         match path.symlink_metadata() {
             Ok(found) if found.is_dir() => match private_directory::accessible_to(path)? {
                 None => Ok(Some(Self { path: path.to_owned() })),
@@ -55,7 +55,7 @@ impl SecureDir {
     ///
     /// # Errors
     /// It cannot be made.
-    pub fn create(path: &Path) -> io::Result<Self> {
+    pub(crate) fn create(path: &Path) -> io::Result<Self> {
         private_directory::create(path)?;
         match Self::open(path) {
             Ok(Some(directory)) => Ok(directory),
@@ -69,7 +69,7 @@ impl SecureDir {
     ///
     /// # Errors
     /// Nothing usable is there.
-    pub fn read(&self, name: &str, limit: usize) -> Result<Wiped, Unread> {
+    pub(crate) fn read(&self, name: &str, limit: usize) -> Result<Wiped, Unread> {
         let path = self.path.join(name);
         let failed = |error: io::Error| match error.kind() {
             io::ErrorKind::NotFound => Unread::Unusable,
@@ -98,7 +98,7 @@ impl SecureDir {
     ///
     /// # Errors
     /// The file exists, or the file system refuses.
-    pub fn create_new(&self, name: &str) -> io::Result<File> {
+    pub(crate) fn create_new(&self, name: &str) -> io::Result<File> {
         OpenOptions::new().write(true).create_new(true).open(self.path.join(name))
     }
 
@@ -106,7 +106,7 @@ impl SecureDir {
     ///
     /// # Errors
     /// The file system refuses.
-    pub fn open_or_create(&self, name: &str) -> io::Result<File> {
+    pub(crate) fn open_or_create(&self, name: &str) -> io::Result<File> {
         OpenOptions::new().append(true).create(true).open(self.path.join(name))
     }
 
@@ -114,19 +114,19 @@ impl SecureDir {
     ///
     /// # Errors
     /// The file system refuses.
-    pub fn open_existing(&self, name: &str) -> io::Result<File> {
+    pub(crate) fn open_existing(&self, name: &str) -> io::Result<File> {
         OpenOptions::new().write(true).open(self.path.join(name))
     }
 
     /// The file's state now.
-    pub fn state(&self, name: &str) -> Option<State> {
+    pub(crate) fn state(&self, name: &str) -> Option<State> {
         let found = self.path.join(name).symlink_metadata().ok()?;
         let modified = found.modified().ok()?.duration_since(UNIX_EPOCH).ok()?;
         Some(State { size: found.len(), modified_at: i64::try_from(modified.as_secs()).ok()? })
     }
 
     /// Whether `name` still is the file that `file` has open: nobody can remove an open file here.
-    pub fn is(&self, _file: &File, name: &str) -> bool {
+    pub(crate) fn is(&self, _file: &File, name: &str) -> bool {
         self.path.join(name).exists()
     }
 
@@ -134,12 +134,12 @@ impl SecureDir {
     ///
     /// # Errors
     /// The file system refuses.
-    pub fn rename(&self, from: &str, to: &str) -> io::Result<()> {
+    pub(crate) fn rename(&self, from: &str, to: &str) -> io::Result<()> {
         std::fs::rename(self.path.join(from), self.path.join(to))
     }
 
     /// Removes a file; true if it was there and is gone.
-    pub fn remove(&self, name: &str) -> bool {
+    pub(crate) fn remove(&self, name: &str) -> bool {
         let path = self.path.join(name);
         std::fs::remove_file(&path).or_else(|_| std::fs::remove_dir(&path)).is_ok()
     }
@@ -148,7 +148,7 @@ impl SecureDir {
     ///
     /// # Errors
     /// The directory cannot be read to its end.
-    pub fn names(&self) -> io::Result<Vec<String>> {
+    pub(crate) fn names(&self) -> io::Result<Vec<String>> {
         let mut names = Vec::new();
         for found in std::fs::read_dir(&self.path)? {
             names.extend(found?.file_name().into_string().ok());

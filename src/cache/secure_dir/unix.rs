@@ -20,18 +20,18 @@ use crate::os::user;
 
 /// An open directory that only the effective user can write.
 #[derive(Debug)]
-pub struct SecureDir {
+pub(crate) struct SecureDir {
     handle: OwnedFd,
 }
 
 /// What tells one state of a file from another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct State {
+pub(crate) struct State {
     inode: u64,
     /// In bytes.
-    pub size: u64,
+    pub(crate) size: u64,
     /// Seconds since the Unix epoch.
-    pub modified_at: i64,
+    pub(crate) modified_at: i64,
 }
 
 impl SecureDir {
@@ -39,7 +39,7 @@ impl SecureDir {
     ///
     /// # Errors
     /// The directory is not trusted, or cannot be opened.
-    pub fn open(path: &Path) -> Result<Option<Self>, Unopened> {
+    pub(crate) fn open(path: &Path) -> Result<Option<Self>, Unopened> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let handle = match rustix::fs::openat(CWD, path, flags, Mode::empty()) {
             Ok(handle) => handle,
@@ -75,7 +75,7 @@ impl SecureDir {
     ///
     /// # Errors
     /// It cannot be made, or what is there is not trusted.
-    pub fn create(path: &Path) -> io::Result<Self> {
+    pub(crate) fn create(path: &Path) -> io::Result<Self> {
         match make(path) {
             Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
             _ => {}
@@ -92,7 +92,7 @@ impl SecureDir {
     ///
     /// # Errors
     /// Nothing usable is there, or nothing that can be trusted.
-    pub fn read(&self, name: &str, limit: usize) -> Result<Wiped, Unread> {
+    pub(crate) fn read(&self, name: &str, limit: usize) -> Result<Wiped, Unread> {
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
         let mut file = match self.at(name, flags) {
             Ok(handle) => File::from(handle),
@@ -126,7 +126,7 @@ impl SecureDir {
     ///
     /// # Errors
     /// The file exists, or the file system refuses.
-    pub fn create_new(&self, name: &str) -> io::Result<File> {
+    pub(crate) fn create_new(&self, name: &str) -> io::Result<File> {
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let file = File::from(rustix::fs::openat(&self.handle, name, flags, Mode::RUSR | Mode::WUSR)?);
         if file.metadata()?.mode() & 0o7777 != 0o600 {
@@ -139,7 +139,7 @@ impl SecureDir {
     ///
     /// # Errors
     /// It is no regular file of ours, or the file system refuses.
-    pub fn open_or_create(&self, name: &str) -> io::Result<File> {
+    pub(crate) fn open_or_create(&self, name: &str) -> io::Result<File> {
         // A shared lock on NFS wants a handle that can read, an exclusive one a handle that can write.
         let flags = OFlags::RDWR
             | OFlags::APPEND
@@ -155,18 +155,18 @@ impl SecureDir {
     ///
     /// # Errors
     /// It is no regular file of ours, or the file system refuses.
-    pub fn open_existing(&self, name: &str) -> io::Result<File> {
+    pub(crate) fn open_existing(&self, name: &str) -> io::Result<File> {
         let flags = OFlags::WRONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
         self.ours(self.at(name, flags)?)
     }
 
     /// The file's state now.
-    pub fn state(&self, name: &str) -> Option<State> {
+    pub(crate) fn state(&self, name: &str) -> Option<State> {
         rustix::fs::statat(&self.handle, name, AtFlags::SYMLINK_NOFOLLOW).ok().map(|found| State::of(&found))
     }
 
     /// Whether `name` still is the file that `file` has open.
-    pub fn is(&self, file: &File, name: &str) -> bool {
+    pub(crate) fn is(&self, file: &File, name: &str) -> bool {
         let inode = |found: &Stat| (found.st_dev, found.st_ino);
         match (rustix::fs::fstat(file), rustix::fs::statat(&self.handle, name, AtFlags::SYMLINK_NOFOLLOW)) {
             (Ok(open), Ok(named)) => inode(&open) == inode(&named),
@@ -178,7 +178,7 @@ impl SecureDir {
     ///
     /// # Errors
     /// The file system refuses, or a directory with something in it is in the way.
-    pub fn rename(&self, from: &str, to: &str) -> io::Result<()> {
+    pub(crate) fn rename(&self, from: &str, to: &str) -> io::Result<()> {
         match rustix::fs::renameat(&self.handle, from, &self.handle, to) {
             Err(Errno::ISDIR | Errno::EXIST | Errno::NOTEMPTY) => {
                 rustix::fs::unlinkat(&self.handle, to, AtFlags::REMOVEDIR)?;
@@ -189,7 +189,7 @@ impl SecureDir {
     }
 
     /// Removes a file; true if it was there and is gone.
-    pub fn remove(&self, name: &str) -> bool {
+    pub(crate) fn remove(&self, name: &str) -> bool {
         match rustix::fs::unlinkat(&self.handle, name, AtFlags::empty()) {
             Err(Errno::ISDIR | Errno::PERM) => rustix::fs::unlinkat(&self.handle, name, AtFlags::REMOVEDIR).is_ok(),
             done => done.is_ok(),
@@ -200,7 +200,7 @@ impl SecureDir {
     ///
     /// # Errors
     /// The directory cannot be read to its end.
-    pub fn names(&self) -> io::Result<Vec<String>> {
+    pub(crate) fn names(&self) -> io::Result<Vec<String>> {
         let mut names = Vec::new();
         for found in Dir::read_from(&self.handle)? {
             let name = String::from_utf8(found?.file_name().to_bytes().to_vec());

@@ -2,7 +2,7 @@
 //!
 //! It runs the very code that a `get` runs, one step at a time, each within the limit of a `get`, and shows no secret.
 
-pub mod clients;
+pub(super) mod clients;
 mod report;
 
 use std::path::PathBuf;
@@ -33,7 +33,7 @@ use report::{Report, State, Step};
 const VERSION_TIME: Duration = Duration::from_secs(3);
 
 /// Runs the command.
-pub fn run(wanted: &Doctor, environment: &Environment) -> ExitCode {
+pub(super) fn run(wanted: &Doctor, environment: &Environment) -> ExitCode {
     // Clients' files may hold logins in plain text.
     secret::wipe_what_is_freed();
     let name = wanted.registry.clone().or_else(|| clients::served(environment).into_iter().next());

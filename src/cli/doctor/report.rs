@@ -11,7 +11,7 @@ use crate::text::user_error::UserError;
 /// How a step came out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum State {
+pub(super) enum State {
     /// As it should be.
     Ok,
     /// Works, and somebody should know of it.
@@ -24,41 +24,41 @@ pub enum State {
 
 /// One step of the way.
 #[derive(Clone, Debug, Serialize)]
-pub struct Step {
+pub(super) struct Step {
     /// One word that stays the same: `helper`, `docker`, `keys`.
-    pub name: &'static str,
+    pub(super) name: &'static str,
     /// How it came out.
-    pub state: State,
+    pub(super) state: State,
     /// What was found.
-    pub found: String,
+    pub(super) found: String,
     /// What to do.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub remedy: Option<String>,
+    pub(super) remedy: Option<String>,
 }
 
 impl Step {
     /// A step that is right.
-    pub fn ok(name: &'static str, found: impl Into<String>) -> Self {
+    pub(super) fn ok(name: &'static str, found: impl Into<String>) -> Self {
         Self { name, state: State::Ok, found: found.into(), remedy: None }
     }
 
     /// A step that was not tried.
-    pub fn skipped(name: &'static str, found: impl Into<String>) -> Self {
+    pub(super) fn skipped(name: &'static str, found: impl Into<String>) -> Self {
         Self { name, state: State::Skipped, found: found.into(), remedy: None }
     }
 
     /// A step that is wrong.
-    pub fn wrong(name: &'static str, found: impl Into<String>, remedy: impl Into<String>) -> Self {
+    pub(super) fn wrong(name: &'static str, found: impl Into<String>, remedy: impl Into<String>) -> Self {
         Self { name, state: State::Wrong, found: found.into(), remedy: Some(remedy.into()) }
     }
 
     /// A step that works, with something to know.
-    pub fn note(name: &'static str, found: impl Into<String>, remedy: impl Into<String>) -> Self {
+    pub(super) fn note(name: &'static str, found: impl Into<String>, remedy: impl Into<String>) -> Self {
         Self { name, state: State::Note, found: found.into(), remedy: Some(remedy.into()) }
     }
 
     /// A step that failed as a `get` would.
-    pub fn failed(name: &'static str, mut failure: UserError) -> Self {
+    pub(super) fn failed(name: &'static str, mut failure: UserError) -> Self {
         let remedy = failure.hint.take();
         Self { name, state: State::Wrong, found: failure.to_string(), remedy }
     }
@@ -66,35 +66,35 @@ impl Step {
 
 /// All steps.
 #[derive(Clone, Debug, Serialize)]
-pub struct Report {
+pub(super) struct Report {
     /// This program's version.
-    pub version: &'static str,
+    version: &'static str,
     /// The registry examined.
-    pub registry: Option<String>,
+    registry: Option<String>,
     /// Whether no step is wrong.
-    pub ok: bool,
+    pub(super) ok: bool,
     /// What each client that is installed would do.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub clients: Vec<Verdict>,
+    clients: Vec<Verdict>,
     /// In the order of a pull.
-    pub steps: Vec<Step>,
+    steps: Vec<Step>,
 }
 
 /// Whether a client's pull would work.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Verdict {
+struct Verdict {
     /// The program.
-    pub client: String,
+    client: String,
     /// Whether it would.
-    pub works: bool,
+    works: bool,
     /// The first step that is wrong.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub because: Option<String>,
+    because: Option<String>,
 }
 
 impl Report {
     /// A report of these steps.
-    pub fn new(registry: Option<String>, steps: Vec<Step>) -> Self {
+    pub(super) fn new(registry: Option<String>, steps: Vec<Step>) -> Self {
         let ok = steps.iter().all(|step| step.state != State::Wrong);
         Self { version: env!("CARGO_PKG_VERSION"), registry, ok, clients: Vec::new(), steps }
     }
@@ -102,7 +102,7 @@ impl Report {
     /// With a verdict for each program: its name, and that of the step which is its own. The other clients' steps do not
     /// count for it.
     #[must_use]
-    pub fn for_clients(mut self, programs: &[(&str, &str)]) -> Self {
+    pub(super) fn for_clients(mut self, programs: &[(&str, &str)]) -> Self {
         let is_a_clients = |name: &str| programs.iter().any(|(_, own)| *own == name);
         let wrong = |own: &str| {
             let mut steps = self.steps.iter().filter(|step| step.name == own || !is_a_clients(step.name));
@@ -120,7 +120,7 @@ impl Report {
     }
 
     /// For people.
-    pub fn text(&self, paint: Paint) -> String {
+    pub(super) fn text(&self, paint: Paint) -> String {
         let mut text = String::new();
         if let Some(registry) = &self.registry {
             let _ = writeln!(text, "{}", paint.strong(&one_line(registry)));

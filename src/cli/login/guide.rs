@@ -8,7 +8,7 @@ use crate::text::printable::one_line;
 /// Opens pages in the browser, if there is one, and names them in any case.
 pub(super) struct TerminalGuide {
     /// What opens pages; `None` to only name them.
-    pub browser: Option<Browser>,
+    pub(super) browser: Option<Browser>,
 }
 
 impl TerminalGuide {

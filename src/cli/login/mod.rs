@@ -31,7 +31,7 @@ use guide::TerminalGuide;
 use plan::{Planned, SignIn};
 
 /// Signs in, fetches, and says in one line who, for which registries and until when.
-pub fn run(wanted: &Login, environment: Environment) -> ExitCode {
+pub(super) fn run(wanted: &Login, environment: Environment) -> ExitCode {
     // Clients' files may hold logins in plain text.
     secret::wipe_what_is_freed();
     match login(wanted, environment) {

@@ -12,9 +12,9 @@ use crate::text::user_error::{Kind, UserError};
 /// A registry and the identity that a pull from it would have.
 pub(super) struct Planned {
     /// The registry.
-    pub target: ResolvedRegistry,
+    pub(super) target: ResolvedRegistry,
     /// The identity.
-    pub identity: Identity,
+    pub(super) identity: Identity,
 }
 
 /// What there is to sign in to. Two that are equal are signed in to once.

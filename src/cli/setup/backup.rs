@@ -6,7 +6,7 @@ use super::client::{Edits, HELPERS, STORE, parse};
 use super::json::{Document, NotJson};
 use super::{SetupError, client};
 use crate::HELPER;
-use crate::os::fs::user_file::{Instead, UserFile, exists};
+use crate::os::fs::user_file::{MayReplace, UserFile, exists};
 
 /// Where the copy of `path` is kept: beside the name that people know, not where a link may lead.
 pub fn path(path: &Path) -> PathBuf {
@@ -22,7 +22,7 @@ pub fn keep(original: &UserFile, document: &Document) -> Result<Option<PathBuf>,
     if original.content.is_none() || (!untouched && exists(&copy)?) {
         return Ok(None);
     }
-    original.back_up(&copy, if untouched { Instead::OfAnything } else { Instead::OfNothing })?;
+    original.back_up(&copy, if untouched { MayReplace::Anything } else { MayReplace::Nothing })?;
     Ok(Some(copy))
 }
 
@@ -30,7 +30,7 @@ fn has_ours(document: &Document) -> bool {
     document.string(STORE).as_deref() == Some(HELPER) || ours(document).next().is_some()
 }
 
-fn ours(document: &Document) -> impl Iterator<Item = String> {
+pub(super) fn ours(document: &Document) -> impl Iterator<Item = String> {
     let entries = document.section(HELPERS).into_iter();
     entries.filter(|(_, value)| value.as_deref() == Some(HELPER)).map(|(key, _)| key)
 }
@@ -80,7 +80,7 @@ pub fn undo(original: &mut UserFile, document: &Document, registries: &[String])
         return Ok(Undone::Edited(edited));
     }
     original.no_more_open_than(&copy);
-    Ok(copy.content.map_or(Undone::Edited(edited), Undone::Before))
+    Ok(copy.content.map_or(Undone::NoFile, Undone::Before))
 }
 
 /// What the file has of ours now and had not before; also the old logins that it had and has no more.

@@ -2,18 +2,20 @@
 //! delegate is to be said.
 
 use std::fmt::Write as _;
-use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use super::chosen::{self, Chosen};
 use super::json::{Document, NotJson};
+use super::report::{describe, preview};
 use super::settings_file::{self, Wishes};
-use super::{SetupError, backup, client_paths, difference, discovery};
+use super::{SetupError, backup, client_paths, identities, undo, way_out};
 use crate::cli::arguments::{SetupCommon, SetupDocker, SetupPodman};
 use crate::cli::doctor::clients;
+use crate::cli::layout::Layout;
 use crate::cli::terminal;
 use crate::os::environment::Environment;
-use crate::os::fs::user_file::{self, FileError, UserFile};
+use crate::os::fs::user_file::{self, UserFile};
 use crate::os::secret;
 use crate::registry::{Registry, host_of};
 use crate::settings::Settings;
@@ -67,22 +69,22 @@ pub(super) fn parse(path: &Path, bytes: &[u8]) -> Result<Document, SetupError> {
     Document::parse(bytes).map_err(|source| SetupError::NotJson { path: path.to_owned(), source })
 }
 
-struct Job<'a> {
-    client: &'static str,
-    common: &'a SetupCommon,
+pub(super) struct Job<'a> {
+    pub(super) client: &'static str,
+    pub(super) common: &'a SetupCommon,
     store: bool,
     file: Option<PathBuf>,
-    environment: &'a Environment,
+    pub(super) environment: &'a Environment,
 }
 
 /// `setup docker`
-pub fn docker(arguments: &SetupDocker, environment: &Environment) -> ExitCode {
+pub(crate) fn docker(arguments: &SetupDocker, environment: &Environment) -> ExitCode {
     let (common, store) = (&arguments.common, arguments.store);
     finish(&Job { client: "docker", common, store, file: client_paths::docker(environment), environment })
 }
 
 /// `setup podman`
-pub fn podman(arguments: &SetupPodman, environment: &Environment) -> ExitCode {
+pub(crate) fn podman(arguments: &SetupPodman, environment: &Environment) -> ExitCode {
     let (common, file) = (&arguments.common, client_paths::podman_kept(environment));
     finish(&Job { client: "podman", common, store: false, file, environment })
 }
@@ -90,25 +92,40 @@ pub fn podman(arguments: &SetupPodman, environment: &Environment) -> ExitCode {
 fn finish(job: &Job<'_>) -> ExitCode {
     // A client's file may hold logins in plain text, and every step makes copies of it.
     secret::wipe_what_is_freed();
-    let done = if job.common.undo { undo(job) } else { set_up(job) };
-    match done.and_then(|report| Ok(terminal::print(&page(&report))?)) {
+    let done = if job.common.undo { undo::undo(job) } else { set_up(job) };
+    let shown = |report: String| {
+        let report = page(&report);
+        // A difference is shown as it is.
+        if job.common.dry_run { report } else { Layout::for_stdout(job.environment).page(&report) }
+    };
+    match done.and_then(|report| Ok(terminal::print(&shown(report))?)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            terminal::warn_line(&format!("{PROGRAM}: setup {}: {error}", job.client));
+            terminal::warn_line(&format!("{PROGRAM}: setup {}: {}", job.client, way_out::of(&error, job.client)));
             ExitCode::FAILURE
         }
     }
 }
 
 fn set_up(job: &Job<'_>) -> Result<String, SetupError> {
+    let common = job.common;
+    if let Some(file) = &common.file {
+        way_out::check_folder(file)?;
+    }
     let (original, document) = read(job)?;
     let mut report = String::new();
     let mut edits = Edits { store: job.store, ..Edits::default() };
+    let mut chosen = Chosen::default();
     if !job.store {
-        edits.helpers = registries(job, &document, &mut report)?;
+        chosen = chosen::registries(job, &document, &mut report)?;
+        edits.helpers = chosen.hosts.clone();
+        if job.client == "podman" && common.file.is_none() {
+            chosen::leave_to_dockers_file(job.environment, &mut edits.helpers, &mut report);
+        }
     }
-    let stale = logins(&document);
-    if job.common.clean {
+    let stale =
+        logins(&document).into_iter().filter(|login| will_serve(job, &document, &edits, login)).collect::<Vec<_>>();
+    if common.clean {
         edits.clean = stale;
     } else if !stale.is_empty() {
         let _ = writeln!(
@@ -126,13 +143,15 @@ fn set_up(job: &Job<'_>) -> Result<String, SetupError> {
     apply(&mut edited, &edits).map_err(|source| SetupError::NotJson { path: original.path.clone(), source })?;
 
     let wishes = Wishes {
-        registries: &edits.helpers,
-        profile: job.common.profile.as_deref(),
-        role_arn: job.common.role_arn.as_deref(),
-        web_identity: job.common.web_identity.as_deref(),
-        audience: job.common.audience.as_deref(),
+        registries: &chosen.hosts,
+        profile: common.profile.as_deref(),
+        role_arn: common.role_arn.as_deref(),
+        web_identity: common.web_identity.as_deref(),
+        audience: common.audience.as_deref(),
         delegate: store.as_deref().filter(|_| job.store),
+        pairs: &chosen.pairs,
     };
+    identities::check_arguments(&wishes, job.environment)?;
     let settings = if wishes.is_empty() {
         None
     } else {
@@ -141,10 +160,15 @@ fn set_up(job: &Job<'_>) -> Result<String, SetupError> {
         Some((file, text))
     };
     let settings = settings.filter(|(file, text)| file.content.as_deref() != Some(text.as_bytes()));
-    let is_new = original.content.is_none();
+    let is_new = original.content.is_none() && (job.store || !edits.helpers.is_empty());
     let change = (edited != document || is_new).then_some(&edited);
-    if job.common.dry_run {
+    let in_force = match &settings {
+        Some((file, text)) => Settings::parse(file.path.clone(), text),
+        None => Settings::load(job.environment),
+    };
+    if common.dry_run {
         report.push_str(&preview(&original, &document, change, settings.as_ref()));
+        identities::describe(&mut report, in_force, &chosen.hosts, job.environment);
         return Ok(report);
     }
 
@@ -165,100 +189,45 @@ fn set_up(job: &Job<'_>) -> Result<String, SetupError> {
             describe(&mut report, &original, &edits, copy);
         }
     }
+    let ready = identities::describe(&mut report, in_force, &chosen.hosts, job.environment);
     // An old login in a file that comes before, a variable that wins, a file at which podman stops.
-    if job.common.file.is_none() {
-        for host in &edits.helpers {
+    let mut served = true;
+    if common.file.is_none() {
+        for host in &chosen.hosts {
             if let Some(reason) = clients::still_wrong(job.client, job.environment, host) {
+                served = false;
                 let _ = writeln!(report, "{} would still not use it for {host}: {reason}", job.client);
             }
         }
     }
-    if client_paths::on_path(job.environment, PROGRAM).is_none() {
-        terminal::warn_line(&format!(
-            "{PROGRAM}: {} looks for {PROGRAM} on PATH, and it is not there: add its directory to PATH",
-            job.client
-        ));
+    let on_path = way_out::warn_of_path(job.client, job.environment);
+    if ready && served && on_path {
+        identities::next_step(&mut report, job.client, chosen.hosts.first());
     }
     Ok(report)
 }
 
-fn undo(job: &Job<'_>) -> Result<String, SetupError> {
-    let (mut original, document) = read(job)?;
-    let registries = job.common.registry.iter().map(|name| host(job, name)).collect::<Result<Vec<_>, _>>()?;
-    let undone = backup::undo(&mut original, &document, &registries)?;
-    let settings = undo_settings(job, &registries);
-    let path = line_of(&original.path);
-    let after = match &undone {
-        backup::Undone::Nothing | backup::Undone::Already => None,
-        backup::Undone::Before(bytes) => Some(parse(&original.path, bytes)?),
-        backup::Undone::NoFile => Some(Document::empty()),
-        backup::Undone::Edited(document) => Some(document.clone()),
-    };
-    let (settings, left) = match settings {
-        Ok(settings) => (settings, None),
-        Err(error) => (None, Some(error)),
-    };
-    if job.common.dry_run {
-        return Ok(preview(&original, &document, after.as_ref(), settings.as_ref()));
-    }
-    sweep(&original, job.environment);
-    let mut report = String::new();
-    // What is wrong with our own file must not keep anybody from getting theirs back.
-    if let Some(error) = left {
-        let _ = writeln!(report, "our settings file is left as it is: {}", one_line(&error.to_string()));
-    }
-    // It holds what the file holds then, old logins too.
-    let copy = backup::path(&original.path);
-    let copy = matches!(undone, backup::Undone::Already | backup::Undone::Before(_)).then_some(copy);
-    match undone {
-        backup::Undone::Nothing => {
-            let _ = writeln!(report, "{path}: nothing of this helper's is in it");
+/// Whether this helper serves the registry of an old login once the edits are made.
+fn will_serve(job: &Job<'_>, document: &Document, edits: &Edits, login: &str) -> bool {
+    let Some(host) = host_of(login) else { return false };
+    let named = document.section(HELPERS).into_iter().rev().find(|(key, _)| *key == host);
+    let stored = edits.store || job.client == "docker" && document.string(STORE).as_deref() == Some(HELPER);
+    edits.helpers.contains(&host)
+        || match named {
+            Some((_, helper)) => helper.as_deref() == Some(HELPER),
+            None => stored,
         }
-        backup::Undone::Already => {
-            let _ = writeln!(report, "{path}: as it was before");
-        }
-        backup::Undone::Before(bytes) => {
-            original.replace(&bytes)?;
-            let _ = writeln!(report, "{path}: as it was before");
-        }
-        backup::Undone::NoFile => {
-            original.remove()?;
-            let _ = writeln!(report, "{path}: removed, as there was none before");
-        }
-        backup::Undone::Edited(edited) => {
-            original.replace(&edited.bytes())?;
-            let _ = writeln!(report, "{path}: this helper is out; what else changed since then stays");
-        }
-    }
-    if let Some((file, text)) = settings {
-        file.replace(text.as_bytes())?;
-        let _ = writeln!(report, "{}: what setup put in is out", line_of(&file.path));
-    }
-    match copy.map(|copy| (std::fs::remove_file(&copy), copy)) {
-        Some((Err(source), path)) if source.kind() != ErrorKind::NotFound => {
-            Err(FileError::Remove { path, source }.into())
-        }
-        _ => Ok(report),
-    }
 }
 
 /// Removes what a setup that was killed left over.
-fn sweep(original: &UserFile, environment: &Environment) {
+pub(super) fn sweep(original: &UserFile, environment: &Environment) {
     user_file::sweep(&original.path);
     if let Ok(settings) = settings_file::path(environment) {
         user_file::sweep(&settings);
     }
 }
 
-/// Our settings file and its text without what `setup` put in; `None` where there is nothing of it.
-fn undo_settings(job: &Job<'_>, registries: &[String]) -> Result<Option<(UserFile, String)>, SetupError> {
-    let file = UserFile::read(&settings_file::path(job.environment)?)?;
-    let text = settings_file::without(&file, registries, registries.is_empty())?;
-    let changed = file.content.as_deref().is_some_and(|old| old != text.as_bytes());
-    Ok(changed.then_some((file, text)))
-}
-
-fn read(job: &Job<'_>) -> Result<(UserFile, Document), SetupError> {
+pub(super) fn read(job: &Job<'_>) -> Result<(UserFile, Document), SetupError> {
     let path = job.common.file.clone().or_else(|| job.file.clone()).ok_or(SetupError::NoHome)?;
     let original = UserFile::read(&path)?;
     let document = match &original.content {
@@ -269,7 +238,7 @@ fn read(job: &Job<'_>) -> Result<(UserFile, Document), SetupError> {
 }
 
 /// The host under which the client will ask for `name`.
-fn host(job: &Job<'_>, name: &str) -> Result<String, SetupError> {
+pub(super) fn host(job: &Job<'_>, name: &str) -> Result<String, SetupError> {
     if let Some(registry) = Registry::parse(name) {
         return Ok(registry.host().to_owned());
     }
@@ -280,41 +249,6 @@ fn host(job: &Job<'_>, name: &str) -> Result<String, SetupError> {
     }
 }
 
-/// The registries to set up: those named, or those found that no other helper serves.
-fn registries(job: &Job<'_>, document: &Document, report: &mut String) -> Result<Vec<String>, SetupError> {
-    if !job.common.registry.is_empty() {
-        return job.common.registry.iter().map(|name| host(job, name)).collect();
-    }
-    let mut found = discovery::in_profiles(job.environment);
-    for (host, place) in discovery::in_images(job.environment) {
-        found.entry(host).or_insert(place);
-    }
-    for login in logins(document) {
-        if let Some(registry) = Registry::parse(&login) {
-            found.entry(registry.host().to_owned()).or_insert_with(|| "an old login".to_owned());
-        }
-    }
-    let helpers = document.section(HELPERS);
-    for (host, helper) in &helpers {
-        if let (Some(registry), Some(helper)) = (Registry::parse(host), helper) {
-            let host = registry.host().to_owned();
-            if helper == HELPER {
-                found.entry(host).or_insert_with(|| "already set up".to_owned());
-            } else if found.remove(&host).is_some() {
-                let _ =
-                    writeln!(report, "{host}: left to {}; name it with --registry to change that", one_line(helper));
-            }
-        }
-    }
-    if found.is_empty() {
-        return Err(SetupError::NothingFound);
-    }
-    for (host, place) in &found {
-        let _ = writeln!(report, "{host} ({})", one_line(place));
-    }
-    Ok(found.into_keys().collect())
-}
-
 /// Behind a `credsStore`, docker does not look into `auths`: logins there would be lost without a delegate.
 fn refuse_to_hide(original: &UserFile, document: &Document) -> Result<(), SetupError> {
     let keys = document.logins().into_iter();
@@ -323,41 +257,4 @@ fn refuse_to_hide(original: &UserFile, document: &Document) -> Result<(), SetupE
         return Ok(());
     }
     Err(SetupError::HidesLogins { path: original.path.clone(), registries: others.join(", ") })
-}
-
-fn preview(
-    original: &UserFile,
-    document: &Document,
-    change: Option<&Document>,
-    settings: Option<&(UserFile, String)>,
-) -> String {
-    let mut shown = String::new();
-    if let Some(change) = change {
-        let before = if original.content.is_some() { document.redacted() } else { String::new() };
-        shown.push_str(&difference(&original.path, &before, &change.redacted()));
-    }
-    if let Some((file, text)) = settings {
-        let before = file.content.clone().unwrap_or_default();
-        shown.push_str(&difference(&file.path, &String::from_utf8_lossy(&before), text));
-    }
-    if shown.is_empty() {
-        shown = format!("{}: nothing would change\n", line_of(&original.path));
-    }
-    shown
-}
-
-fn describe(report: &mut String, original: &UserFile, edits: &Edits, copy: Option<PathBuf>) {
-    let path = line_of(&original.path);
-    if edits.store {
-        let _ = writeln!(report, "{path}: {STORE} is {HELPER} now");
-    }
-    for host in &edits.helpers {
-        let _ = writeln!(report, "{path}: {host} is served by {HELPER}");
-    }
-    for host in &edits.clean {
-        let _ = writeln!(report, "{path}: the old login for {} is out", one_line(host));
-    }
-    if let Some(copy) = copy {
-        let _ = writeln!(report, "{}: a copy of what it was", line_of(&copy));
-    }
 }

@@ -12,14 +12,14 @@ use crate::text::printable::line_of;
 ///
 /// Of the library one algorithm is called by name. `TextDiff` chooses among five at run time, so that all of them would
 /// be in the binary: 0.1 MB.
-pub fn compared(old: &[&str], new: &[&str]) -> Capture {
+pub(super) fn compared(old: &[&str], new: &[&str]) -> Capture {
     let mut found = Replace::new(Capture::new());
     let Ok(()) = myers::diff_deadline_raw(&mut found, old, 0..old.len(), new, 0..new.len(), None);
     found.into_inner()
 }
 
 /// The difference between two texts, for people: unified, with three lines around each change.
-pub fn difference(path: &Path, old: &str, new: &str) -> String {
+pub(super) fn difference(path: &Path, old: &str, new: &str) -> String {
     let old: Vec<&str> = old.split_inclusive('\n').collect();
     let new: Vec<&str> = new.split_inclusive('\n').collect();
     let hunks = compared(&old, &new).into_grouped_ops(3);

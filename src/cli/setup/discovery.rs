@@ -17,22 +17,40 @@ const LISTING: usize = 4 * 1024 * 1024;
 /// How long each may take to say it.
 const LISTING_TIME: Duration = Duration::from_secs(3);
 
+/// A registry that was found.
+#[derive(Debug)]
+pub(super) struct Candidate {
+    /// Where, in words.
+    pub(super) place: String,
+    /// The AWS profiles of its account and region, in the order of their names.
+    pub(super) profiles: Vec<String>,
+}
+
 /// Hosts of registries, each with where it was found.
-pub type Found = BTreeMap<String, String>;
+pub(super) type Found = BTreeMap<String, Candidate>;
+
+/// Found at this place, and with no profile.
+pub(super) fn at(place: &str) -> Candidate {
+    Candidate { place: place.to_owned(), profiles: Vec::new() }
+}
 
 /// Registries of the accounts in the user's AWS profiles, in the profiles' regions.
-pub fn in_profiles(environment: &Environment) -> Found {
+pub(super) fn in_profiles(environment: &Environment) -> Found {
     let mut found = Found::new();
     for ProfileAccount { profile, account, region } in credentials::profile_accounts(environment) {
         if let Some(registry) = Registry::of(&account, &region) {
-            found.entry(registry.host().to_owned()).or_insert_with(|| format!("AWS profile {profile}"));
+            let candidate =
+                found.entry(registry.host().to_owned()).or_insert_with(|| at(&format!("AWS profile {profile}")));
+            if !candidate.profiles.contains(&profile) {
+                candidate.profiles.push(profile);
+            }
         }
     }
     found
 }
 
 /// Registries of the images that docker and podman have here.
-pub fn in_images(environment: &Environment) -> Found {
+pub(super) fn in_images(environment: &Environment) -> Found {
     let mut found = Found::new();
     for client in ["docker", "podman"] {
         let mut command = Command::new(client);
@@ -42,7 +60,7 @@ pub fn in_images(environment: &Environment) -> Found {
         let Ok(finished) = subprocess::run(command, &[], bounds) else { continue };
         for line in String::from_utf8_lossy(&finished.stdout).lines() {
             if let Some(registry) = Registry::parse(line) {
-                found.entry(registry.host().to_owned()).or_insert_with(|| format!("{client}'s images"));
+                found.entry(registry.host().to_owned()).or_insert_with(|| at(&format!("{client}'s images")));
             }
         }
     }

@@ -19,15 +19,15 @@ const BYTE_ORDER_MARK: &str = "\u{feff}";
 #[error("line {line}, column {column}: {reason}")]
 pub struct NotJson {
     /// The line, from 1.
-    pub line: usize,
+    line: usize,
     /// The column, from 1.
-    pub column: usize,
+    column: usize,
     /// What is wrong there.
-    pub reason: String,
+    reason: String,
 }
 
 /// JSON as RFC 8259 has it, and as the clients' own decoders read it: none of what `jsonc-parser` takes beyond that.
-pub fn strict() -> ParseOptions {
+pub(super) fn strict() -> ParseOptions {
     ParseOptions {
         allow_comments: false,
         allow_loose_object_property_names: false,
@@ -78,7 +78,7 @@ impl Document {
     }
 
     /// What a file that does not exist yet says.
-    pub fn empty() -> Self {
+    pub(super) fn empty() -> Self {
         Self { text: "{}\n".to_owned(), marked: false }
     }
 
@@ -139,19 +139,19 @@ impl Document {
     }
 
     /// The keys of `auths` that hold a login.
-    pub fn logins(&self) -> Vec<String> {
+    pub(super) fn logins(&self) -> Vec<String> {
         let root: serde_json::Value = serde_json::from_str(&self.text).unwrap_or_default();
         let entries = root.get("auths").and_then(serde_json::Value::as_object).into_iter().flatten();
         entries.filter(|(_, entry)| is_login(entry)).map(|(key, _)| key.clone()).collect()
     }
 
     /// Takes the byte order mark out.
-    pub fn remove_byte_order_mark(&mut self) {
+    pub(super) fn remove_byte_order_mark(&mut self) {
         self.marked = false;
     }
 
     /// Whether the top level has `key`.
-    pub fn has(&self, key: &str) -> bool {
+    pub(super) fn has(&self, key: &str) -> bool {
         self.with_root(|root| named(root, key, false).next().is_some()).unwrap_or(false)
     }
 
@@ -171,7 +171,7 @@ impl Document {
     ///
     /// # Errors
     /// A section that is there and is no object.
-    pub fn set_in(&mut self, section: &str, key: &str, value: &str) -> Result<(), NotJson> {
+    pub(super) fn set_in(&mut self, section: &str, key: &str, value: &str) -> Result<(), NotJson> {
         let edit = self.with_root(|root| {
             let style = self.style(root);
             let fresh = || match &style {
@@ -207,7 +207,7 @@ impl Document {
     ///
     /// # Errors
     /// Only if the document could not be read again.
-    pub fn remove(&mut self, key: &str) -> Result<(), NotJson> {
+    pub(super) fn remove(&mut self, key: &str) -> Result<(), NotJson> {
         while let Some(edit) = self.with_root(|root| {
             let index =
                 root.properties.iter().rposition(|property| property.name.as_str().eq_ignore_ascii_case(key))?;

@@ -1,21 +1,26 @@
 //! `setup`: makes docker, podman or the kubelet use this helper, and takes it out again.
 
 pub mod backup;
+mod chosen;
 pub mod client;
 pub(crate) use crate::protocol::clients::paths as client_paths;
 mod diff;
 mod discovery;
+mod identities;
 pub mod json;
 pub mod kubelet;
+mod report;
 pub mod settings_file;
+mod undo;
+mod way_out;
 
 use std::path::PathBuf;
 
 use crate::os::fs::user_file::FileError;
 use crate::settings::SettingsError;
 
-pub use client::{docker, podman};
-pub use diff::difference;
+pub(super) use client::{docker, podman};
+use diff::difference;
 
 /// Why nothing was set up. Nothing has been changed then, unless the text says so.
 #[derive(Debug, thiserror::Error)]
@@ -62,9 +67,25 @@ pub enum SetupError {
     /// A name that this helper would never answer for.
     #[error("{0} is not the name of an Amazon ECR registry (ACCOUNT.dkr.ecr.REGION.amazonaws.com or public.ecr.aws)")]
     NotEcr(String),
+    /// An argument that could not be used.
+    #[error("{argument}: {reason}; nothing was changed")]
+    Argument {
+        /// Its name and value.
+        argument: String,
+        /// Why, and what to do.
+        reason: String,
+    },
+    /// `--file` in a folder that is not there.
+    #[error("--file {}: there is no folder {}; make it first, or correct the path", .file.display(), .folder.display())]
+    NoFolder {
+        /// The file.
+        file: PathBuf,
+        /// Where it would be.
+        folder: PathBuf,
+    },
     /// Nothing was named and nothing was found.
     #[error(
-        "no registry was found in your AWS profiles or among the images here: name one with \
+        "no registry was found in your AWS profiles, in the settings or among the images here: name one, such as \
          --registry ACCOUNT.dkr.ecr.REGION.amazonaws.com"
     )]
     NothingFound,

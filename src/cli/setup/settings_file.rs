@@ -31,12 +31,14 @@ pub struct Wishes<'a> {
     pub audience: Option<&'a str>,
     /// `delegate`, the helper that goes on serving names that are not ECR's.
     pub delegate: Option<&'a str>,
+    /// Registries' hosts, each with a `profile` of its own.
+    pub pairs: &'a [(String, String)],
 }
 
 impl Wishes<'_> {
     /// Whether the file is to be touched at all.
-    pub fn is_empty(&self) -> bool {
-        self.profile.is_none() && self.role_arn.is_none() && self.delegate.is_none()
+    pub(super) fn is_empty(&self) -> bool {
+        self.profile.is_none() && self.role_arn.is_none() && self.delegate.is_none() && self.pairs.is_empty()
     }
 }
 
@@ -44,7 +46,7 @@ impl Wishes<'_> {
 ///
 /// # Errors
 /// The file in force is broken: it is not for `setup` to mend.
-pub fn path(environment: &Environment) -> Result<PathBuf, SetupError> {
+pub(super) fn path(environment: &Environment) -> Result<PathBuf, SetupError> {
     match Settings::load(environment) {
         Ok(Settings { path: Some(path), .. }) | Err(SettingsError::Missing(path)) => Ok(path),
         Ok(_) => {
@@ -72,16 +74,33 @@ pub fn with(original: &UserFile, wishes: &Wishes<'_>) -> Result<String, SetupErr
         }
         (None, _) => {}
     }
-    if wishes.profile.is_some() || wishes.role_arn.is_some() {
+    let for_all = wishes.profile.is_some() || wishes.role_arn.is_some();
+    if for_all || !wishes.pairs.is_empty() {
         let entries = document.entry("registry").or_insert_with(|| Item::ArrayOfTables(ArrayOfTables::new()));
         let Some(entries) = entries.as_array_of_tables_mut() else {
             return Err(SetupError::Inline { path: original.path.clone() });
         };
-        for registry in wishes.registries {
+        for registry in wishes.registries.iter().filter(|_| for_all) {
             say(entries, registry, wishes);
+        }
+        for (registry, profile) in wishes.pairs {
+            say(entries, registry, &Wishes { profile: Some(profile), ..Wishes::default() });
         }
     }
     checked(&original.path, text_of(original, &document), wishes)
+}
+
+/// Checks the values of the wishes alone, whatever the file is.
+///
+/// # Errors
+/// One is not what the settings take; the error names its key.
+pub(super) fn check_values(wishes: &Wishes<'_>) -> Result<(), SettingsError> {
+    const ANY: &str = "000000000000.dkr.ecr.us-east-1.amazonaws.com";
+    let mut entries = ArrayOfTables::new();
+    say(&mut entries, ANY, wishes);
+    let mut document = DocumentMut::new();
+    document.insert("registry", Item::ArrayOfTables(entries));
+    Settings::parse("the arguments", &document.to_string()).map(drop)
 }
 
 fn say(entries: &mut ArrayOfTables, registry: &str, wishes: &Wishes<'_>) {
@@ -134,10 +153,7 @@ fn replace(old: &mut toml_edit::Value, wish: &str) {
 /// The text is no TOML.
 pub fn without(original: &UserFile, registries: &[String], store: bool) -> Result<String, SetupError> {
     let mut document = read(original)?;
-    let ours = |prefix: Option<&toml_edit::RawString>| {
-        prefix.and_then(toml_edit::RawString::as_str).is_some_and(|prefix| prefix.contains(MARK.trim_end()))
-    };
-    if store && document.key("delegate").is_some_and(|key| ours(key.leaf_decor().prefix())) {
+    if store && document.key("delegate").is_some_and(|key| is_ours(key.leaf_decor().prefix())) {
         document.remove("delegate");
     }
     let mut empty = false;
@@ -145,7 +161,7 @@ pub fn without(original: &UserFile, registries: &[String], store: bool) -> Resul
         entries.retain(|entry| {
             let pattern = entry.get("match").and_then(Item::as_str).unwrap_or_default();
             let named = registries.is_empty() || registries.iter().any(|registry| registry == pattern);
-            !(named && ours(entry.decor().prefix()))
+            !(named && is_ours(entry.decor().prefix()))
         });
         empty = entries.is_empty();
     }
@@ -153,6 +169,22 @@ pub fn without(original: &UserFile, registries: &[String], store: bool) -> Resul
         document.remove("registry");
     }
     Ok(text_of(original, &document))
+}
+
+/// The registries of the entries that `setup` put in.
+///
+/// # Errors
+/// The text is no TOML.
+pub(super) fn put_in(original: &UserFile) -> Result<Vec<String>, SetupError> {
+    let document = read(original)?;
+    let entries = document.get("registry").and_then(Item::as_array_of_tables).into_iter().flatten();
+    let ours = entries.filter(|entry| is_ours(entry.decor().prefix()));
+    Ok(ours.filter_map(|entry| entry.get("match")?.as_str().map(str::to_owned)).collect())
+}
+
+/// Whether what stands before a key or a table says that it is by `setup`.
+fn is_ours(prefix: Option<&toml_edit::RawString>) -> bool {
+    prefix.and_then(toml_edit::RawString::as_str).is_some_and(|prefix| prefix.contains(MARK.trim_end()))
 }
 
 /// The document's text, with the byte order mark and the line ends that the file had: the parser drops both.
@@ -201,7 +233,9 @@ fn read(original: &UserFile) -> Result<DocumentMut, SetupError> {
 /// What is about to be written must be a settings file, and say what was wished.
 fn checked(path: &Path, text: String, wishes: &Wishes<'_>) -> Result<String, SetupError> {
     let settings = Settings::parse(path, &text)?;
-    for name in wishes.registries {
+    let of_all = wishes.registries.iter().map(|name| (name, wishes.profile));
+    let of_pairs = wishes.pairs.iter().map(|(name, profile)| (name, Some(profile.as_str())));
+    for (name, profile) in of_all.chain(of_pairs) {
         let Some(target) = settings.target(name).or_else(|| {
             let registry = Registry::parse(name)?;
             settings.target(registry.host())
@@ -211,7 +245,7 @@ fn checked(path: &Path, text: String, wishes: &Wishes<'_>) -> Result<String, Set
         let speaks = |wish: Option<&str>, said: Option<&str>| wish.is_none() || wish == said;
         let role = wishes.role_arn.map(|arn| role_for(arn, &target.registry));
         let said = target.credentials.role.as_ref().map(|role| role.arn.as_str());
-        if !speaks(wishes.profile, target.credentials.profile.as_deref()) || !speaks(role.as_deref(), said) {
+        if !speaks(profile, target.credentials.profile.as_deref()) || !speaks(role.as_deref(), said) {
             return Err(SetupError::Hidden { path: path.to_owned(), registry: name.clone() });
         }
     }

@@ -12,6 +12,6 @@ use std::path::{Path, PathBuf};
 ///
 /// # Errors
 /// Nothing is there, or it may not be looked at.
-pub fn canonical(path: &Path) -> io::Result<PathBuf> {
+pub(crate) fn canonical(path: &Path) -> io::Result<PathBuf> {
     dunce::canonicalize(path)
 }

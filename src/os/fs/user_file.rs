@@ -2,7 +2,7 @@
 //!
 //! A link is followed and stays a link; owner and mode stay; the new content is on the disk before it takes the
 //! old one's name; a file that changed since it was read is left alone. What a writer that was killed left beside it
-//! goes with the next [`sweep`]. The folders are opened when the file is read and held: one that is swapped for another
+//! goes with the next `sweep`. The folders are opened when the file is read and held: one that is swapped for another
 //! after that leads nothing astray.
 
 use std::ffi::OsStr;
@@ -21,11 +21,11 @@ const MAX_LINKS: usize = 16;
 #[derive(Debug)]
 pub struct UserFile {
     /// The name under which people know it.
-    pub path: PathBuf,
+    pub(crate) path: PathBuf,
     /// The file itself, where links lead.
     target: PathBuf,
     /// What it held; `None` for a file that does not exist yet.
-    pub content: Option<Vec<u8>>,
+    pub(crate) content: Option<Vec<u8>>,
     /// Whose it was, and with which mode, when it was read. Not asked again later: somebody who may write a directory on
     /// the way could have put a file of his own there by then, and would be given what was read of ours.
     found: Option<fs::Metadata>,
@@ -97,7 +97,7 @@ pub enum FileError {
 }
 
 /// An error's reason in words, without Rust's "(os error 13)".
-pub fn reason(error: &io::Error) -> String {
+pub(crate) fn reason(error: &io::Error) -> String {
     let text = error.to_string();
     text.split(" (os error").next().unwrap_or(&text).to_owned()
 }
@@ -106,7 +106,7 @@ pub fn reason(error: &io::Error) -> String {
 ///
 /// # Errors
 /// That cannot be told: it may be there, and must not be lost.
-pub fn exists(path: &Path) -> Result<bool, FileError> {
+pub(crate) fn exists(path: &Path) -> Result<bool, FileError> {
     path.try_exists().map_err(|source| FileError::Read { path: path.to_owned(), source })
 }
 
@@ -124,7 +124,7 @@ impl UserFile {
     ///
     /// # Errors
     /// It is there and cannot be read, or is not what `setup` kept.
-    pub fn read_copy(path: &Path, of: &Self) -> Result<Self, FileError> {
+    pub(crate) fn read_copy(path: &Path, of: &Self) -> Result<Self, FileError> {
         let untrusted = |what| FileError::Untrusted { path: path.to_owned(), what };
         if fs::symlink_metadata(path).is_ok_and(|found| found.is_symlink()) {
             return Err(untrusted("is a link, and no copy that setup kept"));
@@ -159,7 +159,7 @@ impl UserFile {
     }
 
     /// From now on a new content is open to nobody whom `other` is closed to.
-    pub fn no_more_open_than(&mut self, other: &Self) {
+    pub(crate) fn no_more_open_than(&mut self, other: &Self) {
         #[cfg(unix)]
         if let Some(found) = &other.found {
             use std::os::unix::fs::MetadataExt as _;
@@ -173,10 +173,10 @@ impl UserFile {
     ///
     /// # Errors
     /// The old file is left as it was.
-    pub fn replace(&self, new: &[u8]) -> Result<(), FileError> {
+    pub(crate) fn replace(&self, new: &[u8]) -> Result<(), FileError> {
         self.may_replace()?;
-        let instead = if self.content.is_some() { Instead::OfWhatWasRead } else { Instead::OfNothing };
-        self.put(self.folder.as_ref(), &self.target, new, instead)
+        let replaces = if self.content.is_some() { MayReplace::WhatWasRead } else { MayReplace::Nothing };
+        self.put(self.folder.as_ref(), &self.target, new, replaces)
     }
 
     /// Replaces the file by one that holds `new` and that its owner alone may read, atomically.
@@ -192,7 +192,7 @@ impl UserFile {
     ///
     /// # Errors
     /// The file is left as it was.
-    pub fn remove(&self) -> Result<(), FileError> {
+    pub(crate) fn remove(&self) -> Result<(), FileError> {
         self.may_replace()?;
         self.is_unchanged()?;
         let failed = |source| FileError::Write { path: self.path.clone(), source };
@@ -239,7 +239,7 @@ impl UserFile {
     ///
     /// # Errors
     /// The file belongs to another user, or that cannot be told.
-    pub fn may_replace(&self) -> Result<(), FileError> {
+    pub(crate) fn may_replace(&self) -> Result<(), FileError> {
         #[cfg(unix)]
         if let Some(folder) = &self.folder {
             let failed = |source| FileError::Read { path: self.path.clone(), source };
@@ -255,19 +255,19 @@ impl UserFile {
     }
 
     /// Writes what the file held beside it, with its owner and mode; where a link leads, not beside the link.
-    /// `instead` says whether an older copy goes.
+    /// `replaces` says whether an older copy goes.
     ///
     /// # Errors
     /// The copy could not be written.
-    pub fn back_up(&self, copy: &Path, instead: Instead) -> Result<(), FileError> {
+    pub(crate) fn back_up(&self, copy: &Path, replaces: MayReplace) -> Result<(), FileError> {
         match &self.content {
-            Some(content) => self.put(self.beside.as_ref().or(self.folder.as_ref()), copy, content, instead),
+            Some(content) => self.put(self.beside.as_ref().or(self.folder.as_ref()), copy, content, replaces),
             None => Ok(()),
         }
     }
 
     /// Writes a file beside `to` and gives it that name, in `folder`, or in a new one where there was none.
-    fn put(&self, folder: Option<&Folder>, to: &Path, new: &[u8], instead: Instead) -> Result<(), FileError> {
+    fn put(&self, folder: Option<&Folder>, to: &Path, new: &[u8], replaces: MayReplace) -> Result<(), FileError> {
         let failed = |source| FileError::Write { path: to.to_owned(), source };
         let (path, name) = folder::of(to);
         let made;
@@ -281,13 +281,13 @@ impl UserFile {
         };
         let temporary = temporary(&name.to_string_lossy());
         let temporary = OsStr::new(&temporary);
-        let written = self.write(folder, temporary, new).map_err(failed).and_then(|()| match instead {
-            Instead::OfWhatWasRead => {
+        let written = self.write(folder, temporary, new).map_err(failed).and_then(|()| match replaces {
+            MayReplace::WhatWasRead => {
                 self.is_unchanged()?;
                 folder.rename(temporary, name).map_err(failed)
             }
-            Instead::OfAnything => folder.rename(temporary, name).map_err(failed),
-            Instead::OfNothing => folder.rename_to_nothing(temporary, name).map_err(|source| match source.kind() {
+            MayReplace::Anything => folder.rename(temporary, name).map_err(failed),
+            MayReplace::Nothing => folder.rename_to_nothing(temporary, name).map_err(|source| match source.kind() {
                 io::ErrorKind::AlreadyExists => FileError::Changed { path: to.to_owned() },
                 _ => failed(source),
             }),
@@ -328,13 +328,13 @@ impl UserFile {
 
 /// What a file may take the place of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Instead {
+pub(crate) enum MayReplace {
     /// The file as it was read, and no other.
-    OfWhatWasRead,
+    WhatWasRead,
     /// Whatever is there.
-    OfAnything,
+    Anything,
     /// Nothing: what is there by now stays.
-    OfNothing,
+    Nothing,
 }
 
 fn make_directory(directory: &Path) -> io::Result<()> {
@@ -346,14 +346,14 @@ fn make_directory(directory: &Path) -> io::Result<()> {
 }
 
 /// The name of the file that is being written for `name`, by us.
-pub fn temporary(name: &str) -> String {
+pub(crate) fn temporary(name: &str) -> String {
     format!(".{name}.{}.tmp", std::process::id())
 }
 
 /// Removes what writers that were killed left beside the file at `path`, and for files whose names begin with its
 /// name, as the copy's does: the writer's number is in the name, and no process has that number any more. (Elsewhere
 /// than on Unix nobody is asked, and what is left stays.)
-pub fn sweep(path: &Path) {
+pub(crate) fn sweep(path: &Path) {
     #[cfg(unix)]
     {
         let target = follow(path).unwrap_or_else(|_| path.to_owned());

@@ -31,27 +31,27 @@ const LONGEST_VALUE: usize = 600;
 const LONGEST_WORD: usize = 128;
 
 /// Whether the target is ours.
-pub fn is_ours(target: &str) -> bool {
+pub(super) fn is_ours(target: &str) -> bool {
     target.strip_prefix(OURS).is_some_and(|rest| rest.is_empty() || rest.starts_with("::"))
 }
 
 /// Whether anything of this target may be written.
-pub fn target(target: &str) -> bool {
+pub(super) fn target(target: &str) -> bool {
     is_ours(target) || SDK.iter().any(|(allowed, _)| *allowed == target)
 }
 
 /// Whether this field of our own events may be written.
-pub fn field(name: &str) -> bool {
+pub(super) fn field(name: &str) -> bool {
     FIELDS.contains(&name)
 }
 
 /// Whether this message of the SDK's may be written.
-pub fn message(target: &str, message: &str) -> bool {
+pub(super) fn message(target: &str, message: &str) -> bool {
     SDK.iter().any(|(allowed, beginning)| *allowed == target && message.starts_with(beginning))
 }
 
 /// A value as it may be written: on one line, without the user info and query of a URL, without long words.
-pub fn value(text: &str) -> String {
+pub(super) fn value(text: &str) -> String {
     let mut written = String::with_capacity(text.len().min(LONGEST_VALUE));
     for word in text.split([' ', '\n', '\r', '\t']) {
         if !written.is_empty() {

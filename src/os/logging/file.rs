@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 const MAX_LOG_BYTES: u64 = 5 * 1024 * 1024;
 
 /// An open log file.
-pub struct LogFile {
+pub(super) struct LogFile {
     path: PathBuf,
     file: File,
 }
@@ -18,7 +18,7 @@ impl LogFile {
     ///
     /// # Errors
     /// It cannot be opened, is a link or no ordinary file, or belongs to another user.
-    pub fn open(path: &Path) -> io::Result<Self> {
+    pub(super) fn open(path: &Path) -> io::Result<Self> {
         Ok(Self { path: path.to_owned(), file: open(path)? })
     }
 
@@ -26,7 +26,7 @@ impl LogFile {
     ///
     /// # Errors
     /// The disk's.
-    pub fn write(&mut self, line: &[u8]) -> io::Result<()> {
+    pub(super) fn write(&mut self, line: &[u8]) -> io::Result<()> {
         if self.file.metadata()?.len() + line.len() as u64 > MAX_LOG_BYTES {
             self.put_aside(line.len() as u64);
         }

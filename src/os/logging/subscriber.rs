@@ -15,7 +15,7 @@ use super::file::LogFile;
 use crate::os::stdio::tell;
 
 /// Where lines go.
-pub enum Output {
+pub(super) enum Output {
     /// The terminal, or whatever the client does with its helper's stderr.
     Stderr,
     /// A file of ours.
@@ -25,14 +25,14 @@ pub enum Output {
 }
 
 /// The process's one subscriber. Spans are not followed: nothing in them is allowed.
-pub struct Lines {
+pub(super) struct Lines {
     level: LevelFilter,
     output: Mutex<Output>,
 }
 
 impl Lines {
     /// Writes events of `level` and graver ones to `output`.
-    pub fn new(level: LevelFilter, output: Output) -> Self {
+    pub(super) fn new(level: LevelFilter, output: Output) -> Self {
         Self { level, output: Mutex::new(output) }
     }
 }

@@ -8,7 +8,7 @@ use crate::os::fs::user_file::UserFile;
 
 /// What stands in a file, or in `DOCKER_AUTH_CONFIG`.
 #[derive(Debug)]
-pub enum Content {
+pub(crate) enum Content {
     /// There is no file.
     Absent,
     /// It cannot be read; the reason names it.
@@ -25,20 +25,20 @@ pub enum Content {
 
 /// What the file names.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub struct Config {
+pub(crate) struct Config {
     /// `credHelpers`.
-    pub helpers: Vec<(String, Option<String>)>,
+    pub(crate) helpers: Vec<(String, Option<String>)>,
     /// `credsStore`.
-    pub store: Option<String>,
+    pub(crate) store: Option<String>,
     /// The keys of `auths` that hold a login. An empty entry, as `docker login` through a helper leaves it, is none.
-    pub logins: Vec<String>,
+    pub(crate) logins: Vec<String>,
     /// Text follows the JSON: docker ignores it, podman refuses the file.
-    pub more_text: bool,
+    pub(crate) more_text: bool,
 }
 
 impl Content {
     /// Reads a file.
-    pub fn of_file(path: &Path) -> Self {
+    pub(crate) fn of_file(path: &Path) -> Self {
         match UserFile::read(path) {
             Err(error) => Self::Unreadable(error.to_string()),
             Ok(UserFile { content: None, .. }) => Self::Absent,
@@ -47,7 +47,7 @@ impl Content {
     }
 
     /// Reads what stands in a file.
-    pub fn of(bytes: &[u8]) -> Self {
+    pub(crate) fn of(bytes: &[u8]) -> Self {
         if bytes.starts_with("\u{feff}".as_bytes()) {
             return Self::Marked;
         }
@@ -84,13 +84,13 @@ impl Config {
     }
 
     /// The helper that `credHelpers` names for exactly this key: `Some(None)` for a value that is no text.
-    pub fn helper(&self, host: &str) -> Option<Option<&str>> {
+    pub(crate) fn helper(&self, host: &str) -> Option<Option<&str>> {
         self.helpers.iter().find(|(key, _)| key == host).map(|(_, helper)| helper.as_deref())
     }
 }
 
 /// Whether an entry of `auths` holds credentials.
-pub fn is_login(entry: &Value) -> bool {
+pub(crate) fn is_login(entry: &Value) -> bool {
     ["auth", "username", "password", "identitytoken", "registrytoken"]
         .iter()
         .any(|key| entry.get(key).and_then(Value::as_str).is_some_and(|text| !text.is_empty()))

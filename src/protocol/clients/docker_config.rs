@@ -21,7 +21,7 @@ struct Config {
 }
 
 /// The names that `credHelpers` gives to this helper, and those under `auths`; none where the file cannot be read.
-pub fn names(environment: &Environment) -> Vec<String> {
+pub(crate) fn names(environment: &Environment) -> Vec<String> {
     let file = paths::docker(environment).and_then(|path| UserFile::read(&path).ok()?.content);
     let in_variable = environment.var(paths::DOCKER_AUTH_CONFIG).map(|text| text.as_bytes().to_vec());
     let mut names = Vec::new();

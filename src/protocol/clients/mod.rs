@@ -1,6 +1,6 @@
 //! The registry clients' own configuration: where each keeps it, how it reads it, and which registries it names.
 
-pub mod config_file;
-pub mod docker_config;
-pub mod paths;
-pub mod registries_conf;
+pub(crate) mod config_file;
+pub(super) mod docker_config;
+pub(crate) mod paths;
+pub(crate) mod registries_conf;

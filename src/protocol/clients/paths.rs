@@ -6,10 +6,10 @@
 use std::path::PathBuf;
 
 use crate::os::environment::Environment;
-pub use crate::os::executable::on_path;
+pub(crate) use crate::os::executable::on_path;
 
 /// docker 28.4 and later, crane and others take logins from this variable, before every file.
-pub const DOCKER_AUTH_CONFIG: &str = "DOCKER_AUTH_CONFIG";
+pub(crate) const DOCKER_AUTH_CONFIG: &str = "DOCKER_AUTH_CONFIG";
 
 /// `HOME`, else the passwd entry's, as both clients have it.
 fn home(environment: &Environment) -> Option<PathBuf> {
@@ -17,13 +17,13 @@ fn home(environment: &Environment) -> Option<PathBuf> {
 }
 
 /// The file that docker reads.
-pub fn docker(environment: &Environment) -> Option<PathBuf> {
+pub(crate) fn docker(environment: &Environment) -> Option<PathBuf> {
     let directory = environment.var_os("DOCKER_CONFIG").map(PathBuf::from);
     Some(directory.or_else(|| Some(home(environment)?.join(".docker")))?.join("config.json"))
 }
 
 /// docker's file as clients find it that do not know `DOCKER_CONFIG`.
-pub fn docker_in_home(environment: &Environment) -> Option<PathBuf> {
+pub(crate) fn docker_in_home(environment: &Environment) -> Option<PathBuf> {
     Some(home(environment)?.join(".docker/config.json"))
 }
 
@@ -34,17 +34,17 @@ fn config_home(environment: &Environment) -> Option<PathBuf> {
 }
 
 /// notation's own file, which it reads instead of docker's if that names anything.
-pub fn notation(environment: &Environment) -> Option<PathBuf> {
+pub(crate) fn notation(environment: &Environment) -> Option<PathBuf> {
     Some(config_home(environment)?.join("notation/config.json"))
 }
 
 /// apptainer's own file, which it reads instead of docker's.
-pub fn apptainer(environment: &Environment) -> Option<PathBuf> {
+pub(crate) fn apptainer(environment: &Environment) -> Option<PathBuf> {
     Some(home(environment)?.join(".apptainer/docker-config.json"))
 }
 
 /// helm's own logins.
-pub fn helm(environment: &Environment) -> Option<PathBuf> {
+pub(crate) fn helm(environment: &Environment) -> Option<PathBuf> {
     let named = environment.var_os("HELM_REGISTRY_CONFIG").map(PathBuf::from);
     named.or_else(|| {
         let home = environment.var_os("HELM_CONFIG_HOME").map(PathBuf::from);
@@ -53,13 +53,13 @@ pub fn helm(environment: &Environment) -> Option<PathBuf> {
 }
 
 /// regctl's own logins.
-pub fn regctl(environment: &Environment) -> Option<PathBuf> {
+pub(crate) fn regctl(environment: &Environment) -> Option<PathBuf> {
     let named = environment.var_os("REGCTL_CONFIG").map(PathBuf::from);
     named.or_else(|| Some(home(environment)?.join(".regctl/config.json")))
 }
 
 /// The files that podman, buildah and skopeo read, in their order; docker's own is the last.
-pub fn podman(environment: &Environment) -> Vec<PathBuf> {
+pub(crate) fn podman(environment: &Environment) -> Vec<PathBuf> {
     if let Some(named) = environment.var_os("REGISTRY_AUTH_FILE") {
         return vec![PathBuf::from(named)];
     }
@@ -75,7 +75,7 @@ pub fn podman(environment: &Environment) -> Vec<PathBuf> {
 }
 
 /// The one of podman's files that outlives a reboot and belongs to podman: the one to edit.
-pub fn podman_kept(environment: &Environment) -> Option<PathBuf> {
+pub(crate) fn podman_kept(environment: &Environment) -> Option<PathBuf> {
     if let Some(named) = environment.var_os("REGISTRY_AUTH_FILE") {
         return Some(PathBuf::from(named));
     }

@@ -12,10 +12,10 @@ use crate::os::environment::Environment;
 use crate::os::fs::user_file::UserFile;
 
 /// The member of the list that stands for podman's own files and docker's.
-pub const FILES: &str = "containers-auth.json";
+pub(crate) const FILES: &str = "containers-auth.json";
 
 /// The list in force, and the file that sets it; `None` where no file does, which is as `[containers-auth.json]`.
-pub fn credential_helpers(environment: &Environment) -> Option<(PathBuf, Vec<String>)> {
+pub(crate) fn credential_helpers(environment: &Environment) -> Option<(PathBuf, Vec<String>)> {
     let own = environment.home().map(|home| home.join(".config/containers"));
     let system = Path::new("/etc/containers");
     let main = match environment.var_os("CONTAINERS_REGISTRIES_CONF") {

@@ -26,7 +26,7 @@ const LONGEST_ANSWER: usize = 1024 * 1024;
 
 /// Why the delegate did not answer.
 #[derive(Debug, thiserror::Error)]
-pub enum DelegateError {
+pub(super) enum DelegateError {
     /// The settings name us, or a link to us.
     #[error("the delegate {0} is this helper itself; name another in the settings file, or none")]
     Ourselves(String),
@@ -64,7 +64,7 @@ pub enum DelegateError {
 }
 
 /// Passes the action on, and the answer back.
-pub fn pass(action: Action, input: &[u8], call: &RequestContext) -> Response {
+pub(super) fn pass(action: Action, input: &[u8], call: &RequestContext) -> Response {
     let answered = run(action, input, call).and_then(|(name, finished)| match finished.status.code() {
         Some(code) => Ok(Response::passed_on(finished.stdout, u8::try_from(code).unwrap_or(1))),
         None => Err(DelegateError::Ended { name, status: finished.status }),
@@ -73,7 +73,7 @@ pub fn pass(action: Action, input: &[u8], call: &RequestContext) -> Response {
 }
 
 /// What the delegate lists.
-pub fn listed(input: &[u8], call: &RequestContext) -> Result<Map<String, Value>, DelegateError> {
+pub(super) fn listed(input: &[u8], call: &RequestContext) -> Result<Map<String, Value>, DelegateError> {
     let (name, finished) = run(Action::List, input, call)?;
     if !finished.status.success() {
         return Err(DelegateError::NoList { name, reason: finished.status.to_string() });

@@ -12,7 +12,7 @@ use crate::text::user_error::{Kind, UserError};
 use crate::token::{self, FetchMode, TokenRequest};
 
 /// Answers with a token, or with the reason why there is none.
-pub fn get(situation: &HelperContext, input: Input) -> Response {
+pub(super) fn get(situation: &HelperContext, input: Input) -> Response {
     let bytes = match input {
         Input::Bytes(bytes) => bytes,
         Input::Empty => return Response::error(NO_SERVER_URL),

@@ -30,7 +30,7 @@ fn hint() {
 
 impl Input {
     /// Reads stdin.
-    pub fn read(deadline: Deadline) -> Self {
+    pub(super) fn read(deadline: Deadline) -> Self {
         match stdin::read(MAX_STDIN_BYTES, deadline, hint) {
             Ok(bytes) => Self::of(bytes),
             Err(InputError::TooLong(_)) => Self::TooLong,
@@ -51,6 +51,6 @@ impl Input {
 }
 
 /// The name, trimmed; `None` if it is not UTF-8 or has control characters, since no ECR name does.
-pub fn name(bytes: &[u8]) -> Option<&str> {
+pub(super) fn name(bytes: &[u8]) -> Option<&str> {
     std::str::from_utf8(bytes).ok().map(str::trim).filter(|text| !text.chars().any(char::is_control))
 }

@@ -11,7 +11,7 @@ use crate::token;
 const UNUSED: &[u8] = b"unused";
 
 /// `{"REGISTRY":"AWS"}`, with the delegate's own beside them. With everything cached no network is used.
-pub fn list(situation: &HelperContext) -> Response {
+pub(super) fn list(situation: &HelperContext) -> Response {
     let mut names = Map::new();
     let mut lines: Vec<String> = situation.warning().into_iter().chain(situation.no_log.clone()).collect();
     if situation.broken_settings.is_none() {

@@ -13,11 +13,11 @@ use crate::os::stdio::{self, one_line};
 use crate::token::RegistryCredentials;
 
 /// Not found: clients compare this text and go on without credentials.
-pub const NOT_FOUND: &str = "credentials not found in native keychain";
+const NOT_FOUND: &str = "credentials not found in native keychain";
 /// stdin named no registry.
-pub const NO_SERVER_URL: &str = "no credentials server URL";
+pub(super) const NO_SERVER_URL: &str = "no credentials server URL";
 /// A `store` without a user.
-pub const NO_USERNAME: &str = "no credentials username";
+pub(super) const NO_USERNAME: &str = "no credentials username";
 
 /// Bytes for stdout, lines for stderr, and the exit code.
 #[derive(Debug)]
@@ -42,22 +42,22 @@ struct Credentials<'a> {
 
 impl Response {
     /// Success, with this on stdout.
-    pub fn of(text: impl Into<Vec<u8>>) -> Self {
+    pub(super) fn of(text: impl Into<Vec<u8>>) -> Self {
         Self { stdout: text.into().into(), stderr: Vec::new(), code: 0 }
     }
 
     /// An error in the protocol's way: a line on stdout, exit code 1.
-    pub fn error(line: &str) -> Self {
+    pub(super) fn error(line: &str) -> Self {
         Self { code: 1, ..Self::of(format!("{}\n", one_line(line))) }
     }
 
     /// There is nothing for this registry.
-    pub fn not_found() -> Self {
+    pub(super) fn not_found() -> Self {
         Self::error(NOT_FOUND)
     }
 
     /// The answer of another helper, byte for byte.
-    pub fn passed_on(mut stdout: Zeroizing<Vec<u8>>, code: u8) -> Self {
+    pub(super) fn passed_on(mut stdout: Zeroizing<Vec<u8>>, code: u8) -> Self {
         Self { stdout: std::mem::take(&mut *stdout).into(), stderr: Vec::new(), code }
     }
 
@@ -66,7 +66,7 @@ impl Response {
     /// # Errors
     ///
     /// Writing to a vector does not fail; serde_json's type has an error.
-    pub fn credentials(server_url: &str, answer: &RegistryCredentials) -> io::Result<Self> {
+    pub(super) fn credentials(server_url: &str, answer: &RegistryCredentials) -> io::Result<Self> {
         let secret = answer.password.expose();
         // Room for every character in its longest form, `\u0000`: a vector that grows leaves copies behind.
         let room = 6 * (server_url.len() + answer.username.len() + secret.len()) + 64;
@@ -78,14 +78,14 @@ impl Response {
 
     /// With one line more on stderr.
     #[must_use]
-    pub fn with(mut self, line: Option<String>) -> Self {
+    pub(super) fn with(mut self, line: Option<String>) -> Self {
         self.stderr.extend(line);
         self
     }
 
     /// Writes the response. Warnings go first: a client that has its answer may not read on. Where it reads stdout and
     /// stderr as one text (Spring Boot, cue), a line beside the answer would spoil it, so it goes to the log alone.
-    pub fn send(self, deadline: Deadline) -> ExitCode {
+    pub(super) fn send(self, deadline: Deadline) -> ExitCode {
         if !self.stderr.is_empty() {
             let spoils = !self.stdout.is_empty() && stdio::is_one_stream();
             for line in &self.stderr {

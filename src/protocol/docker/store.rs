@@ -29,7 +29,7 @@ struct Login<'a> {
 }
 
 /// Stores nothing: tokens for ECR are fetched, and other registries are not served.
-pub fn store(situation: &HelperContext, input: Input) -> Response {
+pub(super) fn store(situation: &HelperContext, input: Input) -> Response {
     // Inside an `Option` serde copies the secret, whatever the attribute says, and an error drops the copy as it is.
     crate::os::secret::wipe_what_is_freed();
     let bytes = match input {
@@ -116,7 +116,7 @@ fn kept_nothing(name: &str, user: &str) -> String {
 
 /// Removes what is cached for an ECR registry. For any other name there is nothing to remove, which is not an error:
 /// docker would otherwise leave a stale login in its own file.
-pub fn erase(situation: &HelperContext, input: Input) -> Response {
+pub(super) fn erase(situation: &HelperContext, input: Input) -> Response {
     let bytes = match input {
         Input::Bytes(bytes) => bytes,
         Input::Empty => return Response::error(NO_SERVER_URL),

@@ -16,8 +16,8 @@ mod request;
 mod response;
 mod service_account;
 
+pub(crate) use request::ROLE_ANNOTATION;
 pub use request::Request;
-pub use request::{ROLE_ANNOTATION, RequestError, Version};
 pub use response::cache_duration;
 
 use crate::PROGRAM;
@@ -97,9 +97,9 @@ pub type Delivery = (Wiped, Vec<String>);
 #[derive(Debug, Default)]
 pub struct Wrong {
     /// `ECR_LOGIN_TIMEOUT`: fails the pull.
-    pub limit: Option<UserError>,
+    limit: Option<UserError>,
     /// `ECR_LOGIN_LOG` or its file: worth a line.
-    pub log: Option<String>,
+    log: Option<String>,
 }
 
 /// Answers the request in `input`.

@@ -8,13 +8,13 @@ use crate::os::secret::Secret;
 
 /// The annotation of a service account that names the role its pods pull with, as Kubernetes' own AWS provider
 /// reads it.
-pub const ROLE_ANNOTATION: &str = "eks.amazonaws.com/ecr-role-arn";
+pub(crate) const ROLE_ANNOTATION: &str = "eks.amazonaws.com/ecr-role-arn";
 
 const KIND: &str = "CredentialProviderRequest";
 
 /// The versions of the API; the answer has the version of the request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Version {
+pub(crate) enum Version {
     /// Since Kubernetes 1.26.
     V1,
     /// Since Kubernetes 1.24.
@@ -27,7 +27,7 @@ impl Version {
     const ALL: [Self; 3] = [Self::V1, Self::V1Beta1, Self::V1Alpha1];
 
     /// As it stands in `apiVersion`.
-    pub fn api_version(self) -> &'static str {
+    pub(super) fn api_version(self) -> &'static str {
         match self {
             Self::V1 => "credentialprovider.kubelet.k8s.io/v1",
             Self::V1Beta1 => "credentialprovider.kubelet.k8s.io/v1beta1",
@@ -40,12 +40,12 @@ impl Version {
 #[derive(Debug)]
 pub struct Request {
     /// Which version of the API was spoken.
-    pub version: Version,
+    pub(super) version: Version,
     /// The image that is to be pulled.
     pub image: String,
     /// The token of the pod's service account; never empty.
     pub service_account_token: Option<Secret>,
-    /// [`ROLE_ANNOTATION`] of the pod's service account; never empty.
+    /// `ROLE_ANNOTATION` of the pod's service account; never empty.
     pub role_annotation: Option<String>,
 }
 

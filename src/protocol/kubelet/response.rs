@@ -32,7 +32,7 @@ struct Credentials<'a> {
 ///
 /// # Errors
 /// None that memory does not make; the serializer's are passed on.
-pub fn with_credentials(
+pub(super) fn with_credentials(
     version: Version,
     registry: &str,
     answer: &RegistryCredentials,
@@ -46,7 +46,7 @@ pub fn with_credentials(
 ///
 /// # Errors
 /// As [`with_credentials`].
-pub fn without_credentials(version: Version) -> std::io::Result<Wiped> {
+pub(super) fn without_credentials(version: Version) -> std::io::Result<Wiped> {
     write(version, BTreeMap::new(), 0)
 }
 

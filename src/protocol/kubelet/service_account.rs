@@ -6,11 +6,11 @@ use crate::os::environment::Environment;
 use crate::os::secret::Secret;
 
 /// The role of pods whose service account has no annotation, as Kubernetes' own AWS provider reads it.
-pub const ROLE_VARIABLE: &str = "AWS_ECR_ROLE_ARN";
+const ROLE_VARIABLE: &str = "AWS_ECR_ROLE_ARN";
 
 /// Why a request's service account cannot speak. Never quotes the token.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-pub enum ServiceAccountError {
+pub(super) enum ServiceAccountError {
     /// Not an ARN of an IAM role.
     #[error("{place} is no ARN of an IAM role: {role:?}")]
     Role {
@@ -29,7 +29,7 @@ pub enum ServiceAccountError {
 ///
 /// # Errors
 /// The token or the role is malformed. The node never speaks for a pod that has named a role.
-pub fn of(request: &Request, environment: &Environment) -> Result<Option<ServiceAccount>, ServiceAccountError> {
+pub(super) fn of(request: &Request, environment: &Environment) -> Result<Option<ServiceAccount>, ServiceAccountError> {
     let Some(token) = &request.service_account_token else { return Ok(None) };
     let (place, role) = match (&request.role_annotation, environment.var_os(ROLE_VARIABLE)) {
         (Some(role), _) => (ROLE_ANNOTATION, role.clone()),

@@ -1,5 +1,7 @@
 //! `setup kubelet` makes a node's kubelet use this binary, and loses nothing that was there.
 
+mod undo;
+
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};

@@ -56,3 +56,29 @@ fn store_is_dockers_alone() {
     let home = crate::support::empty_home();
     assert_eq!(run(home.path(), &["--store"], &[]).status.code(), Some(2));
 }
+
+#[test]
+fn what_dockers_file_names_already_is_said_and_not_set_up_twice() {
+    const OTHER: &str = "210987654321.dkr.ecr.us-east-1.amazonaws.com";
+    let home = crate::support::empty_home();
+    let docker = home.path().join(".docker/config.json");
+    fs::create_dir_all(docker.parent().unwrap()).unwrap();
+    fs::write(&docker, format!("{{\"credHelpers\":{{\"{REGISTRY}\":\"ecr-login\"}}}}")).unwrap();
+    let file = home.path().join(".config/containers/auth.json");
+    let said = |arguments: &[&str]| {
+        let output = run(home.path(), arguments, &[("XDG_RUNTIME_DIR", &home.path().join("run"))]);
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let first = said(&[REGISTRY]);
+    let already = format!("podman reads {} too, which names ecr-login for {REGISTRY} already", docker.display());
+    assert!(first.contains(&already) && first.contains("nothing to do"), "{first}");
+    assert!(!file.exists());
+    said(&[REGISTRY, OTHER]);
+    let text = fs::read_to_string(&file).unwrap();
+    assert!(text.contains(OTHER) && !text.contains(REGISTRY), "{text}");
+    // A login in a file of podman's own comes before docker's file.
+    fs::write(&file, format!("{{\"auths\":{{\"{REGISTRY}\":{{\"auth\":\"eA==\"}}}}}}")).unwrap();
+    assert!(!said(&[REGISTRY]).contains("already"));
+    assert!(fs::read_to_string(&file).unwrap().contains(&format!("\"{REGISTRY}\":\"ecr-login\"")));
+}

@@ -42,7 +42,7 @@ use windows_sys::Win32::System::Threading::{
 use super::Started;
 
 /// Prepares the process; to be called before anything else.
-pub fn prepare() -> Started {
+pub(crate) fn prepare() -> Started {
     let missing = [STD_INPUT_HANDLE, STD_OUTPUT_HANDLE, STD_ERROR_HANDLE].map(|stream| {
         // SAFETY: it takes a number and returns a handle that stays the system's.
         let handle = unsafe { GetStdHandle(stream) };

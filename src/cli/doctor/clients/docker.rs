@@ -11,7 +11,7 @@ use crate::{HELPER, PROGRAM};
 const NAME: &str = "docker";
 
 /// What docker would do for the registry.
-pub fn examine(environment: &Environment, host: &str) -> Step {
+pub(super) fn examine(environment: &Environment, host: &str) -> Step {
     let variable = Variable::of(environment, host);
     if let Variable::Login(key) = &variable {
         return login_in_variable(NAME, key);
@@ -27,7 +27,7 @@ pub fn examine(environment: &Environment, host: &str) -> Step {
 }
 
 /// What `DOCKER_AUTH_CONFIG` says of a registry.
-pub enum Variable {
+pub(super) enum Variable {
     /// Nothing.
     Silent,
     /// It holds a login, which comes before every file and helper.
@@ -38,7 +38,7 @@ pub enum Variable {
 
 impl Variable {
     /// Reads the variable.
-    pub fn of(environment: &Environment, host: &str) -> Self {
+    pub(super) fn of(environment: &Environment, host: &str) -> Self {
         let text = environment.var(DOCKER_AUTH_CONFIG).unwrap_or_default();
         let Content::Config(config) = Content::of(text.as_bytes()) else { return Self::Silent };
         if !config.helpers.is_empty() {
@@ -49,7 +49,7 @@ impl Variable {
 }
 
 /// The step of a client that takes the variable's login.
-pub fn login_in_variable(name: &'static str, key: &str) -> Step {
+pub(super) fn login_in_variable(name: &'static str, key: &str) -> Step {
     Step::wrong(
         name,
         format!("{DOCKER_AUTH_CONFIG} has a login for {key}, which is used instead of the helper"),
@@ -98,13 +98,13 @@ fn by_file(environment: &Environment, host: &str) -> Step {
 }
 
 /// The step for a file with a byte order mark, which `setup docker` takes out.
-pub fn marked(name: &'static str, file: &str, host: &str) -> Step {
+pub(super) fn marked(name: &'static str, file: &str, host: &str) -> Step {
     let found = format!("{file} begins with a byte order mark, after which no client reads it");
     Step::wrong(name, found, format!("{}, which takes the mark out", setup(NAME, host)))
 }
 
 /// An old login beside the helper: not used by docker, and a password in a file for nothing.
-pub fn old_login(environment: &Environment, host: &str) -> Option<Step> {
+pub(super) fn old_login(environment: &Environment, host: &str) -> Option<Step> {
     let path = paths::docker(environment)?;
     let Content::Config(config) = Content::of_file(&path) else { return None };
     if !matches!(Says::of(&config, host, true), Says::Us(_)) {

@@ -17,15 +17,15 @@ const PODMANS: [&str; 3] = ["podman", "buildah", "skopeo"];
 
 /// One client's step.
 #[derive(Debug)]
-pub struct Client {
+pub(super) struct Client {
     /// What was found.
-    pub step: Step,
+    pub(super) step: Step,
     /// Which of its programs are on PATH.
-    pub installed: Vec<&'static str>,
+    pub(super) installed: Vec<&'static str>,
 }
 
 /// The steps of all clients that are installed or have a file here, docker and podman first.
-pub fn examine(environment: &Environment, host: &str) -> Vec<Client> {
+pub(super) fn examine(environment: &Environment, host: &str) -> Vec<Client> {
     let on_path = |names: &[&'static str]| -> Vec<&'static str> {
         names.iter().copied().filter(|name| paths::on_path(environment, name).is_some()).collect()
     };
@@ -51,19 +51,19 @@ pub fn examine(environment: &Environment, host: &str) -> Vec<Client> {
 }
 
 /// What keeps a client from using the helper after `setup` has written its file, and what to do.
-pub fn still_wrong(client: &str, environment: &Environment, host: &str) -> Option<String> {
+pub(crate) fn still_wrong(client: &str, environment: &Environment, host: &str) -> Option<String> {
     let step = if client == "podman" { podman::examine(environment, host) } else { docker::examine(environment, host) };
     let wrong = step.state == State::Wrong;
     wrong.then(|| format!("{}; {}", step.found, step.remedy.unwrap_or_default()))
 }
 
 /// Notes about what stands beside a helper in docker's file.
-pub fn notes(environment: &Environment, host: &str) -> Vec<Step> {
+pub(super) fn notes(environment: &Environment, host: &str) -> Vec<Step> {
     docker::old_login(environment, host).into_iter().collect()
 }
 
 /// Registries for which a client's file names this helper, for whoever does not say which to examine.
-pub fn served(environment: &Environment) -> Vec<String> {
+pub(crate) fn served(environment: &Environment) -> Vec<String> {
     let files = paths::docker(environment).into_iter().chain(paths::podman(environment));
     let configs = files.filter_map(|path| match Content::of_file(&path) {
         Content::Config(config) => Some(config),

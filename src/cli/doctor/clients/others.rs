@@ -21,9 +21,9 @@ enum Store {
 }
 
 /// How a client of its own files and docker's chooses.
-pub struct Rules {
+pub(crate) struct Rules {
     /// The program.
-    pub name: &'static str,
+    pub(super) name: &'static str,
     /// The file that it reads before docker's.
     own: Option<fn(&Environment) -> Option<PathBuf>>,
     /// The own file replaces docker's where it names any registry.
@@ -54,7 +54,7 @@ const DOCKERS: Rules = Rules {
 };
 
 /// The clients, as docs/clients.md shows them; flux uses the library of crane.
-pub static RULES: [Rules; 8] = [
+pub(super) static RULES: [Rules; 8] = [
     Rules {
         name: "crane",
         variable: true,
@@ -96,7 +96,7 @@ pub static RULES: [Rules; 8] = [
 ];
 
 /// What the client would do for the registry.
-pub fn examine(rules: &Rules, environment: &Environment, host: &str) -> Step {
+pub(super) fn examine(rules: &Rules, environment: &Environment, host: &str) -> Step {
     let name = rules.name;
     let own = rules.own.and_then(|own| own(environment));
     if let Some(path) = &own

@@ -13,7 +13,7 @@ use crate::protocol::clients::{paths, registries_conf};
 const NAME: &str = "podman";
 
 /// What podman would do for the registry.
-pub fn examine(environment: &Environment, host: &str) -> Step {
+pub(super) fn examine(environment: &Environment, host: &str) -> Step {
     let here = PODMANS.iter().any(|name| paths::on_path(environment, name).is_some());
     let files = files(environment);
     if !here && files.iter().all(|file| !file.exists() || Some(file) == paths::docker(environment).as_ref()) {

@@ -6,7 +6,7 @@ use crate::registry::host_of;
 
 /// Who answers.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Says {
+pub(super) enum Says {
     /// This helper, by the named key of the file.
     Us(&'static str),
     /// Another helper.
@@ -21,7 +21,7 @@ pub enum Says {
 
 impl Says {
     /// By the file's `credHelpers`, then its `credsStore` where the client reads that, then its `auths`.
-    pub fn of(config: &Config, host: &str, with_store: bool) -> Self {
+    pub(super) fn of(config: &Config, host: &str, with_store: bool) -> Self {
         if let Some(helper) = config.helper(host) {
             return match helper {
                 Some(HELPER) => Self::Us("credHelpers"),
@@ -47,12 +47,12 @@ impl Says {
 }
 
 /// The key of a login to the registry.
-pub fn login(config: &Config, host: &str) -> Option<String> {
+pub(super) fn login(config: &Config, host: &str) -> Option<String> {
     config.logins.iter().find(|key| host_of(key).as_deref() == Some(host)).cloned()
 }
 
 /// The key of a login to one repository of the registry, `HOST/repository`.
-pub fn login_of_repository<'c>(config: &'c Config, host: &str) -> Option<&'c String> {
+pub(super) fn login_of_repository<'c>(config: &'c Config, host: &str) -> Option<&'c String> {
     config.logins.iter().find(|key| {
         key.strip_prefix(host).and_then(|rest| rest.strip_prefix('/')).is_some_and(|path| {
             let path = path.trim_end_matches('/');

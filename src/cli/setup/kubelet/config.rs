@@ -8,10 +8,10 @@ mod provider;
 mod rules;
 mod yaml;
 
-pub use json::JsonError;
+use json::JsonError;
 pub use provider::{Plan, ShapeError};
-pub use rules::Refusal;
-pub use yaml::YamlError;
+pub(super) use rules::Refusal;
+use yaml::YamlError;
 
 use change::apply;
 pub(super) use provider::AUDIENCE;
@@ -127,7 +127,7 @@ impl ConfigText {
     ///
     /// # Errors
     /// A kubelet of that version would not start with it.
-    pub fn check(&self, version: Option<KubeletVersion>) -> Result<Vec<String>, Refusal> {
+    pub(super) fn check(&self, version: Option<KubeletVersion>) -> Result<Vec<String>, Refusal> {
         rules::check(&self.value, version)
     }
 
@@ -136,8 +136,13 @@ impl ConfigText {
         provider::audience(&self.value)
     }
 
+    /// The images of our provider.
+    pub(super) fn images_of_ours(&self) -> Vec<String> {
+        provider::images(&self.value)
+    }
+
     /// The name of our provider, which is that of its executable.
-    pub fn name_of_ours(&self) -> Option<&'static str> {
+    pub(super) fn name_of_ours(&self) -> Option<&'static str> {
         provider::name_of_ours(&self.value)
     }
 }

@@ -65,7 +65,7 @@ impl Configuration {
             }
             let listed = list(path).map_err(|source| FilesError::List { path: path.to_owned(), source })?;
             for file in listed {
-                if READ.iter().any(|ending| file.extension().is_some_and(|found| found == *ending)) {
+                if is_read(&file) {
                     files.push(read(&file)?);
                 } else if is_mistaken(&file) {
                     unread.push(file);
@@ -134,7 +134,25 @@ impl Configuration {
     }
 }
 
-fn read(path: &Path) -> Result<(UserFile, ConfigText), FilesError> {
+/// The files of a directory that the kubelet reads, by name.
+///
+/// # Errors
+/// It cannot be listed.
+pub(super) fn read_by_kubelet(directory: &Path) -> Result<Vec<PathBuf>, FilesError> {
+    let mut files = list(directory).map_err(|source| FilesError::List { path: directory.to_owned(), source })?;
+    files.retain(|file| is_read(file));
+    Ok(files)
+}
+
+fn is_read(file: &Path) -> bool {
+    READ.iter().any(|ending| file.extension().is_some_and(|found| found == *ending))
+}
+
+/// One file, and what it says.
+///
+/// # Errors
+/// It cannot be read, or is neither JSON nor YAML.
+pub(super) fn read(path: &Path) -> Result<(UserFile, ConfigText), FilesError> {
     let file = UserFile::read(path)?;
     let extension = path.extension().and_then(|extension| extension.to_str()).unwrap_or_default();
     let text = ConfigText::read(file.content.as_deref().unwrap_or_default(), extension)

@@ -9,7 +9,7 @@ use crate::os::fs::user_file::{self, reason};
 
 /// What is to be done so that the plugin is this binary.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Linking {
+pub(super) enum Linking {
     /// It is already.
     Nothing,
     /// Nothing is there yet.
@@ -21,13 +21,13 @@ pub enum Linking {
 /// Why the plugin could not be put there.
 #[derive(Debug, thiserror::Error)]
 #[error("{}: {}", .path.display(), reason(.source))]
-pub struct LinkError {
+pub(super) struct LinkError {
     path: PathBuf,
     source: io::Error,
 }
 
 /// The path in `directory` of the plugin that the kubelet's file calls `name`.
-pub fn plugin(directory: &Path, name: &str) -> PathBuf {
+pub(super) fn plugin(directory: &Path, name: &str) -> PathBuf {
     directory.join(if cfg!(windows) { format!("{name}.exe") } else { name.to_owned() })
 }
 
@@ -35,7 +35,7 @@ pub fn plugin(directory: &Path, name: &str) -> PathBuf {
 ///
 /// # Errors
 /// It cannot be looked at, or is a directory.
-pub fn plan(plugin: &Path, binary: &Path) -> Result<Linking, LinkError> {
+pub(super) fn plan(plugin: &Path, binary: &Path) -> Result<Linking, LinkError> {
     let failed = |source| LinkError { path: plugin.to_owned(), source };
     let there = match fs::symlink_metadata(plugin) {
         Ok(there) => there,
@@ -113,7 +113,7 @@ fn keep(plugin: &Path, kept: &Path, temporary: &Path) -> io::Result<()> {
 }
 
 /// Whether the plugin is a copy of the binary already.
-pub fn is_copy(plugin: &Path, binary: &Path) -> bool {
+pub(super) fn is_copy(plugin: &Path, binary: &Path) -> bool {
     let are_equal = || {
         Ok::<_, io::Error>(
             fs::metadata(plugin)?.len() == fs::metadata(binary)?.len() && fs::read(plugin)? == fs::read(binary)?,
@@ -124,7 +124,7 @@ pub fn is_copy(plugin: &Path, binary: &Path) -> bool {
 
 /// How the plugin comes to be this binary.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Placing {
+pub(super) enum Placing {
     /// By a link to it.
     Link,
     /// By a copy, since others could change what a link would lead to.
@@ -135,7 +135,7 @@ pub enum Placing {
 ///
 /// # Errors
 /// A directory or file could not be made; what was there is there still.
-pub fn put(plugin: &Path, binary: &Path, linking: &Linking, placing: Placing) -> Result<(), LinkError> {
+pub(super) fn put(plugin: &Path, binary: &Path, linking: &Linking, placing: Placing) -> Result<(), LinkError> {
     let failed = |path: &Path| {
         let path = path.to_owned();
         move |source| LinkError { path, source }
@@ -171,6 +171,34 @@ pub fn put(plugin: &Path, binary: &Path, linking: &Linking, placing: Placing) ->
     put.map_err(failed(plugin))
 }
 
+/// Undoes [`put`] where what belongs to it could not be done. What fails is left: the plugin is this binary then.
+pub(super) fn take_back(plugin: &Path, linking: &Linking) {
+    let _ = match linking {
+        Linking::Nothing => Ok(()),
+        Linking::New => fs::remove_file(plugin),
+        Linking::Keep(kept) => fs::rename(kept, plugin),
+    };
+}
+
+/// Gives the plugin that was kept its name back. At no instant is there none.
+///
+/// # Errors
+/// It could not be renamed; the plugin is what it was.
+pub(super) fn put_back(plugin: &Path, kept: &Path) -> Result<(), LinkError> {
+    fs::rename(kept, plugin).map_err(|source| LinkError { path: plugin.to_owned(), source })
+}
+
+/// Removes the plugin.
+///
+/// # Errors
+/// It is there still.
+pub(super) fn remove(plugin: &Path) -> Result<(), LinkError> {
+    match fs::remove_file(plugin) {
+        Err(source) if source.kind() != io::ErrorKind::NotFound => Err(LinkError { path: plugin.to_owned(), source }),
+        _ => Ok(()),
+    }
+}
+
 /// A new file with the binary's content, which nobody but its owner may write.
 fn copy(binary: &Path, to: &Path) -> io::Result<()> {
     let mut options = fs::OpenOptions::new();
@@ -203,12 +231,12 @@ fn make_directory(directory: &Path) -> io::Result<()> {
 }
 
 /// The newest that was kept of the plugin.
-pub fn kept_last(plugin: &Path) -> Option<PathBuf> {
+pub(super) fn kept_last(plugin: &Path) -> Option<PathBuf> {
     kept_names(plugin).take_while(|path| fs::symlink_metadata(path).is_ok()).last()
 }
 
 /// Whether both names are one file's.
-pub fn are_same(one: &Path, other: &Path) -> bool {
+pub(super) fn are_same(one: &Path, other: &Path) -> bool {
     match (fs::symlink_metadata(one), fs::symlink_metadata(other)) {
         (Ok(one), Ok(other)) => is_same_file(&one, &other),
         _ => false,

@@ -1,11 +1,14 @@
 //! `setup kubelet`: a link to this binary where the kubelet looks for plugins, and the `CredentialProviderConfig`
 //! that tells it which images are ours.
 
+mod advice;
 pub mod config;
 mod files;
+mod installed;
 mod link;
 mod paths;
-pub mod plugin;
+pub(crate) mod plugin;
+mod undo;
 pub mod version;
 
 use std::fmt::Write as _;
@@ -15,6 +18,7 @@ use std::process::ExitCode;
 use config::Plan;
 use files::{Configuration, FilesError};
 use link::{LinkError, Linking, Placing};
+use paths::Distribution;
 use version::{KubeletVersion, VersionError};
 
 use super::{backup, difference};
@@ -22,9 +26,8 @@ use crate::cli::arguments::SetupKubelet;
 use crate::cli::terminal;
 use crate::os::environment::Environment;
 use crate::os::fs::trusted;
-use crate::os::fs::user_file::{self, FileError, Instead, exists};
+use crate::os::fs::user_file::{self, FileError, MayReplace, exists};
 use crate::os::user;
-use crate::protocol::kubelet::PLUGIN;
 use crate::registry::Registry;
 use crate::settings::{Settings, SettingsError};
 use crate::text::printable::{line_of, one_line, page};
@@ -37,6 +40,13 @@ enum KubeletError {
     Link(#[from] LinkError),
     #[error("--kubelet-version: {0}")]
     Version(#[from] VersionError),
+    #[error("{} is this node's kubelet: {source}; nothing was changed", .program.display())]
+    Installed { program: PathBuf, source: VersionError },
+    #[error(
+        "{} is not what setup made of {}, and somebody may want to keep what was changed since: put it right by hand, or \
+         copy what is wanted into the latter and rename it; nothing was changed", .path.display(), .copy.display()
+    )]
+    ChangedSince { path: PathBuf, copy: PathBuf },
     #[error(transparent)]
     Files(#[from] FilesError),
     #[error("{0}; correct the settings file first")]
@@ -54,7 +64,7 @@ enum KubeletError {
 }
 
 /// `setup kubelet`
-pub fn run(arguments: &SetupKubelet, environment: &Environment) -> ExitCode {
+pub(crate) fn run(arguments: &SetupKubelet, environment: &Environment) -> ExitCode {
     match set_up(arguments, environment) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -65,18 +75,20 @@ pub fn run(arguments: &SetupKubelet, environment: &Environment) -> ExitCode {
 }
 
 fn set_up(arguments: &SetupKubelet, environment: &Environment) -> Result<(), KubeletError> {
-    let version = arguments.kubelet_version.as_deref().map(str::parse::<KubeletVersion>).transpose()?;
-    if arguments.service_account_tokens {
-        version.map_or(Ok(()), KubeletVersion::needs_tokens)?;
-    }
-    let (usual_config, usual_bin_dir) = paths::usual(|path| exists(path).unwrap_or(true));
+    let distribution = Distribution::of_node(|path| exists(path).unwrap_or(true));
     let absolute = |given: &Option<PathBuf>, usual: &str| {
         let path = given.clone().unwrap_or_else(|| usual.into());
         std::path::absolute(&path).unwrap_or(path)
     };
-    let config = absolute(&arguments.config, usual_config);
-    let bin_dir = absolute(&arguments.bin_dir, usual_bin_dir);
+    let config = absolute(&arguments.config, distribution.config());
+    let bin_dir = absolute(&arguments.bin_dir, distribution.bin_dir());
     let binary = std::env::current_exe().map_err(KubeletError::Ourselves)?;
+    if arguments.undo {
+        let said = undo::undo(distribution, &config, &bin_dir, &binary, arguments.dry_run)?;
+        return terminal::print(&page(&said)).map_err(KubeletError::Output);
+    }
+    let mut said = String::new();
+    let version = version(arguments, distribution, environment, &mut said)?;
     let settings = Settings::load(environment)?;
     let aliases = settings.registries.into_iter().filter(|entry| entry.alias_of.is_some());
     let images = Registry::patterns().chain(aliases.map(|entry| entry.pattern)).collect();
@@ -94,16 +106,49 @@ fn set_up(arguments: &SetupKubelet, environment: &Environment) -> Result<(), Kub
     if configuration.old != configuration.new {
         configuration.file.may_replace()?;
     }
-    let mut said = String::new();
     if !arguments.dry_run {
         user_file::sweep(&configuration.file.path);
         user_file::sweep(&plugin);
         link::put(&plugin, &binary, &linking, placing.0)?;
     }
     say_link(&mut said, &plugin, &binary, &linking, &placing, arguments.dry_run);
-    write_config(&mut said, &configuration, arguments.dry_run)?;
-    advise(&mut said, &plan, &configuration, &config, &bin_dir);
+    if let Err(error) = write_config(&mut said, &configuration, arguments.dry_run) {
+        // The link changes only together with the configuration.
+        if !arguments.dry_run {
+            link::take_back(&plugin, &linking);
+        }
+        return Err(error);
+    }
+    said.push_str(&advice::flags(distribution, &config, &bin_dir, |path| exists(path).unwrap_or(false)));
+    if plan.tokens {
+        advice::tokens(&mut said, &plan, &configuration);
+    }
     terminal::print(&page(&said)).map_err(KubeletError::Output)
+}
+
+/// The kubelet's version: that of the argument, or that of this node's kubelet.
+fn version(
+    arguments: &SetupKubelet,
+    distribution: Distribution,
+    environment: &Environment,
+    said: &mut String,
+) -> Result<Option<KubeletVersion>, KubeletError> {
+    if let Some(given) = &arguments.kubelet_version {
+        let version: KubeletVersion = given.parse()?;
+        if arguments.service_account_tokens {
+            version.needs_tokens()?;
+        }
+        return Ok(Some(version));
+    }
+    let failed = |(program, source)| KubeletError::Installed { program, source };
+    let Some((program, version)) = installed::version(distribution, environment).map_err(failed)? else {
+        return Ok(None);
+    };
+    if arguments.service_account_tokens {
+        version.needs_tokens().map_err(|source| failed((program.clone(), source)))?;
+    }
+    let _ = writeln!(said, "{} is version {version}", line_of(&program));
+    Ok(Some(version))
 }
 
 /// Whether the plugin may be a link to this binary, and if not, why. Root's kubelet is to run nothing that another user could
@@ -175,7 +220,7 @@ fn write_config(said: &mut String, configuration: &Configuration, dry_run: bool)
         let copy = backup::path(path);
         let keep = file.content.is_some() && !exists(&copy)?;
         if keep {
-            file.back_up(&copy, Instead::OfNothing)?;
+            file.back_up(&copy, MayReplace::Nothing)?;
         }
         file.replace(new.text.as_bytes())?;
         let kept = if keep { format!("; what it said before is kept as {}", line_of(&copy)) } else { String::new() };
@@ -189,73 +234,4 @@ fn write_config(said: &mut String, configuration: &Configuration, dry_run: bool)
         );
     }
     Ok(())
-}
-
-/// What is left for people to do.
-fn advise(said: &mut String, plan: &Plan, configuration: &Configuration, config: &Path, bin_dir: &Path) {
-    if paths::is_rancher(config, bin_dir) {
-        let _ = writeln!(
-            said,
-            "\nk3s and RKE2 start their kubelet with these paths: restart them (k3s, k3s-agent, rke2-server or rke2-agent)."
-        );
-    } else {
-        let _ = writeln!(
-            said,
-            "\nStart the kubelet with these two flags, and again after every change of the file:\n  \
-         --image-credential-provider-config={}\n  --image-credential-provider-bin-dir={}",
-            line_of(config),
-            line_of(bin_dir)
-        );
-    }
-    if !plan.tokens {
-        return;
-    }
-    let audience = configuration.new.audience().unwrap_or_else(|| config::AUDIENCE.to_owned());
-    let _ = writeln!(
-        said,
-        "\nLet the kubelets ask for service account tokens of this audience (kubectl apply -f -):\n\n{}",
-        rbac(&audience)
-    );
-    if plan.version.is_none() {
-        let _ = writeln!(
-            said,
-            "A kubelet from 1.34 on wants tokenAttributes.cacheType, which one of 1.33 refuses: \
-             give --kubelet-version to have it written."
-        );
-    } else if plan.version.is_some_and(KubeletVersion::wants_feature_gate) {
-        let _ = writeln!(
-            said,
-            "Kubernetes 1.33 needs the feature gate KubeletServiceAccountTokenForCredentialProviders=true, on the API \
-             server too."
-        );
-    }
-}
-
-/// The rule for the audience (NodeRestriction's ServiceAccountNodeAudienceRestriction, Kubernetes 1.33).
-fn rbac(audience: &str) -> String {
-    let audience = serde_json::Value::from(audience);
-    format!(
-        "apiVersion: rbac.authorization.k8s.io/v1
-kind: ClusterRole
-metadata:
-  name: {PLUGIN}-audience
-rules:
-  - apiGroups: [\"\"]
-    resources: [{audience}]
-    verbs: [\"request-serviceaccounts-token-audience\"]
----
-apiVersion: rbac.authorization.k8s.io/v1
-kind: ClusterRoleBinding
-metadata:
-  name: {PLUGIN}-audience
-roleRef:
-  apiGroup: rbac.authorization.k8s.io
-  kind: ClusterRole
-  name: {PLUGIN}-audience
-subjects:
-  - apiGroup: rbac.authorization.k8s.io
-    kind: Group
-    name: system:nodes
-"
-    )
 }

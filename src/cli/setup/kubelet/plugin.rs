@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use super::link::{self, LinkError, Linking, Placing};
-use super::paths;
+use super::paths::Distribution;
 use crate::cli::arguments::SetupPlugin;
 use crate::cli::terminal;
 use crate::os::fs::user_file::{self, reason};
@@ -42,7 +42,7 @@ enum PluginError {
 }
 
 /// `setup plugin`
-pub fn run(arguments: &SetupPlugin) -> ExitCode {
+pub(crate) fn run(arguments: &SetupPlugin) -> ExitCode {
     match set_up(arguments) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -53,7 +53,7 @@ pub fn run(arguments: &SetupPlugin) -> ExitCode {
 }
 
 fn set_up(arguments: &SetupPlugin) -> Result<(), PluginError> {
-    let (_, usual) = paths::usual(|path| path.try_exists().unwrap_or(true));
+    let usual = Distribution::of_node(|path| path.try_exists().unwrap_or(true)).bin_dir();
     let directory = arguments.bin_dir.clone().unwrap_or_else(|| usual.into());
     let place = Place::of(&directory);
     let say = |line: String| terminal::print(&line).map_err(PluginError::Output);

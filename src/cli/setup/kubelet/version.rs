@@ -40,6 +40,12 @@ impl FromStr for KubeletVersion {
     }
 }
 
+impl std::fmt::Display for KubeletVersion {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}.{}", self.0, self.1)
+    }
+}
+
 impl KubeletVersion {
     /// Fails where the kubelet gives plugins no service account tokens (KEP-4412).
     ///
@@ -50,7 +56,7 @@ impl KubeletVersion {
     }
 
     /// The version of the configuration's API and of the plugin's; they came together (KEP-2133).
-    pub fn api(self) -> &'static str {
+    pub(super) fn api(self) -> &'static str {
         match self {
             _ if self >= Self(1, 26) => "v1",
             _ if self >= Self(1, 24) => "v1beta1",
@@ -59,7 +65,7 @@ impl KubeletVersion {
     }
 
     /// Whether it knows a version of the two APIs.
-    pub fn knows(self, api: &str) -> bool {
+    pub(super) fn knows(self, api: &str) -> bool {
         match api {
             "v1" => self >= Self(1, 26),
             "v1beta1" => self >= Self(1, 24),
@@ -71,17 +77,17 @@ impl KubeletVersion {
     ///
     /// # Errors
     /// It is older than 1.34.
-    pub fn needs_directories(self) -> Result<(), VersionError> {
+    pub(super) fn needs_directories(self) -> Result<(), VersionError> {
         if self < Self(1, 34) { Err(VersionError::NoDirectories(self.0, self.1)) } else { Ok(()) }
     }
 
     /// Whether `tokenAttributes.cacheType` is known, and then required.
-    pub fn has_cache_type(self) -> bool {
+    pub(super) fn has_cache_type(self) -> bool {
         self >= Self(1, 34)
     }
 
     /// Whether service account tokens are behind a feature gate that is off unless it is set.
-    pub fn wants_feature_gate(self) -> bool {
+    pub(super) fn wants_feature_gate(self) -> bool {
         self < Self(1, 34)
     }
 }

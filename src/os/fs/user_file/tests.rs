@@ -43,7 +43,7 @@ fn what_was_read_is_written_though_another_folder_has_its_name_by_now() {
     let original = UserFile::read(&at("link").join("config.json")).unwrap();
     fs::remove_file(at("link")).unwrap();
     std::os::unix::fs::symlink(at("open"), at("link")).unwrap();
-    original.back_up(&at("link").join("copy"), Instead::OfAnything).unwrap();
+    original.back_up(&at("link").join("copy"), MayReplace::Anything).unwrap();
     original.replace(b"ours").unwrap();
     for name in ["copy", "config.json"] {
         let found = fs::metadata(at("private").join(name)).unwrap();
@@ -67,10 +67,10 @@ fn what_appeared_where_nothing_was_read_stays() {
     let copy = directory.path().join("copy");
     fs::write(&copy, "older").unwrap();
     let original = UserFile::read(&path).unwrap();
-    assert!(matches!(original.back_up(&copy, Instead::OfNothing), Err(FileError::Changed { .. })));
+    assert!(matches!(original.back_up(&copy, MayReplace::Nothing), Err(FileError::Changed { .. })));
     let read = |path| fs::read_to_string(path).unwrap();
     assert_eq!((read(&path), read(&copy)), ("another's".into(), "older".into()));
-    original.back_up(&copy, Instead::OfAnything).unwrap();
+    original.back_up(&copy, MayReplace::Anything).unwrap();
     assert_eq!(read(&copy), "another's");
     assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 2, "no temporary file is left");
 }

@@ -36,6 +36,22 @@ impl Home {
         self.path(".config/ecr-login/config.toml")
     }
 
+    /// Puts the program on PATH.
+    pub fn install(&self) {
+        let folder = self.path("bin");
+        fs::create_dir_all(&folder).unwrap();
+        let name = if cfg!(windows) { "docker-credential-ecr-login.exe" } else { "docker-credential-ecr-login" };
+        crate::support::copy_binary(&folder.join(name));
+    }
+
+    /// Adds a profile with keys to the AWS files.
+    pub fn aws_profile(&self, name: &str) {
+        let path = self.path(".aws/credentials");
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        let keys = format!("[{name}]\naws_access_key_id = AKIAEXAMPLE\naws_secret_access_key = example\n");
+        fs::write(&path, fs::read_to_string(&path).unwrap_or_default() + &keys).unwrap();
+    }
+
     pub fn read(&self) -> String {
         fs::read_to_string(self.config()).unwrap()
     }

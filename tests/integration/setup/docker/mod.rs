@@ -2,7 +2,10 @@
 
 mod files;
 mod home;
+mod profiles;
 mod shapes;
+mod undo;
+mod way_out;
 
 use std::fs;
 use std::path::Path;
@@ -74,6 +77,7 @@ fn dry_run_shows_the_difference_without_a_secret_and_changes_nothing() {
         "{{\n\t\"auths\": {{\n\t\t\"{REGISTRY}\": {{\n\t\t\t\"auth\": \"MARKED\"\n\t\t}}\n\t}},\n\t\"HttpHeaders\": {{\"Authorization\": \"MARKED\"}}\n}}"
     );
     let home = Home::with(before.as_bytes());
+    home.aws_profile("prod");
     let shown = home.done(&["--registry", REGISTRY, "--clean", "--dry-run", "--profile", "prod"]);
     assert!(shown.contains(&format!("+\t\t\"{REGISTRY}\": \"ecr-login\"")), "{shown}");
     assert!(shown.contains(&format!("-\t\t\"{REGISTRY}\": {{")), "{shown}");
@@ -91,10 +95,16 @@ fn old_logins_are_pointed_out_and_clean_takes_them_out() {
     );
     let home = Home::with(before.as_bytes());
     let said = home.done(&["--registry", REGISTRY]);
+    assert!(said.contains(&format!("old login for {REGISTRY}: nothing uses it any more")), "{said}");
+    assert!(!said.contains(OTHER), "another registry's login is used as before: {said}");
+    home.done(&["--registry", REGISTRY, "--clean"]);
+    assert!(home.read().contains("eg==") && !home.read().contains("eA=="), "{}", home.read());
+    home.done(&["--undo"]);
+    let said = home.done(&["--registry", REGISTRY, "--registry", OTHER]);
     assert!(said.contains(&format!("old login for {REGISTRY}, https://{OTHER}")), "{said}");
     assert!(home.read().contains("eA=="));
     home.done(&["--registry", REGISTRY, "--clean"]);
-    let ours = format!("\"credHelpers\": {{\n    \"{REGISTRY}\": \"ecr-login\"\n  }}");
+    let ours = format!("\"credHelpers\": {{\n    \"{REGISTRY}\": \"ecr-login\",\n    \"{OTHER}\": \"ecr-login\"\n  }}");
     assert_eq!(
         home.read(),
         format!(
@@ -117,7 +127,7 @@ fn store_keeps_the_old_store_as_our_delegate() {
     assert_eq!(fs::read_to_string(home.settings()).unwrap(), settings);
     home.done(&["--undo"]);
     assert_eq!(home.read(), before);
-    assert_eq!(fs::read_to_string(home.settings()).unwrap(), "");
+    assert!(!home.path(".config/ecr-login").exists(), "what setup made and undo emptied is gone");
 }
 
 #[test]
@@ -133,6 +143,7 @@ fn store_does_not_hide_logins_that_nobody_else_keeps() {
 #[test]
 fn a_profile_goes_into_our_settings_file_and_its_comments_stay() {
     let home = Home::with(b"{}");
+    home.aws_profile("prod");
     fs::create_dir_all(home.path(".config/ecr-login")).unwrap();
     let before =
         "# mine\ntimeout = 20\n\n[[registry]] # all\nmatch = \"*.dkr.ecr.*.amazonaws.com\"\nprofile = \"base\"\n";
@@ -160,6 +171,7 @@ fn a_profile_or_role_that_an_earlier_entry_hides_is_refused() {
     );
     for hidden in [["--profile", "prod"], ["--role-arn", "arn:aws:iam::123456789012:role/pull"]] {
         let home = Home::with(b"{}");
+        home.aws_profile("prod");
         fs::create_dir_all(home.path(".config/ecr-login")).unwrap();
         fs::write(home.settings(), &before).unwrap();
         let line = home.refused(&["--registry", REGISTRY, hidden[0], hidden[1]]);
@@ -181,6 +193,7 @@ fn a_role_for_any_account_and_region_is_taken_as_it_is_written() {
 fn a_broken_settings_file_stops_setup_before_anything_is_written() {
     let home = Home::with(b"{}");
     fs::create_dir_all(home.path(".config/ecr-login")).unwrap();
+    home.aws_profile("prod");
     fs::write(home.settings(), "timeout = \"never\"\n").unwrap();
     let line = home.refused(&["--registry", REGISTRY, "--profile", "prod"]);
     assert!(line.contains("config.toml:1"), "{line}");

@@ -175,6 +175,12 @@ pub(super) fn name_of_ours(config: &Value) -> Option<&'static str> {
     [PLUGIN, PROGRAM].into_iter().find(|ours| name == ours)
 }
 
+/// The images of our provider.
+pub(super) fn images(config: &Value) -> Vec<String> {
+    let images = ours(config).and_then(|(_, provider)| provider.get("matchImages")?.as_array());
+    images.into_iter().flatten().filter_map(|image| image.as_str().map(str::to_owned)).collect()
+}
+
 /// Our provider: by the plugin's name, or else by the helper's own.
 fn ours(config: &Value) -> Option<(usize, &Value)> {
     let providers = config.get("providers")?.as_array()?;

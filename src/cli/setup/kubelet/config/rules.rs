@@ -25,7 +25,7 @@ const ATTRIBUTE_FIELDS: [&str; 5] =
 /// Why a kubelet would not start with a configuration. The field is named as the kubelet names it.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{field} {problem}")]
-pub struct Refusal {
+pub(crate) struct Refusal {
     field: String,
     problem: String,
 }
