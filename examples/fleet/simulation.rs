@@ -124,7 +124,7 @@ struct Fetch {
     node: usize,
     tries: u32,
     until: Millis,
-    patience: RetryPolicy,
+    retry_policy: RetryPolicy,
     waiters: Vec<Pull>,
 }
 
@@ -236,7 +236,7 @@ impl Simulation {
         let pauses_refresh =
             |times: TokenLifetime| node.failed_at.is_some_and(|failed_at| times.pauses_refresh(clock, failed_at));
         let verdict = node.entry.map(|times| (times, times.freshness(clock), pauses_refresh(times)));
-        let (wait, patience) = match verdict {
+        let (wait, retry_policy) = match verdict {
             Some((times, Freshness::Fresh, _)) => return self.answer(pull, times.expires_at),
             Some((times, Freshness::Stale, pauses_refresh)) => {
                 if node.flight.is_none() && !pauses_refresh {
@@ -255,14 +255,14 @@ impl Simulation {
         match self.nodes[pull.node].flight.and_then(|flight| self.fetches[flight].as_mut()) {
             Some(flight) => flight.waiters.push(pull),
             None => {
-                let flight = self.fetch(pull.node, patience, self.now + wait, vec![pull]);
+                let flight = self.fetch(pull.node, retry_policy, self.now + wait, vec![pull]);
                 self.nodes[pull.node].flight = Some(flight);
             }
         }
     }
 
-    fn fetch(&mut self, node: usize, patience: RetryPolicy, until: Millis, waiters: Vec<Pull>) -> usize {
-        let fetch = Some(Fetch { node, tries: 0, until, patience, waiters });
+    fn fetch(&mut self, node: usize, retry_policy: RetryPolicy, until: Millis, waiters: Vec<Pull>) -> usize {
+        let fetch = Some(Fetch { node, tries: 0, until, retry_policy, waiters });
         let index = self.free.pop().unwrap_or(self.fetches.len());
         if index == self.fetches.len() {
             self.fetches.push(fetch);
@@ -289,7 +289,7 @@ impl Simulation {
         }
         self.result.throttled += 1;
         let left = Duration::from_millis((fetch.until - answered).max(0).unsigned_abs());
-        match retry::pause(fetch.patience, fetch.tries, Outcome::Throttled, left, self.random.f64()) {
+        match retry::pause(fetch.retry_policy, fetch.tries, Outcome::Throttled, left, self.random.f64()) {
             Some(pause) => self.at(answered + Millis::try_from(pause.as_millis()).unwrap_or(0), Event::Try(index)),
             None => self.gave_up(index),
         }

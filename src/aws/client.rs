@@ -167,7 +167,7 @@ impl<'a> AwsContext<'a> {
 
     /// What to build a service's client from: `aws_sdk_sts::Client::new(&aws.sdk(region, endpoint).build())`.
     ///
-    /// Without `endpoint` the SDK's own rules find the host, by `network`'s FIPS and dual-stack wishes. Tries and
+    /// Without `endpoint` the SDK's own rules find the host, by `network`'s FIPS and dual-stack edit. Tries and
     /// timeouts are [`AwsContext::call`]'s.
     pub(super) fn sdk(&self, region: &str, endpoint: Option<&str>) -> sdk_config::Builder {
         let mut builder = SdkConfig::builder()

@@ -136,12 +136,6 @@ impl Cache {
         self.warnings.borrow().clone()
     }
 
-    /// Why the directory that is there could not be opened.
-    pub(crate) fn unopened(&self) -> Option<String> {
-        let (path, error) = self.unopened.as_ref().filter(|_| self.open.get().is_none())?;
-        Some(format!("the cache directory {} cannot be opened: {error}", path.display()))
-    }
-
     /// What could not be read so far, beside what was not trusted. A lookup counts it as a miss; `status` and `list`
     /// report it.
     pub(crate) fn unread(&self) -> Vec<String> {

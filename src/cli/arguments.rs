@@ -208,8 +208,19 @@ pub(super) struct Format {
 /// `doctor`
 #[derive(Clone, Debug, Args)]
 pub(super) struct Doctor {
-    /// The registry to examine; without it, the first one that docker's files or the cache name
+    /// The registry to examine; without it, all that docker's and podman's files and the settings name for this helper
+    #[arg(conflicts_with = "image")]
     pub(super) registry: Option<String>,
+    /// Play a kubelet's request for this image by hand, and examine its registry
+    #[arg(long, value_name = "IMAGE")]
+    pub(super) image: Option<String>,
+    /// The CredentialProviderConfig that the kubelet reads, or a directory of them; without it, that of the kubelet that runs
+    /// here, else where the distributions have it
+    #[arg(long, value_name = "PATH")]
+    pub(super) config: Option<PathBuf>,
+    /// The directory in which the kubelet looks for the plugin; found as --config is
+    #[arg(long, value_name = "DIR")]
+    pub(super) bin_dir: Option<PathBuf>,
     /// How to print.
     #[command(flatten)]
     pub(super) format: Format,

@@ -148,7 +148,7 @@ mod tests {
     #[test]
     fn a_long_line_goes_on_below_its_text() {
         let line = "  ok     helper    this is a line that has more words than there is room for";
-        let expected = "  ok     helper    this is a line\n                   that has more words\n                   than there is room\n                   for\n";
+        let expected = "  ok     helper    this is a line that\n                   has more words than\n                   there is room for\n";
         assert_eq!(at(40).line(line, 19), expected);
         assert_eq!(at(40).page(line), expected);
         assert_eq!(Layout::default().line(line, 19), format!("{line}\n"));
@@ -157,7 +157,7 @@ mod tests {
     #[test]
     fn a_word_that_is_too_long_stays_whole_and_colours_take_no_room() {
         let long = "x".repeat(50);
-        assert_eq!(at(40).line(&format!("a {long} b"), 2), format!("a\n  {long}\n  b\n"));
+        assert_eq!(at(40).line(&format!("a {long} b"), 2), format!("a {long}\n  b\n"));
         let coloured = format!("\x1b[1;31m{}\x1b[0m b", "y".repeat(38));
         assert_eq!(at(40).line(&coloured, 2), format!("{coloured}\n"));
     }

@@ -66,7 +66,8 @@ pub(crate) fn lay_out_stderr(environment: &Environment) {
 pub(super) fn usage_error(text: &str) {
     let mut lines = text.lines();
     warn_line(lines.next().map(|line| line.strip_prefix("error: ").unwrap_or(line)).unwrap_or_default());
-    lines.for_each(|line| error(&format!("{}\n", one_line(line))));
+    let layout = STDERR.get().cloned().unwrap_or_default();
+    lines.for_each(|line| error(&layout.line(&one_line(line), 2 * HANGING)));
 }
 
 /// Writes `text` of our own to stderr as it is.

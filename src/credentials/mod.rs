@@ -1,5 +1,5 @@
-//! Who we would be: the source of credentials that speaks for a registry, found without network, child
-//! process or clock by reading environment and files once. Where the Go helper and the AWS CLI use the same credentials, so
+//! The identity of a call: the credential source that is used for a registry, found without network, child process or
+//! clock by reading environment and files once. Where the Go helper and the AWS CLI use the same credentials, so
 //! do we; where they differ, we do as the AWS CLI (docs/identity.md).
 //!
 //! The [`CredentialSource`] holds the very bytes that were read, so the fetch runs what the cache key names.
@@ -46,7 +46,7 @@ use crate::settings::CredentialSettings;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct CacheKey(pub [u8; 32]);
 
-/// Who is to speak.
+/// By what the credential source is chosen.
 #[derive(Clone, Copy, Debug)]
 pub enum CredentialSelector<'a> {
     /// What the settings say of the registry; their default is the SDK's default chain.
@@ -206,7 +206,7 @@ pub struct EndpointConfig {
     pub(crate) imds_v1_disabled: bool,
 }
 
-/// Who speaks for a registry, and how AWS is reached.
+/// The credential source of a registry, and how AWS is reached.
 #[derive(Clone, Debug)]
 pub struct Identity {
     /// The source of credentials.
@@ -215,7 +215,7 @@ pub struct Identity {
     pub network: EndpointConfig,
     /// In words, for people, without key ids and ARNs: `profile prod`, `role ecr-pull by web identity`.
     pub(crate) label: String,
-    /// Sources that come earlier in the order and why each does not speak, for `doctor` and for the
+    /// Sources that come earlier in the order and why each is not used, for `doctor` and for the
     /// message when nothing is found.
     pub(crate) skipped_sources: Vec<String>,
     cache_key: Option<CacheKey>,
@@ -224,7 +224,7 @@ pub struct Identity {
 }
 
 impl Identity {
-    /// Finds who speaks for `registry`.
+    /// Finds the credential source for `registry`.
     ///
     /// # Errors
     /// A profile that is named and does not exist, a file that cannot be read or parsed, a chain that

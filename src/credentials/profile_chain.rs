@@ -21,7 +21,7 @@ const LONGEST_ROLE: i64 = 43_200;
 pub(super) enum Lookup {
     /// These credentials.
     Found(CredentialSource),
-    /// Nothing, and why: the next place is asked.
+    /// Nothing, and why: the next source in the order is tried.
     NotConfigured(String),
 }
 
@@ -178,7 +178,7 @@ fn named_source(
     profile: &Profile<'_>,
     name: &str,
 ) -> Result<CredentialSource, IdentityError> {
-    let voice = if name.eq_ignore_ascii_case("Environment") {
+    let lookup = if name.eq_ignore_ascii_case("Environment") {
         env_providers::keys(context.variables)?
     } else if name.eq_ignore_ascii_case("EcsContainer") {
         env_providers::container(context.variables)?
@@ -188,7 +188,7 @@ fn named_source(
         let reason = "credential_source is none of Environment, Ec2InstanceMetadata, EcsContainer";
         return Err(context.invalid(profile, reason.into()));
     };
-    match voice {
+    match lookup {
         Lookup::Found(source) => Ok(source),
         Lookup::NotConfigured(reason) => {
             Err(context.invalid(profile, format!("credential_source = {}, but {reason}", plain(name))))

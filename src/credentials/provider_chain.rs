@@ -1,4 +1,4 @@
-//! The order in which sources of credentials are asked: the AWS CLI's (botocore's `create_credential_resolver`), with what
+//! The order in which credential sources are tried: the AWS CLI's (botocore's `create_credential_resolver`), with what
 //! our settings say before it and on top of it.
 
 use super::aws_env::AwsEnv;
@@ -30,7 +30,7 @@ struct Wanted<'a> {
     profile: Option<&'a Profile<'a>>,
 }
 
-/// Finds who speaks.
+/// Finds the credential source that is used.
 pub(super) fn find(
     variables: &AwsEnv<'_>,
     files: &ProfileFiles<'_>,
@@ -38,7 +38,7 @@ pub(super) fn find(
     registry: &Registry,
 ) -> Result<Identity, IdentityError> {
     let chosen = match wanted {
-        CredentialSelector::Settings(speaker) => speaker.profile.as_deref(),
+        CredentialSelector::Settings(settings) => settings.profile.as_deref(),
         CredentialSelector::ServiceAccount(_) => None,
     };
     let mut of_environment = None;
@@ -52,7 +52,7 @@ pub(super) fn find(
     let in_force = files.profile(name.to_owned());
     let context = ResolveContext { variables, files, in_force: in_force.as_ref() };
     let named_at = match wanted {
-        CredentialSelector::Settings(speaker) => speaker.profile_at.as_ref(),
+        CredentialSelector::Settings(settings) => settings.profile_at.as_ref(),
         CredentialSelector::ServiceAccount(_) => None,
     };
     let asked = Wanted { name, named_by, named_at, profile: in_force.as_ref() };
@@ -83,8 +83,8 @@ pub(super) fn find(
         }
         (CredentialSelector::Settings(_), None) => default_chain(&context, &asked, &mut skipped_sources)?,
     };
-    if let CredentialSelector::Settings(speaker) = wanted
-        && let Some(wanted) = &speaker.role
+    if let CredentialSelector::Settings(settings) = wanted
+        && let Some(wanted) = &settings.role
         && !is_requested
     {
         label = format!("{} by {label}", role(&wanted.arn));
@@ -125,14 +125,14 @@ fn default_chain(
     skipped_sources: &mut Vec<String>,
 ) -> Result<(CredentialSource, String), IdentityError> {
     let (variables, name) = (context.variables, asked.name);
-    let mut silent = |voice| match voice {
+    let mut found = |lookup| match lookup {
         Lookup::Found(source) => Some(source),
         Lookup::NotConfigured(reason) => {
             skipped_sources.push(reason);
             None
         }
     };
-    if let Some(source) = silent(env_providers::keys(variables)?) {
+    if let Some(source) = found(env_providers::keys(variables)?) {
         return Ok((source, "keys in the environment".to_owned()));
     }
     let profile = existing(context, asked)?;
@@ -144,7 +144,7 @@ fn default_chain(
     if !by_environment {
         context.files.check(profile)?;
     }
-    if let Some(source) = silent(env_providers::web_identity_of_environment(variables, profile)?) {
+    if let Some(source) = found(env_providers::web_identity_of_environment(variables, profile)?) {
         let label = match &source {
             CredentialSource::WebIdentity { role_arn, .. } if by_environment => {
                 format!("{} by web identity", role(role_arn))
@@ -153,18 +153,18 @@ fn default_chain(
         };
         return Ok((source, label));
     }
-    if let Some(source) = silent(of_profile(context, asked)?) {
+    if let Some(source) = found(of_profile(context, asked)?) {
         return Ok((source, format!("profile {}", plain(name))));
     }
     if variables.os("AWS_CREDENTIAL_FILE").is_some()
-        && let Some(source) = silent(env_providers::ec2_tools_file(variables)?)
+        && let Some(source) = found(env_providers::ec2_tools_file(variables)?)
     {
         return Ok((source, "keys in AWS_CREDENTIAL_FILE".to_owned()));
     }
-    if let Some(source) = silent(env_providers::container(variables)?) {
+    if let Some(source) = found(env_providers::container(variables)?) {
         return Ok((source, "this container's role".to_owned()));
     }
-    if let Some(source) = silent(env_providers::instance(context)?) {
+    if let Some(source) = found(env_providers::instance(context)?) {
         return Ok((source, "this instance's role".to_owned()));
     }
     let skipped_sources = std::mem::take(skipped_sources);

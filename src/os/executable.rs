@@ -31,14 +31,16 @@ fn file_names(name: &str, extensions: &str) -> Vec<String> {
     extensions.map(|extension| format!("{name}{extension}")).collect()
 }
 
+/// Whether a program can be started from this file.
 #[cfg(unix)]
-fn is_executable(file: &Path) -> bool {
+pub(crate) fn is_executable(file: &Path) -> bool {
     use rustix::fs::{Access, access};
     file.is_file() && access(file, Access::EXEC_OK).is_ok()
 }
 
+/// Whether a program can be started from this file.
 #[cfg(not(unix))]
-fn is_executable(file: &Path) -> bool {
+pub(crate) fn is_executable(file: &Path) -> bool {
     file.is_file()
 }
 

@@ -25,12 +25,12 @@ pub(crate) fn write_stdout(bytes: &[u8], deadline: Deadline) -> io::Result<()> {
     write(rustix::stdio::stdout(), bytes, deadline)
 }
 
-/// Writes to stdout for a person, who may read page by page: as long as something is taken every `patience`, all of it.
+/// Writes to stdout for a person, who may read page by page: as long as something is taken every `stall_timeout`, all of it.
 ///
 /// # Errors
 /// stdout is closed or full, or nobody reads it any more.
-pub(crate) fn show(bytes: &[u8], patience: Duration) -> io::Result<()> {
-    bytes.chunks(AT_ONCE).try_for_each(|piece| write_stdout(piece, Deadline::within(patience)))
+pub(crate) fn show(bytes: &[u8], stall_timeout: Duration) -> io::Result<()> {
+    bytes.chunks(AT_ONCE).try_for_each(|piece| write_stdout(piece, Deadline::within(stall_timeout)))
 }
 
 #[cfg(unix)]

@@ -169,7 +169,7 @@ impl Registry {
     }
 
     /// The host of the service's API endpoint, by AWS's documented tables. The name's own `-fips` and
-    /// `on.aws` count, and so do the caller's wishes (`AWS_USE_FIPS_ENDPOINT`, `AWS_USE_DUALSTACK_ENDPOINT`);
+    /// `on.aws` count, and so do the caller's edit (`AWS_USE_FIPS_ENDPOINT`, `AWS_USE_DUALSTACK_ENDPOINT`);
     /// ECR Public has no FIPS endpoint, so none is asked for there.
     pub fn api_host(&self, use_fips: bool, use_dual_stack: bool) -> String {
         let dual_stack = self.dual_stack || use_dual_stack;

@@ -172,9 +172,9 @@ fn rule(raw: RawEntry) -> Result<RegistryRule, (&'static str, String)> {
     Ok(RegistryRule { pattern: raw.r#match, credentials, alias_of })
 }
 
-/// An alias, or a registry where nobody authenticates, has nobody who speaks.
+/// The entry of an alias or of an anonymous registry names no credentials.
 fn check_alone(raw: &RawEntry, is_alias: bool) -> Result<(), (&'static str, String)> {
-    let says_who = [
+    let identity_keys = [
         ("profile", raw.profile.is_some()),
         ("role_arn", raw.role_arn.is_some()),
         ("external_id", raw.external_id.is_some()),
@@ -189,7 +189,7 @@ fn check_alone(raw: &RawEntry, is_alias: bool) -> Result<(), (&'static str, Stri
     } else {
         "does not go with anonymous = true"
     };
-    says_who.into_iter().find(|(_, set)| *set).map_or(Ok(()), |(key, _)| Err((key, why.to_owned())))
+    identity_keys.into_iter().find(|(_, set)| *set).map_or(Ok(()), |(key, _)| Err((key, why.to_owned())))
 }
 
 fn alias(pattern: &str, target: &str) -> Result<String, (&'static str, String)> {

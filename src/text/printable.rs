@@ -41,6 +41,15 @@ pub(crate) fn without_errno(text: &str) -> Cow<'_, str> {
     text
 }
 
+/// The text as one word of a shell's command line.
+pub fn shell_word(text: &str) -> Cow<'_, str> {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/._-+:@%,~".contains(&byte);
+    if !text.is_empty() && text.bytes().all(is_plain) {
+        return Cow::Borrowed(text);
+    }
+    Cow::Owned(format!("'{}'", text.replace('\'', "'\\''")))
+}
+
 /// A path on one line, for people.
 pub(crate) fn line_of(path: &Path) -> String {
     one_line(&path.display().to_string())
@@ -62,6 +71,8 @@ mod tests {
         assert_eq!(one_line(said), "a b  c [31m   d e f g");
         assert_eq!(one_line("Größe 5 €"), "Größe 5 €");
         assert_eq!(line_of(Path::new("/a\n+b\u{1b}[2J")), "/a +b [2J");
+        assert_eq!(shell_word("/run/user/1000/a.json"), "/run/user/1000/a.json");
+        assert_eq!(shell_word("/home/my name/it's"), "'/home/my name/it'\\''s'");
         assert_eq!(without_errno("no x (os error 2): no y (os error -13), a (os error)"), "no x: no y, a (os error)");
         assert_eq!(page("a\r\n\tb\u{1b}[2J\u{202e}c\n"), "a \n\tb [2J c\n");
     }

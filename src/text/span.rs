@@ -26,7 +26,7 @@ pub(crate) fn ago(now: i64, at: i64) -> String {
 }
 
 /// A span of time as people say it, in its two largest units.
-fn span(seconds: i64) -> String {
+pub(crate) fn span(seconds: i64) -> String {
     let seconds = seconds.max(0);
     let (days, hours, minutes) = (seconds / 86_400, seconds / 3_600, seconds % 3_600 / 60);
     match (days, hours, minutes) {

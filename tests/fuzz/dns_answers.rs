@@ -46,8 +46,8 @@ fn check_files(text: &str) {
     let (resolv_conf, hosts) = text.split_once("\n\n").unwrap_or((text, ""));
     let config = memory::bounded(text.len(), (8192, 16), || Config::read(hosts.to_owned(), resolv_conf));
     assert!((1..=3).contains(&config.servers.len()) && config.search.len() <= 6, "{config:?}");
-    let patience: Duration = config.rounds.iter().sum();
-    assert!((1..=5).contains(&config.rounds.len()) && patience <= Duration::from_secs(150), "{config:?}");
+    let longest: Duration = config.rounds.iter().sum();
+    assert!((1..=5).contains(&config.rounds.len()) && longest <= Duration::from_secs(150), "{config:?}");
     assert!(config.servers.iter().all(|server| server.port() == 53));
     for name in [NAME, "proxy", "a.b."] {
         let candidates = config.candidates(name);

@@ -14,10 +14,9 @@ pub fn check(input: &[u8]) {
     let stdin = input.get(end + 1..).unwrap_or_default();
     let fixture = Fixture::get();
     fixture.fill();
-    let situation = HelperContext::of(fixture.environment.clone());
-    let response = memory::bounded(stdin.len(), (128 * 1024, 16), || {
-        situation.answer(action, |_| Input::of(stdin.to_vec().into()))
-    });
+    let context = HelperContext::of(fixture.environment.clone());
+    let response =
+        memory::bounded(stdin.len(), (128 * 1024, 16), || context.answer(action, |_| Input::of(stdin.to_vec().into())));
     let name = std::str::from_utf8(stdin).ok().map(str::trim).unwrap_or_default();
     let ours = host_of(name).is_some_and(|host| [REGISTRY, ALIAS].contains(&host.as_str()));
     match action {
@@ -35,7 +34,7 @@ pub fn check(input: &[u8]) {
             is_one_line(&response);
             let login = serde_json::from_slice::<Value>(stdin).unwrap_or_default();
             secrets::stays_out(login["Secret"].as_str().unwrap_or_default(), stdin, |stdin| {
-                text(&situation.answer(action, |_| Input::of(stdin.to_vec().into())))
+                text(&context.answer(action, |_| Input::of(stdin.to_vec().into())))
             });
         }
         Action::Erase => {

@@ -21,7 +21,7 @@ pub struct Call {
     registry: &'static str,
     variables: Vec<(String, String)>,
     limit: Duration,
-    patience: RetryPolicy,
+    retry_policy: RetryPolicy,
 }
 
 impl Call {
@@ -36,7 +36,7 @@ impl Call {
             ("HOME", "/nonexistent"),
         ];
         let variables = variables.map(|(k, v)| (k.to_owned(), v.to_owned())).to_vec();
-        Self { registry: PRIVATE, variables, limit: Duration::from_secs(10), patience: RetryPolicy::Interactive }
+        Self { registry: PRIVATE, variables, limit: Duration::from_secs(10), retry_policy: RetryPolicy::Interactive }
     }
 
     pub fn registry(mut self, registry: &'static str) -> Self {
@@ -61,7 +61,7 @@ impl Call {
     }
 
     pub fn of_a_node(mut self) -> Self {
-        self.patience = RetryPolicy::NodeBoot;
+        self.retry_policy = RetryPolicy::NodeBoot;
         self
     }
 
@@ -116,7 +116,7 @@ impl Call {
         let registry = Registry::parse(self.registry).unwrap();
         let speaker = CredentialSettings::default();
         let identity = Identity::resolve(&environment, CredentialSelector::Settings(&speaker), &registry).unwrap();
-        aws::fetch(&environment, &identity, &registry, Deadline::within(self.limit), self.patience, None)
+        aws::fetch(&environment, &identity, &registry, Deadline::within(self.limit), self.retry_policy, None)
     }
 
     /// The failure of the fetch in this process.

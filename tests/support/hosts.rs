@@ -35,7 +35,7 @@ impl Hosts {
     pub fn helper(&self, source: Source) -> Helper {
         let helper = Helper::new().aws(&self.aws);
         let helper = helper.env("AWS_ENDPOINT_URL_STS", self.sts.url()).env("AWS_ENDPOINT_URL_SSO", self.sso.url());
-        source.speak(helper.env("AWS_ENDPOINT_URL_SSO_OIDC", self.oidc.url()), &self.near.url())
+        source.set_up(helper.env("AWS_ENDPOINT_URL_SSO_OIDC", self.oidc.url()), &self.near.url())
     }
 
     pub fn of(&self, service: Service) -> &Server {

@@ -50,8 +50,8 @@ sso_role_name = Pull
 ";
 
 impl Source {
-    /// A home in which this source speaks; `near` is the URL of instance metadata and container credentials.
-    pub fn speak(self, helper: Helper, near: &str) -> Helper {
+    /// A home in which this source is the one that is used; `near` is the URL of instance metadata and container credentials.
+    pub fn set_up(self, helper: Helper, near: &str) -> Helper {
         let token = helper.write("token", web_token());
         let helper = helper.aws_config(&PROFILES.replace("TOKEN", token.to_str().unwrap()));
         match self {

@@ -2,95 +2,147 @@
 //!
 //! It runs the very code that a `get` runs, one step at a time, each within the limit of a `get`, and shows no secret.
 
+mod cache;
 pub(super) mod clients;
+mod helper;
+mod kubelet;
 mod report;
 
-use std::path::PathBuf;
-use std::process::{Command, ExitCode};
+use std::process::ExitCode;
 use std::time::Duration;
 
 use super::arguments::Doctor;
+use super::configured;
+use super::layout::Layout;
 use super::terminal::{self, Paint, Progress};
 use crate::PROGRAM;
-use crate::aws::AuthorizationToken;
 use crate::aws::diagnostics::{self, Outcome, Part};
 use crate::cache::Cache;
 use crate::credentials::{CredentialSelector, CredentialSource, Identity, IdentityError, go_helper_differences};
 use crate::os::clock;
-use crate::os::deadline::Deadline;
 use crate::os::environment::Environment;
-use crate::os::executable;
-use crate::os::fs::canonical;
 use crate::os::secret;
-use crate::os::subprocess::{self, Bounds, Stderr};
-use crate::registry::Service;
+use crate::protocol::kubelet::registry_of_image;
+use crate::registry::{Service, host_of, near_miss};
 use crate::settings::{DEFAULT_TIMEOUT, ResolvedRegistry, Settings, call_timeout};
 use crate::text::span;
 use crate::text::user_error::{Kind, UserError};
-use report::{Report, State, Step};
+use cache::cached;
+use clients::Client;
+use helper::helper;
+use kubelet::Node;
+use report::{Report, Reports, State, Step};
 
-/// How long another program of our name may take to say its version.
-const VERSION_TIME: Duration = Duration::from_secs(3);
+/// What a step says that was not come to.
+const NOT_TRIED: &str = "not tried, since an earlier step is wrong";
 
 /// Runs the command.
 pub(super) fn run(wanted: &Doctor, environment: &Environment) -> ExitCode {
     // Clients' files may hold logins in plain text.
     secret::wipe_what_is_freed();
-    let name = wanted.registry.clone().or_else(|| clients::served(environment).into_iter().next());
-    let name = name.or_else(|| Cache::open(environment)?.registries().into_iter().next());
-    let report = examine(name.as_deref(), environment);
-    let text = if wanted.format.json {
-        let mut text = serde_json::to_string_pretty(&report).unwrap_or_default();
-        text.push('\n');
-        text
-    } else {
-        report.text(Paint::for_stdout(environment))
+    let of_image = wanted.image.as_deref().map(|image| registry_of_image(image).unwrap_or(image).to_owned());
+    let reports = match wanted.registry.clone().or(of_image) {
+        Some(name) => vec![examine(&name, wanted, environment)],
+        None => examine_all(wanted, environment),
+    };
+    let ok = reports.iter().all(|report| report.ok);
+    let text = match &*reports {
+        reports if !wanted.format.json => {
+            let (paint, layout) = (Paint::for_stdout(environment), Layout::for_stdout(environment));
+            reports.iter().map(|report| report.text(paint, &layout)).collect::<Vec<_>>().join("\n")
+        }
+        [report] if wanted.registry.is_some() || wanted.image.is_some() => json(report),
+        _ => json(&Reports { version: env!("CARGO_PKG_VERSION"), ok, registries: reports }),
     };
     match terminal::print(&text) {
-        Ok(()) if report.ok => ExitCode::SUCCESS,
+        Ok(()) if ok => ExitCode::SUCCESS,
         _ => ExitCode::FAILURE,
     }
 }
 
-fn examine(name: Option<&str>, environment: &Environment) -> Report {
-    let progress = Progress::start(environment);
-    progress.say("looking at files");
+fn json(value: &impl serde::Serialize) -> String {
+    let mut text = serde_json::to_string_pretty(value).unwrap_or_default();
+    text.push('\n');
+    text
+}
+
+/// All that are configured; where none is, one report that says what to do.
+fn examine_all(wanted: &Doctor, environment: &Environment) -> Vec<Report> {
+    let loaded = Settings::load(environment);
+    let names = configured::registries_or_served(environment, loaded.as_ref().unwrap_or(&Settings::default()));
+    if !names.is_empty() {
+        return names.iter().map(|name| examine(name, wanted, environment)).collect();
+    }
     let mut steps = vec![helper(environment)];
-    let settings = match Settings::load(environment) {
-        Ok(settings) => settings,
-        Err(error) => {
-            steps.push(Step::failed("settings", error.into()));
-            return Report::new(name.map(str::to_owned), steps);
-        }
-    };
-    let Some(name) = name else {
-        steps.push(Step::wrong(
+    if let Err(error) = loaded {
+        steps.push(Step::failed("settings", error.into()));
+    }
+    steps.push(if configured::is_store(environment) {
+        let found = "docker asks this helper for every registry (credsStore), and none was asked for yet";
+        Step::note("registry", found, format!("run: {PROGRAM} doctor REGISTRY"))
+    } else {
+        Step::wrong(
             "registry",
             "no file of docker's or podman's names this helper for any registry",
             format!("run: {PROGRAM} setup docker, or name a registry: {PROGRAM} doctor REGISTRY"),
-        ));
-        return Report::new(None, steps);
+        )
+    });
+    vec![Report::new(None, steps, "not tried, since there is no registry to try it with")]
+}
+
+fn examine(name: &str, wanted: &Doctor, environment: &Environment) -> Report {
+    let progress = Progress::start(environment);
+    progress.say("looking at files");
+    let mut steps = vec![helper(environment)];
+    let (settings, broken) = match Settings::load(environment) {
+        Ok(settings) => (settings, None),
+        Err(error) => (Settings::default(), Some(error)),
     };
     let Some(target) = settings.target(name) else {
+        steps.extend(broken.map(|error| Step::failed("settings", error.into())));
+        let reason = host_of(name).and_then(|host| near_miss(&host)).map(|reason| format!(": {reason}"));
         steps.push(Step::wrong(
             "registry",
-            format!("{name} is not the name of an Amazon ECR registry, so this helper leaves it to others"),
+            format!(
+                "{name} is not the name of an Amazon ECR registry, so this helper leaves it to others{}",
+                reason.unwrap_or_default()
+            ),
             "names look like 123456789012.dkr.ecr.eu-west-1.amazonaws.com or public.ecr.aws",
         ));
-        return Report::new(Some(name.to_owned()), steps);
+        return Report::new(Some(name.to_owned()), steps, NOT_TRIED);
     };
-    let asked = crate::registry::host_of(name).unwrap_or_else(|| name.to_owned());
-    let clients = clients::examine(environment, &asked);
+    let asked = host_of(name).unwrap_or_else(|| name.to_owned());
+    let node = Node::find(wanted);
+    let programs = if node.is_running() { vec!["kubelet"] } else { Vec::new() };
+    let clients = clients::examine(environment, &asked, Client { step: node.step(&asked), installed: programs });
+    if node.is_running() && clients.iter().all(|client| client.step.name == "kubelet" || client.installed.is_empty()) {
+        // Nobody here looks for it on PATH.
+        steps.iter_mut().filter(|step| step.state == State::Wrong).for_each(|step| step.state = State::Note);
+    }
     steps.extend(clients.iter().map(|client| client.step.clone()));
     steps.extend(clients::notes(environment, &asked));
+    if let Some(image) = &wanted.image {
+        progress.say("asking the kubelet's plugin");
+        steps.push(kubelet::play(&node, environment, image, &asked));
+    }
     let verdicts: Vec<(&str, &'static str)> =
         clients.iter().flat_map(|client| client.installed.iter().map(|program| (*program, client.step.name))).collect();
-    let conclude = |steps| Report::new(Some(asked.clone()), steps).for_clients(&verdicts);
-    steps.push(says(&settings, &target, &asked));
-    steps.extend(last_failure(environment));
+    let conclude = |steps, rest| Report::new(Some(asked.clone()), steps, rest).for_clients(&verdicts);
+    let limit = match broken {
+        Some(error) => Err(error.into()),
+        None => call_timeout(environment, Some(&settings), DEFAULT_TIMEOUT),
+    };
+    let limit = match limit {
+        Ok(limit) => limit,
+        Err(failure) => {
+            steps.extend([Step::failed("settings", failure), last_failure(environment)]);
+            return conclude(steps, NOT_TRIED);
+        }
+    };
+    steps.extend([says(&settings, &target, &asked), last_failure(environment)]);
     if target.credentials.anonymous {
         steps.push(Step::skipped("source", "the settings say anonymous = true: nobody is asked for credentials"));
-        return conclude(steps);
+        return conclude(steps, "not needed: pulls are anonymous by the settings");
     }
     let identity =
         match Identity::resolve(environment, CredentialSelector::Settings(&target.credentials), &target.registry) {
@@ -98,78 +150,25 @@ fn examine(name: Option<&str>, environment: &Environment) -> Report {
             Err(error) => {
                 steps.push(anonymous_or(&target, no_source(error)));
                 steps.extend(go_helper(environment, &target, None));
-                return conclude(steps);
+                return conclude(steps, "not tried without credentials");
             }
         };
     steps.push(source(&identity));
     steps.extend(go_helper(environment, &target, Some(&identity.source)));
-    match call_timeout(environment, Some(&settings), DEFAULT_TIMEOUT) {
-        Ok(limit) => {
-            steps.extend(pull(environment, &identity, &target, limit, &progress));
-            let reachable = steps.last().is_some_and(|step| step.state == State::Ok);
-            steps.extend(cached(environment, &identity, &target, limit, reachable));
-        }
-        Err(failure) => steps.push(Step::failed("settings", failure)),
-    }
-    conclude(steps)
+    steps.extend(pull(environment, &identity, &target, limit, &progress));
+    let reachable = steps.last().is_some_and(|step| step.state == State::Ok);
+    steps.push(cached(environment, &identity, &target, limit, reachable));
+    conclude(steps, NOT_TRIED)
 }
 
 /// What a `get` last said: several clients hide it.
-fn last_failure(environment: &Environment) -> Option<Step> {
-    let last = Cache::open(environment)?.last_failure()?;
-    let found = format!("the last failure, {}: {}", span::ago(clock::seconds(), last.at), last.line);
-    Some(Step { remedy: None, ..Step::note("last", found, "") })
-}
-
-/// The file of this program. Without `/proc` the system does not say, and the name that we were started by has to do.
-fn ourselves(environment: &Environment) -> Option<PathBuf> {
-    let by_name = || {
-        let name = PathBuf::from(environment.program());
-        if name.components().count() > 1 { Some(name) } else { executable::on_path(environment, name.to_str()?) }
-    };
-    canonical(&std::env::current_exe().ok().or_else(by_name)?).ok()
-}
-
-/// Whether the program that docker would run is this one.
-fn helper(environment: &Environment) -> Step {
-    const NAME: &str = "helper";
-    let ours = ourselves(environment);
-    let version = env!("CARGO_PKG_VERSION");
-    let Some(found) = executable::on_path(environment, PROGRAM) else {
-        let directory = ours.as_deref().and_then(std::path::Path::parent).map(PathBuf::from).unwrap_or_default();
-        return Step::wrong(
-            NAME,
-            format!("{PROGRAM} is not on PATH, where docker looks for it"),
-            format!("add {} to PATH, or link it from a directory that is there", directory.display()),
-        );
-    };
-    let real = canonical(&found).ok();
-    if real.is_some() && real == ours {
-        return Step::ok(NAME, format!("{} is this program, version {version}", found.display()));
-    }
-    let mut command = Command::new(&found);
-    command.arg("--version").env_clear().envs(environment.variables());
-    let bounds = Bounds { deadline: Deadline::within(VERSION_TIME), stdout: 4096, stderr: Stderr::Kept };
-    let said =
-        subprocess::run(command, &[], bounds).map(|finished| String::from_utf8_lossy(&finished.stdout).into_owned());
-    match said {
-        Ok(said) if said.contains(PROGRAM) && said.trim_end().ends_with(version) => {
-            Step::ok(NAME, format!("{} is a copy of this program, version {version}", found.display()))
-        }
-        said => {
-            let said =
-                said.map_or_else(|error| error.to_string(), |said| said.lines().next().unwrap_or_default().to_owned());
-            let said: String = said.chars().filter(|character| !character.is_control()).take(80).collect();
-            let ours = ours.unwrap_or_default();
-            let directory = ours.parent().map(PathBuf::from).unwrap_or_default();
-            Step::wrong(
-                NAME,
-                format!("docker would run {} (says {said:?}), not {}", found.display(), ours.display()),
-                format!(
-                    "put {} before the other one's directory in PATH, or remove the other one",
-                    directory.display()
-                ),
-            )
+fn last_failure(environment: &Environment) -> Step {
+    const NAME: &str = "last";
+    match Cache::open(environment).and_then(|cache| cache.last_failure()) {
+        None => Step::skipped(NAME, "no failure is recorded"),
+        Some(last) => {
+            let found = format!("the last failure, {}: {}", span::ago(clock::seconds(), last.at), last.line);
+            Step { remedy: None, ..Step::note(NAME, found, "") }
         }
     }
 }
@@ -226,7 +225,7 @@ fn go_helper(environment: &Environment, target: &ResolvedRegistry, used: Option<
     let selector = CredentialSelector::Settings(&target.credentials);
     let differences = go_helper_differences(environment, selector, used);
     let found = format!("the Go helper {}", differences.join(", "));
-    (!differences.is_empty()).then(|| Step::note("source", found, "see docs/from-the-go-helper.md"))
+    (!differences.is_empty()).then(|| Step::note("go-helper", found, "see docs/from-the-go-helper.md"))
 }
 
 /// ECR Public serves without credentials: that there are none is not wrong.
@@ -266,75 +265,12 @@ fn pull(
             };
             match outcome {
                 Outcome::Found(found) => Step::ok(name, found),
-                Outcome::NotTried => Step::skipped(name, "not tried, since an earlier step is wrong"),
+                Outcome::NotTried => Step::skipped(name, NOT_TRIED),
                 Outcome::Wrong(failure) if part == Part::Caller => caller_unknown(failure),
                 Outcome::Wrong(failure) => anonymous_or(target, Step::failed(name, failure)),
             }
         })
         .collect()
-}
-
-/// What is cached for this identity, whether the cache can be trusted, and whether the registry takes what is in it.
-fn cached(
-    environment: &Environment,
-    identity: &Identity,
-    target: &ResolvedRegistry,
-    limit: Duration,
-    reachable: bool,
-) -> Vec<Step> {
-    const NAME: &str = "cache";
-    let host = target.registry.host();
-    let now = clock::seconds();
-    if !target.credentials.cache {
-        return vec![Step::note(
-            NAME,
-            "turned off for this registry: each pull asks ECR",
-            "take cache = false out of the settings",
-        )];
-    }
-    let Some(cache) = Cache::open(environment) else {
-        return vec![Step::note(
-            NAME,
-            "there is none: each pull asks ECR",
-            "unset AWS_ECR_DISABLE_CACHE, or give it a place with AWS_ECR_CACHE_DIR",
-        )];
-    };
-    let place = cache.path().map(|path| path.display().to_string()).unwrap_or_default();
-    let entry = identity.cache_key(now).and_then(|cache_key| cache.read(cache_key, host));
-    if let Some(warning) = cache.warnings().into_iter().next().or_else(|| cache.unopened()) {
-        return vec![Step::note(
-            NAME,
-            warning,
-            "take it away or give it back to its owner; until then each pull asks ECR",
-        )];
-    }
-    if let Some(unread) = cache.unread().into_iter().next() {
-        return vec![Step::note(NAME, unread, "see to the disk and the modes above it; until then each pull asks ECR")];
-    }
-    let Some(entry) = entry.filter(|entry| entry.times.is_valid(now.saturating_mul(1000))) else {
-        return vec![Step::ok(NAME, format!("{place}: no token yet for this identity, the next pull keeps one"))];
-    };
-    let found =
-        format!("{place}: a token, {}", span::good_for(now, entry.times.expires_at, Some(entry.times.refresh_at)));
-    if !reachable {
-        return vec![Step::ok(NAME, found)];
-    }
-    let token = AuthorizationToken {
-        username: entry.username,
-        password: entry.password,
-        expires_at: Some(entry.times.expires_at),
-        own_registry: None,
-        warnings: Vec::new(),
-    };
-    match diagnostics::accepts(environment, identity, &target.registry, limit, &token) {
-        Ok(_) => vec![Step::ok(NAME, format!("{found}, and the registry takes it"))],
-        Err(failure) if failure.kind == Kind::Credentials => vec![Step::wrong(
-            NAME,
-            format!("{found}, but the registry refuses it"),
-            format!("run: {PROGRAM} clear {host}"),
-        )],
-        Err(failure) => vec![Step { state: State::Note, ..Step::failed(NAME, failure) }],
-    }
 }
 
 /// A pull does not need STS: a network without a way to it is a note, keys that STS refuses are not.

@@ -1,11 +1,10 @@
 //! What `doctor` found, as text for people and as JSON for programs.
 
-use std::fmt::Write as _;
-
 use serde::Serialize;
 
+use crate::cli::layout::Layout;
 use crate::cli::terminal::Paint;
-use crate::text::printable::one_line;
+use crate::text::printable::{one_line, without_errno};
 use crate::text::user_error::UserError;
 
 /// How a step came out.
@@ -22,6 +21,15 @@ pub(super) enum State {
     Skipped,
 }
 
+/// The steps that every report has, in its order.
+const STEPS: [&str; 13] = [
+    "helper", "docker", "podman", "kubelet", "settings", "last", "source", "network", "keys", "caller", "token",
+    "registry", "cache",
+];
+
+/// Where the text of a step begins.
+const COLUMN: usize = 19;
+
 /// One step of the way.
 #[derive(Clone, Debug, Serialize)]
 pub(super) struct Step {
@@ -34,33 +42,41 @@ pub(super) struct Step {
     /// What to do.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) remedy: Option<String>,
+    /// The step of a client that nobody has set up for the registry: no fault where another one serves.
+    #[serde(skip)]
+    pub(super) not_set_up: bool,
 }
 
 impl Step {
     /// A step that is right.
     pub(super) fn ok(name: &'static str, found: impl Into<String>) -> Self {
-        Self { name, state: State::Ok, found: found.into(), remedy: None }
+        Self { name, state: State::Ok, found: found.into(), remedy: None, not_set_up: false }
     }
 
     /// A step that was not tried.
     pub(super) fn skipped(name: &'static str, found: impl Into<String>) -> Self {
-        Self { name, state: State::Skipped, found: found.into(), remedy: None }
+        Self { name, state: State::Skipped, found: found.into(), remedy: None, not_set_up: false }
     }
 
     /// A step that is wrong.
     pub(super) fn wrong(name: &'static str, found: impl Into<String>, remedy: impl Into<String>) -> Self {
-        Self { name, state: State::Wrong, found: found.into(), remedy: Some(remedy.into()) }
+        Self { name, state: State::Wrong, found: found.into(), remedy: Some(remedy.into()), not_set_up: false }
+    }
+
+    /// The step of a client whose files say nothing of the registry.
+    pub(super) fn not_set_up(name: &'static str, found: impl Into<String>, remedy: impl Into<String>) -> Self {
+        Self { not_set_up: true, ..Self::wrong(name, found, remedy) }
     }
 
     /// A step that works, with something to know.
     pub(super) fn note(name: &'static str, found: impl Into<String>, remedy: impl Into<String>) -> Self {
-        Self { name, state: State::Note, found: found.into(), remedy: Some(remedy.into()) }
+        Self { name, state: State::Note, found: found.into(), remedy: Some(remedy.into()), not_set_up: false }
     }
 
     /// A step that failed as a `get` would.
     pub(super) fn failed(name: &'static str, mut failure: UserError) -> Self {
         let remedy = failure.hint.take();
-        Self { name, state: State::Wrong, found: failure.to_string(), remedy }
+        Self { name, state: State::Wrong, found: failure.to_string(), remedy, not_set_up: false }
     }
 }
 
@@ -90,11 +106,21 @@ struct Verdict {
     /// The first step that is wrong.
     #[serde(skip_serializing_if = "Option::is_none")]
     because: Option<String>,
+    /// Nobody has set it up for this registry.
+    #[serde(skip)]
+    not_set_up: bool,
 }
 
 impl Report {
-    /// A report of these steps.
-    pub(super) fn new(registry: Option<String>, steps: Vec<Step>) -> Self {
+    /// A report of these steps, and of those that were not come to: why not is in `rest`.
+    pub(super) fn new(registry: Option<String>, mut steps: Vec<Step>, rest: &str) -> Self {
+        let place = |name: &str| STEPS.iter().position(|it| *it == name);
+        for (index, name) in STEPS.into_iter().enumerate() {
+            if !steps.iter().any(|step| step.name == name) {
+                let before = steps.iter().rposition(|step| place(step.name).is_some_and(|it| it < index));
+                steps.insert(before.map_or(0, |before| before + 1), Step::skipped(name, rest));
+            }
+        }
         let ok = steps.iter().all(|step| step.state != State::Wrong);
         Self { version: env!("CARGO_PKG_VERSION"), registry, ok, clients: Vec::new(), steps }
     }
@@ -105,25 +131,31 @@ impl Report {
     pub(super) fn for_clients(mut self, programs: &[(&str, &str)]) -> Self {
         let is_a_clients = |name: &str| programs.iter().any(|(_, own)| *own == name);
         let wrong = |own: &str| {
-            let mut steps = self.steps.iter().filter(|step| step.name == own || !is_a_clients(step.name));
+            // The kubelet has a directory for its plugins, and looks for none on PATH.
+            let is_its = |step: &&Step| {
+                step.name == own || !(is_a_clients(step.name) || own == "kubelet" && step.name == "helper")
+            };
+            let mut steps = self.steps.iter().filter(is_its);
             steps.find(|step| step.state == State::Wrong).map(|step| match step.name {
                 name if name == own => step.found.clone(),
                 name => format!("{name}: {}", step.found),
             })
         };
+        let not_set_up = |own: &str| self.steps.iter().any(|step| step.name == own && step.not_set_up);
         let verdict = |(program, own): &(&str, &str)| {
-            let because = wrong(own);
-            Verdict { client: (*program).to_owned(), works: because.is_none(), because }
+            let not_set_up = not_set_up(own);
+            let because = if not_set_up { Some("it is not set up for this registry".to_owned()) } else { wrong(own) };
+            Verdict { client: (*program).to_owned(), works: because.is_none(), because, not_set_up }
         };
         self.clients = programs.iter().map(verdict).collect();
         self
     }
 
     /// For people.
-    pub(super) fn text(&self, paint: Paint) -> String {
+    pub(super) fn text(&self, paint: Paint, layout: &Layout) -> String {
         let mut text = String::new();
         if let Some(registry) = &self.registry {
-            let _ = writeln!(text, "{}", paint.strong(&one_line(registry)));
+            text.push_str(&layout.line(&paint.strong(&one_line(registry)), 2));
         }
         for step in &self.steps {
             let state = match step.state {
@@ -132,25 +164,49 @@ impl Report {
                 State::Wrong => paint.bad("WRONG"),
                 State::Skipped => paint.weak("-    "),
             };
-            let _ = writeln!(text, "  {state}  {:8}  {}", step.name, one_line(&step.found));
-            if let Some(remedy) = &step.remedy {
-                let _ = writeln!(text, "                   {} {}", paint.strong("->"), one_line(remedy));
+            text.push_str(&layout.line(&format!("  {state}  {:8}  {}", step.name, said(&step.found)), COLUMN));
+            if let Some(remedy) = step.remedy.as_deref().filter(|remedy| !remedy.is_empty()) {
+                let line = format!("{:COLUMN$}{} {}", "", paint.strong("->"), said(remedy));
+                text.push_str(&layout.line(&line, COLUMN + 3));
             }
         }
-        if !self.clients.is_empty() {
-            let verdicts = self.clients.iter().map(|verdict| match &verdict.because {
+        let line = if self.clients.is_empty() {
+            match self.steps.iter().filter(|step| step.state == State::Wrong).count() {
+                0 => "A pull would work.".to_owned(),
+                1 => "One step is wrong.".to_owned(),
+                count => format!("{count} steps are wrong."),
+            }
+        } else {
+            let (idle, used): (Vec<&Verdict>, Vec<&Verdict>) =
+                self.clients.iter().partition(|verdict| verdict.not_set_up);
+            let verdict = |verdict: &&Verdict| match &verdict.because {
                 None => format!("{}: a pull would work", verdict.client),
-                Some(because) => format!("{}: fails, because {}", verdict.client, one_line(because)),
-            });
-            let line = verdicts.collect::<Vec<_>>().join("; ");
-            let _ = writeln!(text, "{}.", if self.ok { paint.good(&line) } else { paint.bad(&line) });
-            return text;
-        }
-        let _ = match self.steps.iter().filter(|step| step.state == State::Wrong).count() {
-            0 => writeln!(text, "{}", paint.good("A pull would work.")),
-            1 => writeln!(text, "{}", paint.bad("One step is wrong.")),
-            count => writeln!(text, "{}", paint.bad(&format!("{count} steps are wrong."))),
+                Some(because) => format!("{}: fails, because {}", verdict.client, said(because)),
+            };
+            let mut verdicts: Vec<String> = used.iter().map(verdict).collect();
+            if !idle.is_empty() {
+                let names: Vec<&str> = idle.iter().map(|verdict| verdict.client.as_str()).collect();
+                verdicts.push(format!("not set up for it: {}", names.join(", ")));
+            }
+            format!("{}.", verdicts.join("; "))
         };
+        text.push_str(&layout.line(&if self.ok { paint.good(&line) } else { paint.bad(&line) }, 2));
         text
     }
+}
+
+/// On one line, without the system's error numbers.
+fn said(text: &str) -> String {
+    one_line(&without_errno(text))
+}
+
+/// The reports of several registries.
+#[derive(Debug, Serialize)]
+pub(super) struct Reports {
+    /// This program's version.
+    pub(super) version: &'static str,
+    /// Whether no step of any is wrong.
+    pub(super) ok: bool,
+    /// One for each registry.
+    pub(super) registries: Vec<Report>,
 }

@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use super::chosen::{self, Chosen};
 use super::json::{Document, NotJson};
 use super::report::{describe, preview};
-use super::settings_file::{self, Wishes};
+use super::settings_file::{self, SettingsEdit};
 use super::{SetupError, backup, client_paths, identities, undo, way_out};
 use crate::cli::arguments::{SetupCommon, SetupDocker, SetupPodman};
 use crate::cli::doctor::clients;
@@ -101,7 +101,11 @@ fn finish(job: &Job<'_>) -> ExitCode {
     match done.and_then(|report| Ok(terminal::print(&shown(report))?)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            terminal::warn_line(&format!("{PROGRAM}: setup {}: {}", job.client, way_out::of(&error, job.client)));
+            terminal::warn_line(&format!(
+                "{PROGRAM}: setup {}: {}",
+                job.client,
+                way_out::of(&error, job.client, job.environment)
+            ));
             ExitCode::FAILURE
         }
     }
@@ -142,7 +146,7 @@ fn set_up(job: &Job<'_>) -> Result<String, SetupError> {
     let mut edited = document.clone();
     apply(&mut edited, &edits).map_err(|source| SetupError::NotJson { path: original.path.clone(), source })?;
 
-    let wishes = Wishes {
+    let edit = SettingsEdit {
         registries: &chosen.hosts,
         profile: common.profile.as_deref(),
         role_arn: common.role_arn.as_deref(),
@@ -151,12 +155,12 @@ fn set_up(job: &Job<'_>) -> Result<String, SetupError> {
         delegate: store.as_deref().filter(|_| job.store),
         pairs: &chosen.pairs,
     };
-    identities::check_arguments(&wishes, job.environment)?;
-    let settings = if wishes.is_empty() {
+    identities::check_arguments(&edit, job.environment)?;
+    let settings = if edit.is_empty() {
         None
     } else {
         let file = UserFile::read(&settings_file::path(job.environment)?)?;
-        let text = settings_file::with(&file, &wishes)?;
+        let text = settings_file::with(&file, &edit)?;
         Some((file, text))
     };
     let settings = settings.filter(|(file, text)| file.content.as_deref() != Some(text.as_bytes()));

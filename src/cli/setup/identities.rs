@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::SetupError;
-use super::settings_file::{self, Wishes};
+use super::settings_file::{self, SettingsEdit};
 use crate::PROGRAM;
 use crate::credentials::{CredentialSelector, Identity, IdentityError};
 use crate::os::environment::Environment;
@@ -16,15 +16,15 @@ use crate::text::user_error::UserError;
 ///
 /// # Errors
 /// The profile that was named does not resolve, or a value is not what the settings take.
-pub(super) fn check_arguments(wishes: &Wishes<'_>, environment: &Environment) -> Result<(), SetupError> {
-    if let Err(error) = settings_file::check_values(wishes) {
+pub(super) fn check_arguments(edit: &SettingsEdit<'_>, environment: &Environment) -> Result<(), SetupError> {
+    if let Err(error) = settings_file::check_values(edit) {
         return Err(match error {
             SettingsError::Wrong { key: Some(key), message, .. } => {
                 let value = match key.as_str() {
-                    "profile" => wishes.profile,
-                    "role_arn" => wishes.role_arn,
-                    "web_identity" => wishes.web_identity,
-                    "audience" => wishes.audience,
+                    "profile" => edit.profile,
+                    "role_arn" => edit.role_arn,
+                    "web_identity" => edit.web_identity,
+                    "audience" => edit.audience,
                     _ => None,
                 };
                 let argument = format!("--{} {}", key.replace('_', "-"), value.unwrap_or_default());
@@ -33,8 +33,8 @@ pub(super) fn check_arguments(wishes: &Wishes<'_>, environment: &Environment) ->
             error => error.into(),
         });
     }
-    let Some(profile) = wishes.profile else { return Ok(()) };
-    for registry in wishes.registries.iter().filter_map(|host| Registry::parse(host)) {
+    let Some(profile) = edit.profile else { return Ok(()) };
+    for registry in edit.registries.iter().filter_map(|host| Registry::parse(host)) {
         if let Err(reason) = check_profile(profile, &registry, environment) {
             return Err(SetupError::Argument { argument: format!("--profile {profile}"), reason });
         }

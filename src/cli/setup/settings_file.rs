@@ -18,7 +18,7 @@ const MARK: &str = "# by setup; setup --undo takes it out\n";
 
 /// What to say in the settings file.
 #[derive(Clone, Debug, Default)]
-pub struct Wishes<'a> {
+pub struct SettingsEdit<'a> {
     /// The registries' hosts that `profile` and `role_arn` are for.
     pub registries: &'a [String],
     /// `profile`
@@ -35,7 +35,7 @@ pub struct Wishes<'a> {
     pub pairs: &'a [(String, String)],
 }
 
-impl Wishes<'_> {
+impl SettingsEdit<'_> {
     /// Whether the file is to be touched at all.
     pub(super) fn is_empty(&self) -> bool {
         self.profile.is_none() && self.role_arn.is_none() && self.delegate.is_none() && self.pairs.is_empty()
@@ -57,13 +57,13 @@ pub(super) fn path(environment: &Environment) -> Result<PathBuf, SetupError> {
     }
 }
 
-/// The file's text with the wishes in it.
+/// The file's text with the edit made.
 ///
 /// # Errors
-/// The text is no TOML, or would be no settings file with the wishes in it.
-pub fn with(original: &UserFile, wishes: &Wishes<'_>) -> Result<String, SetupError> {
+/// The text is no TOML, or would be no settings file with the edit made.
+pub fn with(original: &UserFile, edit: &SettingsEdit<'_>) -> Result<String, SetupError> {
     let mut document = read(original)?;
-    match (wishes.delegate, document.get_mut("delegate").and_then(Item::as_value_mut)) {
+    match (edit.delegate, document.get_mut("delegate").and_then(Item::as_value_mut)) {
         (Some(delegate), Some(theirs)) => replace(theirs, delegate),
         (Some(delegate), None) => {
             // A key at the top must stand before the first table.
@@ -74,58 +74,58 @@ pub fn with(original: &UserFile, wishes: &Wishes<'_>) -> Result<String, SetupErr
         }
         (None, _) => {}
     }
-    let for_all = wishes.profile.is_some() || wishes.role_arn.is_some();
-    if for_all || !wishes.pairs.is_empty() {
+    let for_all = edit.profile.is_some() || edit.role_arn.is_some();
+    if for_all || !edit.pairs.is_empty() {
         let entries = document.entry("registry").or_insert_with(|| Item::ArrayOfTables(ArrayOfTables::new()));
         let Some(entries) = entries.as_array_of_tables_mut() else {
             return Err(SetupError::Inline { path: original.path.clone() });
         };
-        for registry in wishes.registries.iter().filter(|_| for_all) {
-            say(entries, registry, wishes);
+        for registry in edit.registries.iter().filter(|_| for_all) {
+            say(entries, registry, edit);
         }
-        for (registry, profile) in wishes.pairs {
-            say(entries, registry, &Wishes { profile: Some(profile), ..Wishes::default() });
+        for (registry, profile) in edit.pairs {
+            say(entries, registry, &SettingsEdit { profile: Some(profile), ..SettingsEdit::default() });
         }
     }
-    checked(&original.path, text_of(original, &document), wishes)
+    checked(&original.path, text_of(original, &document), edit)
 }
 
-/// Checks the values of the wishes alone, whatever the file is.
+/// Checks the values of the edit alone, whatever the file is.
 ///
 /// # Errors
 /// One is not what the settings take; the error names its key.
-pub(super) fn check_values(wishes: &Wishes<'_>) -> Result<(), SettingsError> {
+pub(super) fn check_values(edit: &SettingsEdit<'_>) -> Result<(), SettingsError> {
     const ANY: &str = "000000000000.dkr.ecr.us-east-1.amazonaws.com";
     let mut entries = ArrayOfTables::new();
-    say(&mut entries, ANY, wishes);
+    say(&mut entries, ANY, edit);
     let mut document = DocumentMut::new();
     document.insert("registry", Item::ArrayOfTables(entries));
     Settings::parse("the arguments", &document.to_string()).map(drop)
 }
 
-fn say(entries: &mut ArrayOfTables, registry: &str, wishes: &Wishes<'_>) {
+fn say(entries: &mut ArrayOfTables, registry: &str, edit: &SettingsEdit<'_>) {
     let pattern = |entry: &Table| entry.get("match").and_then(Item::as_str).unwrap_or_default().to_owned();
     let keys = [
-        ("profile", wishes.profile),
-        ("role_arn", wishes.role_arn),
-        ("web_identity", wishes.web_identity),
-        ("audience", wishes.audience),
+        ("profile", edit.profile),
+        ("role_arn", edit.role_arn),
+        ("web_identity", edit.web_identity),
+        ("audience", edit.audience),
     ];
     if let Some(entry) = entries.iter_mut().find(|entry| pattern(entry).eq_ignore_ascii_case(registry)) {
-        for (key, wish) in keys {
-            let Some(wish) = wish else { continue };
+        for (key, new) in keys {
+            let Some(new) = new else { continue };
             match entry.get_mut(key).and_then(Item::as_value_mut) {
-                Some(old) => replace(old, wish),
-                None => entry[key] = value(wish),
+                Some(old) => replace(old, new),
+                None => entry[key] = value(new),
             }
         }
         return;
     }
     let mut entry = Table::new();
     entry["match"] = value(registry);
-    for (key, wish) in keys {
-        if let Some(wish) = wish {
-            entry[key] = value(wish);
+    for (key, new) in keys {
+        if let Some(new) = new {
+            entry[key] = value(new);
         }
     }
     entry.decor_mut().set_prefix(format!("\n{MARK}"));
@@ -137,11 +137,11 @@ fn say(entries: &mut ArrayOfTables, registry: &str, wishes: &Wishes<'_>) {
     }
 }
 
-/// Puts `wish` where `old` stands, whose comments stay.
-fn replace(old: &mut toml_edit::Value, wish: &str) {
-    if old.as_str() != Some(wish) {
+/// Puts `new` where `old` stands, whose comments stay.
+fn replace(old: &mut toml_edit::Value, new: &str) {
+    if old.as_str() != Some(new) {
         let decor = old.decor().clone();
-        *old = wish.into();
+        *old = new.into();
         *old.decor_mut() = decor;
     }
 }
@@ -230,11 +230,11 @@ fn read(original: &UserFile) -> Result<DocumentMut, SetupError> {
     })
 }
 
-/// What is about to be written must be a settings file, and say what was wished.
-fn checked(path: &Path, text: String, wishes: &Wishes<'_>) -> Result<String, SetupError> {
+/// What is about to be written must be a settings file, and say what was edited.
+fn checked(path: &Path, text: String, edit: &SettingsEdit<'_>) -> Result<String, SetupError> {
     let settings = Settings::parse(path, &text)?;
-    let of_all = wishes.registries.iter().map(|name| (name, wishes.profile));
-    let of_pairs = wishes.pairs.iter().map(|(name, profile)| (name, Some(profile.as_str())));
+    let of_all = edit.registries.iter().map(|name| (name, edit.profile));
+    let of_pairs = edit.pairs.iter().map(|(name, profile)| (name, Some(profile.as_str())));
     for (name, profile) in of_all.chain(of_pairs) {
         let Some(target) = settings.target(name).or_else(|| {
             let registry = Registry::parse(name)?;
@@ -242,8 +242,8 @@ fn checked(path: &Path, text: String, wishes: &Wishes<'_>) -> Result<String, Set
         }) else {
             continue;
         };
-        let speaks = |wish: Option<&str>, said: Option<&str>| wish.is_none() || wish == said;
-        let role = wishes.role_arn.map(|arn| role_for(arn, &target.registry));
+        let speaks = |new: Option<&str>, said: Option<&str>| new.is_none() || new == said;
+        let role = edit.role_arn.map(|arn| role_for(arn, &target.registry));
         let said = target.credentials.role.as_ref().map(|role| role.arn.as_str());
         if !speaks(profile, target.credentials.profile.as_deref()) || !speaks(role.as_deref(), said) {
             return Err(SetupError::Hidden { path: path.to_owned(), registry: name.clone() });
@@ -269,14 +269,18 @@ mod tests {
     fn a_new_entry_goes_before_a_wildcard_and_comments_stay() {
         let before = "# mine\ntimeout = 5 # short\n\n# all of them\n[[registry]]\nmatch = \"*.dkr.ecr.*.amazonaws.com\"\nprofile = \"base\"\n";
         let registries = [REGISTRY.to_owned()];
-        let wishes =
-            Wishes { registries: &registries, profile: Some("prod"), delegate: Some("pass"), ..Wishes::default() };
-        let after = with(&original(before), &wishes).unwrap();
+        let edit = SettingsEdit {
+            registries: &registries,
+            profile: Some("prod"),
+            delegate: Some("pass"),
+            ..SettingsEdit::default()
+        };
+        let after = with(&original(before), &edit).unwrap();
         let expected = format!(
             "# mine\ntimeout = 5 # short\n{MARK}delegate = \"pass\"\n\n{MARK}[[registry]]\nmatch = \"{REGISTRY}\"\nprofile = \"prod\"\n\n# all of them\n[[registry]]\nmatch = \"*.dkr.ecr.*.amazonaws.com\"\nprofile = \"base\"\n"
         );
         assert_eq!(after, expected);
-        assert_eq!(with(&original(&after), &wishes).unwrap(), after, "again is a no-op");
+        assert_eq!(with(&original(&after), &edit).unwrap(), after, "again is a no-op");
         assert_eq!(without(&original(&after), &[], true).unwrap(), before, "undo gives back the bytes");
     }
 
@@ -286,8 +290,8 @@ mod tests {
             "[[registry]]\nmatch = \"{REGISTRY}\" # x\nprofile = \"dev\" # y\nsession_name = \"s\"\nrole_arn = \"arn:aws:iam::123456789012:role/r\"\n"
         );
         let registries = [REGISTRY.to_owned()];
-        let wishes = Wishes { registries: &registries, profile: Some("prod"), ..Wishes::default() };
-        let after = with(&original(&before), &wishes).unwrap();
+        let edit = SettingsEdit { registries: &registries, profile: Some("prod"), ..SettingsEdit::default() };
+        let after = with(&original(&before), &edit).unwrap();
         assert_eq!(after, before.replace("\"dev\"", "\"prod\""));
         assert_eq!(without(&original(&after), &[], true).unwrap(), after);
     }
@@ -295,27 +299,31 @@ mod tests {
     #[test]
     fn the_byte_order_mark_and_the_line_ends_stay() {
         let registries = [REGISTRY.to_owned()];
-        let wishes =
-            Wishes { registries: &registries, profile: Some("prod"), delegate: Some("pass"), ..Wishes::default() };
+        let edit = SettingsEdit {
+            registries: &registries,
+            profile: Some("prod"),
+            delegate: Some("pass"),
+            ..SettingsEdit::default()
+        };
         for before in [
             "\u{feff}strict = true\n",
             "strict = true\r\n# c\r\n[[registry]]\r\nmatch = \"a.b\"\r\n",
             "strict = true\r\n# c\n[[registry]]\nmatch = \"a.b\"\r\n",
             "\u{feff}# c\r\n\r\nstrict = true\r\n",
         ] {
-            let after = with(&original(before), &wishes).unwrap();
+            let after = with(&original(before), &edit).unwrap();
             assert_eq!(without(&original(&after), &[], true).unwrap(), before, "{after:?}");
             assert_eq!(after.starts_with('\u{feff}'), before.starts_with('\u{feff}'));
         }
-        let after = with(&original("strict = true\r\n"), &wishes).unwrap();
+        let after = with(&original("strict = true\r\n"), &edit).unwrap();
         assert_eq!(after.matches("\r\n").count(), after.matches('\n').count(), "{after:?}");
     }
 
     #[test]
     fn a_delegate_of_the_users_is_changed_in_its_place() {
         let before = "# why\ndelegate = \"other\" # how\n";
-        let wishes = Wishes { delegate: Some("pass"), ..Wishes::default() };
-        let after = with(&original(before), &wishes).unwrap();
+        let edit = SettingsEdit { delegate: Some("pass"), ..SettingsEdit::default() };
+        let after = with(&original(before), &edit).unwrap();
         assert_eq!(after, before.replace("other", "pass"));
         assert_eq!(without(&original(&after), &[], true).unwrap(), after);
     }
@@ -323,7 +331,7 @@ mod tests {
     #[test]
     fn a_role_that_is_none_is_refused() {
         let registries = [REGISTRY.to_owned()];
-        let wishes = Wishes { registries: &registries, role_arn: Some("nonsense"), ..Wishes::default() };
-        assert!(with(&original(""), &wishes).is_err());
+        let edit = SettingsEdit { registries: &registries, role_arn: Some("nonsense"), ..SettingsEdit::default() };
+        assert!(with(&original(""), &edit).is_err());
     }
 }

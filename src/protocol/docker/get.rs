@@ -12,7 +12,7 @@ use crate::text::user_error::{Kind, UserError};
 use crate::token::{self, FetchMode, TokenRequest};
 
 /// Answers with a token, or with the reason why there is none.
-pub(super) fn get(situation: &HelperContext, input: Input) -> Response {
+pub(super) fn get(context: &HelperContext, input: Input) -> Response {
     let bytes = match input {
         Input::Bytes(bytes) => bytes,
         Input::Empty => return Response::error(NO_SERVER_URL),
@@ -20,33 +20,33 @@ pub(super) fn get(situation: &HelperContext, input: Input) -> Response {
         Input::Failed(error) => return Response::not_found().with(Some(error.to_string())),
     };
     let asked = input::name(&bytes);
-    let target = asked.and_then(|name| Some((name, situation.call.settings.target(name)?)));
+    let target = asked.and_then(|name| Some((name, context.call.settings.target(name)?)));
     let Some((name, target)) = target else {
-        if situation.broken_settings.is_none() && situation.call.settings.delegate.is_some() {
-            return delegate::pass(Action::Get, &bytes, &situation.call);
+        if context.broken_settings.is_none() && context.call.settings.delegate.is_some() {
+            return delegate::pass(Action::Get, &bytes, &context.call);
         }
         // The name may be an alias in a settings file that cannot be used: a warning says so, and the answer is not
         // found.
-        return Response::not_found().with(situation.warning()).with(asked.and_then(nearly_ecr));
+        return Response::not_found().with(context.warning()).with(asked.and_then(nearly_ecr));
     };
     if target.credentials.anonymous {
         return Response::not_found();
     }
-    let is_strict = situation.is_strict();
-    let response = match answer(situation, name, &target) {
+    let is_strict = context.is_strict();
+    let response = match answer(context, name, &target) {
         Ok(response) => response,
         Err(failure) => explain(name, &target, &failure, is_strict),
     };
-    let response = response.with(situation.no_log.clone());
+    let response = response.with(context.no_log.clone());
     if !response.stderr.is_empty() && target.credentials.cache {
-        record(situation, &response.stderr);
+        record(context, &response.stderr);
     }
     response
 }
 
 /// For `status` and `doctor`, since some clients hide stderr.
-fn record(situation: &HelperContext, lines: &[String]) {
-    if let Some(cache) = Cache::open(&situation.call.environment) {
+fn record(context: &HelperContext, lines: &[String]) {
+    if let Some(cache) = Cache::open(&context.call.environment) {
         cache.record_failure(&LastFailure { at: clock::seconds(), line: lines.join("; ") });
     }
 }
@@ -58,13 +58,13 @@ fn nearly_ecr(name: &str) -> Option<String> {
     Some(format!("{host} is not a registry of Amazon ECR: {reason}; correct the name of the image"))
 }
 
-fn answer(situation: &HelperContext, name: &str, target: &ResolvedRegistry) -> Result<Response, UserError> {
-    if let Some(failure) = situation.broken_settings.as_ref().or(situation.wrong_limit.as_ref()) {
+fn answer(context: &HelperContext, name: &str, target: &ResolvedRegistry) -> Result<Response, UserError> {
+    if let Some(failure) = context.broken_settings.as_ref().or(context.wrong_limit.as_ref()) {
         return Err(failure.clone());
     }
-    let mode = FetchMode::of(&situation.call.environment);
+    let mode = FetchMode::of(&context.call.environment);
     let request = TokenRequest { target, service_account: None, mode, retry: RetryPolicy::Interactive };
-    let answer = token::token(&situation.call, &request)?;
+    let answer = token::token(&context.call, &request)?;
     Response::credentials(name, &answer)
         .map_err(|error| UserError::new(Kind::Other, format!("the answer cannot be written: {error}")))
 }

@@ -11,21 +11,21 @@ use crate::token;
 const UNUSED: &[u8] = b"unused";
 
 /// `{"REGISTRY":"AWS"}`, with the delegate's own beside them. With everything cached no network is used.
-pub(super) fn list(situation: &HelperContext) -> Response {
+pub(super) fn list(context: &HelperContext) -> Response {
     let mut names = Map::new();
-    let mut lines: Vec<String> = situation.warning().into_iter().chain(situation.no_log.clone()).collect();
-    if situation.broken_settings.is_none() {
-        if situation.call.settings.delegate.is_some() {
-            match delegate::listed(UNUSED, &situation.call) {
+    let mut lines: Vec<String> = context.warning().into_iter().chain(context.no_log.clone()).collect();
+    if context.broken_settings.is_none() {
+        if context.call.settings.delegate.is_some() {
+            match delegate::listed(UNUSED, &context.call) {
                 Ok(listed) => names = listed,
                 Err(error) => lines.push(format!("{}: {error}", Action::List.name())),
             }
         }
         // Some clients ask only for what is listed (the classic builder, docker-py's `build`, regctl), so what they may
         // need is named before it was ever served.
-        let literal = situation.call.settings.literal_names().map(str::to_owned);
-        let named = literal.chain(docker_config::names(&situation.call.environment));
-        let listed = token::listed_registries(&situation.call, named);
+        let literal = context.call.settings.literal_names().map(str::to_owned);
+        let named = literal.chain(docker_config::names(&context.call.environment));
+        let listed = token::listed_registries(&context.call, named);
         lines.extend(listed.warnings);
         // Bare: podman's service refuses the whole list for one `https://`, and every other client takes both.
         names.extend(listed.hosts.into_iter().map(|host| (host, Value::from("AWS"))));

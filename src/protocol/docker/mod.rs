@@ -90,12 +90,12 @@ pub fn run(action: Action, environment: Environment, no_log: Option<String>) -> 
     if action == Action::Version {
         return version().send(Deadline::within(DEFAULT_TIMEOUT));
     }
-    let situation = HelperContext { no_log, ..HelperContext::of(environment) };
-    let deadline = situation.call.deadline;
-    let response = situation.answer(action, Input::read);
+    let context = HelperContext { no_log, ..HelperContext::of(environment) };
+    let deadline = context.call.deadline;
+    let response = context.answer(action, Input::read);
     // The process ends with the answer: giving the settings' and variables' many small pieces of memory back one by
     // one would only keep the client waiting. No secret is among them that the process's own environment has not.
-    std::mem::forget(situation);
+    std::mem::forget(context);
     response.send(deadline)
 }
 

@@ -29,7 +29,7 @@ struct Login<'a> {
 }
 
 /// Stores nothing: tokens for ECR are fetched, and other registries are not served.
-pub(super) fn store(situation: &HelperContext, input: Input) -> Response {
+pub(super) fn store(context: &HelperContext, input: Input) -> Response {
     // Inside an `Option` serde copies the secret, whatever the attribute says, and an error drops the copy as it is.
     crate::os::secret::wipe_what_is_freed();
     let bytes = match input {
@@ -59,37 +59,37 @@ pub(super) fn store(situation: &HelperContext, input: Input) -> Response {
         return Response::error(NO_USERNAME);
     }
     let shown = shown(name);
-    if let Some(target) = situation.call.settings.target(name) {
+    if let Some(target) = context.call.settings.target(name) {
         let line = match login.secret.as_deref() {
-            Some(secret) if user == ECR_USER && !is_cached(situation, &target, secret) => {
-                not_our_token(situation, &target, &shown)
+            Some(secret) if user == ECR_USER && !is_cached(context, &target, secret) => {
+                not_our_token(context, &target, &shown)
             }
             _ => kept_nothing(&shown, user),
         };
         let response = Response::of("").with(Some(line));
-        return response.with(situation.warning()).with(situation.no_log.clone());
+        return response.with(context.warning()).with(context.no_log.clone());
     }
-    if situation.broken_settings.is_none() && situation.call.settings.delegate.is_some() {
-        return delegate::pass(Action::Store, &bytes, &situation.call);
+    if context.broken_settings.is_none() && context.call.settings.delegate.is_some() {
+        return delegate::pass(Action::Store, &bytes, &context.call);
     }
     let line = format!(
         "{shown} is not a registry of Amazon ECR, and ecr-login keeps credentials for no other; in \
          ~/.docker/config.json name ecr-login under \"credHelpers\" for your ECR registries and give this one another \
          helper"
     );
-    Response::error(&line).with(Some(line)).with(situation.warning())
+    Response::error(&line).with(Some(line)).with(context.warning())
 }
 
 /// Whether this helper fetched the token: every other one may be another identity's.
-fn is_cached(situation: &HelperContext, target: &ResolvedRegistry, secret: &str) -> bool {
-    let entries = Cache::open(&situation.call.environment).map(|cache| cache.entries()).unwrap_or_default();
+fn is_cached(context: &HelperContext, target: &ResolvedRegistry, secret: &str) -> bool {
+    let entries = Cache::open(&context.call.environment).map(|cache| cache.entries()).unwrap_or_default();
     entries.iter().any(|entry| entry.registry == target.registry.host() && entry.password.expose() == secret)
 }
 
 /// A script that logs in with a token of its own believes that pulls and pushes run as the token's identity.
-fn not_our_token(situation: &HelperContext, target: &ResolvedRegistry, name: &str) -> String {
+fn not_our_token(context: &HelperContext, target: &ResolvedRegistry, name: &str) -> String {
     let wanted = CredentialSelector::Settings(&target.credentials);
-    let whose = match Identity::resolve(&situation.call.environment, wanted, &target.registry) {
+    let whose = match Identity::resolve(&context.call.environment, wanted, &target.registry) {
         Ok(identity) => format!(" ({})", identity.label),
         Err(_) => String::new(),
     };
@@ -116,28 +116,28 @@ fn kept_nothing(name: &str, user: &str) -> String {
 
 /// Removes what is cached for an ECR registry. For any other name there is nothing to remove, which is not an error:
 /// docker would otherwise leave a stale login in its own file.
-pub(super) fn erase(situation: &HelperContext, input: Input) -> Response {
+pub(super) fn erase(context: &HelperContext, input: Input) -> Response {
     let bytes = match input {
         Input::Bytes(bytes) => bytes,
         Input::Empty => return Response::error(NO_SERVER_URL),
         Input::TooLong => return Response::of(""),
         Input::Failed(error) => return Response::error(&error.to_string()),
     };
-    let Some(target) = input::name(&bytes).and_then(|name| situation.call.settings.target(name)) else {
-        if situation.broken_settings.is_none() && situation.call.settings.delegate.is_some() {
-            return delegate::pass(Action::Erase, &bytes, &situation.call);
+    let Some(target) = input::name(&bytes).and_then(|name| context.call.settings.target(name)) else {
+        if context.broken_settings.is_none() && context.call.settings.delegate.is_some() {
+            return delegate::pass(Action::Erase, &bytes, &context.call);
         }
-        return Response::of("").with(situation.warning());
+        return Response::of("").with(context.warning());
     };
-    let Some(cache) = Cache::open(&situation.call.environment) else {
-        return Response::of("").with(situation.warning());
+    let Some(cache) = Cache::open(&context.call.environment) else {
+        return Response::of("").with(context.warning());
     };
     let forgotten = cache.erase(target.registry.host());
     let response = match &forgotten {
         Ok(_) => Response::of(""),
         Err(error) => Response::error(&error.to_string()).with(Some(error.to_string())),
     };
-    let response = response.with(situation.warning()).with(situation.no_log.clone());
+    let response = response.with(context.warning()).with(context.no_log.clone());
     cache.warnings().into_iter().fold(response, |response, line| response.with(Some(line)))
 }
 

@@ -8,7 +8,7 @@
 ///
 /// The kubelet keeps its credentials under the same text (`parseRegistry` in
 /// kubernetes/pkg/credentialprovider/plugin), so nothing is changed in it, not even its case.
-pub(super) fn registry(image: &str) -> Option<&str> {
+pub(crate) fn registry(image: &str) -> Option<&str> {
     let (first, path) = match image.split_once('/') {
         Some((first, path)) => (first, Some(path)),
         None => (image, None),

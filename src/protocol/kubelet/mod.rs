@@ -16,6 +16,7 @@ mod request;
 mod response;
 mod service_account;
 
+pub(crate) use image::registry as registry_of_image;
 pub(crate) use request::ROLE_ANNOTATION;
 pub use request::Request;
 pub use response::cache_duration;

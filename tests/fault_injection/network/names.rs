@@ -12,7 +12,7 @@ use crate::support::{Certificate, FakeAws};
 
 /// What the name server does to every question.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Trouble {
+enum NameFault {
     NoSuchName,
     ServerFailure,
     Silence,
@@ -24,18 +24,18 @@ enum Trouble {
     CutShortForEver,
 }
 
-const FAULTS: [(Trouble, &str, bool); 7] = [
-    (Trouble::NoSuchName, "the name trouble.example does not resolve: there is no such name", false),
+const FAULTS: [(NameFault, &str, bool); 7] = [
+    (NameFault::NoSuchName, "the name trouble.example does not resolve: there is no such name", false),
     (
-        Trouble::ServerFailure,
+        NameFault::ServerFailure,
         "trouble.example does not resolve: the DNS server 127.0.0.1 answered ServerFailure",
         false,
     ),
-    (Trouble::Silence, "the DNS servers did not answer", true),
-    (Trouble::WrongId, "the DNS servers did not answer", true),
-    (Trouble::Garbage, "the DNS servers did not answer", true),
-    (Trouble::CutShort, "the DNS server 127.0.0.1 answered nothing: Connection refused", false),
-    (Trouble::CutShortForEver, "the DNS servers did not answer", true),
+    (NameFault::Silence, "the DNS servers did not answer", true),
+    (NameFault::WrongId, "the DNS servers did not answer", true),
+    (NameFault::Garbage, "the DNS servers did not answer", true),
+    (NameFault::CutShort, "the DNS server 127.0.0.1 answered nothing: Connection refused", false),
+    (NameFault::CutShortForEver, "the DNS servers did not answer", true),
 ];
 
 /// Whose names differ: the later requests of instance metadata go to a host that is connected already.
@@ -62,12 +62,12 @@ fn name_server(fault: &Arc<AtomicUsize>) {
             // The flags of an answer, and in their last four bits what kind.
             answer[2] |= 0x80;
             match FAULTS[fault.load(Ordering::SeqCst)].0 {
-                Trouble::NoSuchName => answer[3] |= 3,
-                Trouble::ServerFailure => answer[3] |= 2,
-                Trouble::Silence => continue,
-                Trouble::WrongId => answer[0] ^= 0x55,
-                Trouble::Garbage => answer = b"\xff\xffnothing".to_vec(),
-                Trouble::CutShort | Trouble::CutShortForEver => answer[2] |= 0x02,
+                NameFault::NoSuchName => answer[3] |= 3,
+                NameFault::ServerFailure => answer[3] |= 2,
+                NameFault::Silence => continue,
+                NameFault::WrongId => answer[0] ^= 0x55,
+                NameFault::Garbage => answer = b"\xff\xffnothing".to_vec(),
+                NameFault::CutShort | NameFault::CutShortForEver => answer[2] |= 0x02,
             }
             socket.send_to(&answer, from).unwrap();
         }
@@ -94,7 +94,7 @@ fn a_name_that_does_not_resolve_is_said_of_every_service_in_time() {
     name_server(&current);
     for (number, (fault, words, late)) in FAULTS.into_iter().enumerate() {
         current.store(number, Ordering::SeqCst);
-        let silent = (fault == Trouble::CutShortForEver).then(|| TcpListener::bind("127.0.0.1:53").unwrap());
+        let silent = (fault == NameFault::CutShortForEver).then(|| TcpListener::bind("127.0.0.1:53").unwrap());
         if let Some(silent) = silent {
             // Accepts, reads and says nothing; the last of the faults, so that it may go on.
             std::thread::spawn(move || {

@@ -118,7 +118,7 @@ impl Asked {
                 helper.env("AWS_ENDPOINT_URL_ECR", "https://ecr.example").env("HTTPS_PROXY", url)
             }
         };
-        self.source().speak(helper, url)
+        self.source().set_up(helper, url)
     }
 
     /// From now on this request is answered so, however often it is tried.

@@ -2,6 +2,8 @@
 
 mod doctor;
 mod doctor_clients;
+mod doctor_kubelet;
+mod doctor_steps;
 mod help;
 #[cfg(unix)]
 mod install;

@@ -260,7 +260,7 @@ fn regions_of_one_role_are_one_call_of_sts_for_each_partition_and_are_connected_
         let sts = aws.host_of_its_own(None);
         // Without a connection for each region of the partition there would be no answer before the timeout.
         aws.fail(Service::Sts, Fault::Once(aws.server().has_connections(3)));
-        let helper = source.speak(Helper::new().aws(&aws).env("AWS_ENDPOINT_URL_STS", sts.url()), &aws.url());
+        let helper = source.set_up(Helper::new().aws(&aws).env("AWS_ENDPOINT_URL_STS", sts.url()), &aws.url());
         let outcome = helper.run(["warm", "--timeout", "20", REGIONS[0], REGIONS[1], REGIONS[2], REGIONS[3]], "");
         assert_eq!((outcome.code, outcome.stdout.lines().count()), (Some(0), 5), "{outcome:?}");
         assert_eq!((aws.calls(Service::Sts), aws.calls(Service::Ecr)), (2, 4), "{source:?}");
@@ -271,7 +271,7 @@ fn regions_of_one_role_are_one_call_of_sts_for_each_partition_and_are_connected_
 #[test]
 fn a_region_whose_sts_refuses_does_not_fail_the_others() {
     let aws = FakeAws::start();
-    let helper = Source::Role.speak(Helper::new().aws(&aws), &aws.url());
+    let helper = Source::Role.set_up(Helper::new().aws(&aws), &aws.url());
     aws.fail_times(
         Service::Sts,
         1,

@@ -21,7 +21,7 @@ fn apart(source: Source, aws: &FakeAws, others: &Server) -> Helper {
     let helper = ["STS", "SSO", "SSO_OIDC"]
         .iter()
         .fold(helper, |helper, service| helper.env(&format!("AWS_ENDPOINT_URL_{service}"), others.url()));
-    source.speak(helper, &others.url())
+    source.set_up(helper, &others.url())
 }
 
 fn over_tls() -> (FakeAws, Server) {
@@ -48,7 +48,7 @@ fn ecr_is_connected_to_once_an_instance_has_named_its_role() {
     // Of the three requests the last is for the keys.
     aws.fail_times(Service::Imds, 1, Fault::Once(aws.server().is_connected()));
     aws.fail_times(Service::Imds, 2, Fault::Right);
-    Source::Instance.speak(Helper::new().aws(&aws), &near.url()).get(REGISTRY).token();
+    Source::Instance.set_up(Helper::new().aws(&aws), &near.url()).get(REGISTRY).token();
     assert_eq!((aws.connections(), near.connections(), others.connections()), (1, 1, 0));
 }
 
@@ -58,7 +58,7 @@ fn for_an_instance_without_a_role_nobody_is_connected_to() {
     let near = aws.host_of_its_own(None);
     aws.fail_times(Service::Imds, 1, Fault::status(404));
     aws.fail_times(Service::Imds, 1, Fault::Right);
-    let outcome = Source::Instance.speak(Helper::new().aws(&aws), &near.url()).get(REGISTRY);
+    let outcome = Source::Instance.set_up(Helper::new().aws(&aws), &near.url()).get(REGISTRY);
     assert!(outcome.failure().contains("no IAM role"), "{outcome:?}");
     assert_eq!(aws.connections(), 0);
 }

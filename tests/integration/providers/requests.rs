@@ -29,7 +29,7 @@ fn services_behind_one_endpoint_share_one_connection() {
     for (source, needed) in NEEDED {
         let aws = FakeAws::over_tls(Certificate::Good);
         let near = aws.host_of_its_own(None);
-        source.speak(Helper::new().aws(&aws), &near.url()).get(REGISTRY).token();
+        source.set_up(Helper::new().aws(&aws), &near.url()).get(REGISTRY).token();
         assert_eq!((aws.connections(), aws.all_calls().len()), (1, needed.len() + 1), "{source:?}");
     }
 }
@@ -45,7 +45,7 @@ fn a_source_that_was_passed_over_is_never_asked() {
     let helper = helper.env("AWS_CONTAINER_CREDENTIALS_FULL_URI", format!("{}/v1/credentials", other.url()));
     let helper = helper.env("AWS_EC2_METADATA_SERVICE_ENDPOINT", other.url());
     assert_eq!(helper.get(REGISTRY).token().key, "AKIAFIRST");
-    let of_profile = Source::Keys.speak(helper.without("AWS_ACCESS_KEY_ID"), &other.url());
+    let of_profile = Source::Keys.set_up(helper.without("AWS_ACCESS_KEY_ID"), &other.url());
     assert_eq!(of_profile.get(REGISTRY).token().key, "AKIDBASE");
     assert_eq!(other.connections(), 0);
 }

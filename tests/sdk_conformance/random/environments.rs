@@ -1,4 +1,4 @@
-//! Worlds made at random: variables and files of few values each, so that two are alike in most things.
+//! Setups of credential sources made at random: variables and files of few values each, so that two are alike in most things.
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -21,13 +21,13 @@ const END: i64 = 4_000_000_000;
 
 /// Variables and files.
 #[derive(Clone, Debug, Default)]
-pub struct World {
+pub struct SourceSetup {
     pub variables: Vec<(&'static str, String)>,
     pub config: String,
     pub credentials: String,
 }
 
-/// Makes worlds.
+/// Makes setups.
 pub struct Maker(pub fastrand::Rng);
 
 impl Maker {
@@ -39,9 +39,9 @@ impl Maker {
         values[self.0.usize(..values.len())]
     }
 
-    pub fn world(&mut self, home: &str) -> World {
-        let mut world = World::default();
-        let mut set = |name, value: &str| world.variables.push((name, value.to_owned()));
+    pub fn setup(&mut self, home: &str) -> SourceSetup {
+        let mut setup = SourceSetup::default();
+        let mut set = |name, value: &str| setup.variables.push((name, value.to_owned()));
         set(REGISTRY, self.of(&REGISTRIES));
         if self.one_in(5) {
             set("AWS_ACCESS_KEY_ID", self.of(&["A", "B"]));
@@ -91,24 +91,24 @@ impl Maker {
             set("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", self.of(&["true", "false"]));
         }
         for profile in PROFILES {
-            self.profile(profile, home, &mut world);
+            self.profile(profile, home, &mut setup);
         }
         for session in ["s1", "s2"] {
             let (region, url) = (self.of(&["eu-west-1", "us-east-1"]), self.of(&["https://a", "https://b"]));
-            writeln!(world.config, "[sso-session {session}]\nsso_region = {region}\nsso_start_url = {url}").unwrap();
+            writeln!(setup.config, "[sso-session {session}]\nsso_region = {region}\nsso_start_url = {url}").unwrap();
         }
         let services = ["ecr", "ecr_public", "sts", "sso"]
             .map(|name| format!("{name} =\n  endpoint_url = {}", self.of(ENDPOINTS)));
-        writeln!(world.config, "[services mine]\n{}", services.join("\n")).unwrap();
-        world
+        writeln!(setup.config, "[services mine]\n{}", services.join("\n")).unwrap();
+        setup
     }
 
-    fn profile(&mut self, name: &str, home: &str, world: &mut World) {
+    fn profile(&mut self, name: &str, home: &str, setup: &mut SourceSetup) {
         let section = if name == "default" { "[default]".to_owned() } else { format!("[profile {name}]") };
         let mut lines = vec![section];
         if self.one_in(5) {
             let keys = self.keys();
-            writeln!(world.credentials, "[{name}]\n{keys}").unwrap();
+            writeln!(setup.credentials, "[{name}]\n{keys}").unwrap();
         }
         match self.0.u32(..10) {
             0..3 => {
@@ -147,7 +147,7 @@ impl Maker {
                 lines.push(format!("{flag} = {}", self.of(&["true", "false"])));
             }
         }
-        writeln!(world.config, "{}", lines.join("\n")).unwrap();
+        writeln!(setup.config, "{}", lines.join("\n")).unwrap();
     }
 
     fn keys(&mut self) -> String {
@@ -209,7 +209,7 @@ pub fn principal(text: &str) -> &'static str {
     }
 }
 
-/// A home whose token files and logins are there; the path is the same for all worlds, since an SSO login is told by
+/// A home whose token files and logins are there; the path is the same for all setups, since an SSO login is told by
 /// where it is.
 pub fn prepare(home: &Path) {
     let logins = home.join(".aws/sso/cache");

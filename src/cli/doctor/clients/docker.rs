@@ -1,5 +1,7 @@
 //! docker, with buildx and compose: `DOCKER_AUTH_CONFIG`, then `config.json`.
 
+use std::path::Path;
+
 use super::says::{self, Says};
 use super::setup;
 use crate::cli::doctor::report::Step;
@@ -12,6 +14,9 @@ const NAME: &str = "docker";
 
 /// What docker would do for the registry.
 pub(super) fn examine(environment: &Environment, host: &str) -> Step {
+    if let Some(snap) = paths::on_path(environment, "docker").filter(|program| is_snap(program)) {
+        return in_a_snap(&snap, host);
+    }
     let variable = Variable::of(environment, host);
     if let Variable::Login(key) = &variable {
         return login_in_variable(NAME, key);
@@ -24,6 +29,24 @@ pub(super) fn examine(environment: &Environment, host: &str) -> Step {
         },
         _ => step,
     }
+}
+
+/// Whether a program is one of snapd's.
+fn is_snap(program: &Path) -> bool {
+    program.parent().is_some_and(|folder| folder.ends_with("snap/bin"))
+}
+
+/// docker of a snap is confined: it has a home of its own, and no program from outside.
+fn in_a_snap(program: &Path, host: &str) -> Step {
+    let found = format!(
+        "{} is a snap, which reads ~/snap/docker/current/.docker/config.json and cannot run a helper from outside of it",
+        program.display()
+    );
+    let remedy = format!(
+        "install docker from https://docs.docker.com/engine/install instead, or log in every 12 h: {PROGRAM} password {host} \
+         | docker login --username AWS --password-stdin {host}"
+    );
+    Step::wrong(NAME, found, remedy)
 }
 
 /// What `DOCKER_AUTH_CONFIG` says of a registry.
@@ -68,7 +91,7 @@ fn by_file(environment: &Environment, host: &str) -> Step {
         Content::Absent if paths::on_path(environment, "docker").is_none() => {
             return Step::skipped(NAME, "docker is not on PATH and has no file here");
         }
-        Content::Absent => return Step::wrong(NAME, format!("{file} is not there"), setup(NAME, host)),
+        Content::Absent => return Step::not_set_up(NAME, format!("{file} is not there"), setup(NAME, host)),
         Content::Marked => return marked(NAME, &file.to_string(), host),
         Content::Broken(reason) => {
             let found = format!("{file} is not JSON: {reason}");
@@ -93,7 +116,7 @@ fn by_file(environment: &Environment, host: &str) -> Step {
             format!("{file}: credHelpers has the key {key:?}, and docker compares it with exactly {host:?}"),
             setup(NAME, host),
         ),
-        Says::Nothing => Step::wrong(NAME, format!("{file}: no helper is named for it"), setup(NAME, host)),
+        Says::Nothing => Step::not_set_up(NAME, format!("{file}: no helper is named for it"), setup(NAME, host)),
     }
 }
 

@@ -7,10 +7,9 @@ mod podman;
 mod says;
 
 use super::report::{State, Step};
+use crate::PROGRAM;
 use crate::os::environment::Environment;
-use crate::protocol::clients::config_file::Content;
 use crate::protocol::clients::paths;
-use crate::{HELPER, PROGRAM};
 
 /// The clients that read podman's files.
 const PODMANS: [&str; 3] = ["podman", "buildah", "skopeo"];
@@ -25,13 +24,14 @@ pub(super) struct Client {
 }
 
 /// The steps of all clients that are installed or have a file here, docker and podman first.
-pub(super) fn examine(environment: &Environment, host: &str) -> Vec<Client> {
+pub(super) fn examine(environment: &Environment, host: &str, kubelet: Client) -> Vec<Client> {
     let on_path = |names: &[&'static str]| -> Vec<&'static str> {
         names.iter().copied().filter(|name| paths::on_path(environment, name).is_some()).collect()
     };
     let mut clients = vec![
         Client { step: docker::examine(environment, host), installed: on_path(&["docker"]) },
         Client { step: podman::examine(environment, host), installed: on_path(&PODMANS) },
+        kubelet,
     ];
     for rules in &others::RULES {
         if paths::on_path(environment, rules.name).is_some() {
@@ -39,11 +39,13 @@ pub(super) fn examine(environment: &Environment, host: &str) -> Vec<Client> {
         }
     }
     let any_installed = clients.iter().any(|client| !client.installed.is_empty());
-    let served = clients.iter().any(|client| client.step.state == State::Ok);
+    let is_served =
+        |client: &Client| client.step.state == State::Ok && (!any_installed || !client.installed.is_empty());
+    let served = clients.iter().any(is_served);
     for client in &mut clients {
-        // The file of a client that is not here keeps nobody from pulling.
+        // The file of a client that is not here keeps nobody from pulling, and who set one client up may not use the others.
         let matters = if any_installed { !client.installed.is_empty() } else { !served };
-        if client.step.state == State::Wrong && !matters {
+        if client.step.state == State::Wrong && (!matters || served && client.step.not_set_up) {
             client.step.state = State::Note;
         }
     }
@@ -60,17 +62,6 @@ pub(crate) fn still_wrong(client: &str, environment: &Environment, host: &str) -
 /// Notes about what stands beside a helper in docker's file.
 pub(super) fn notes(environment: &Environment, host: &str) -> Vec<Step> {
     docker::old_login(environment, host).into_iter().collect()
-}
-
-/// Registries for which a client's file names this helper, for whoever does not say which to examine.
-pub(crate) fn served(environment: &Environment) -> Vec<String> {
-    let files = paths::docker(environment).into_iter().chain(paths::podman(environment));
-    let configs = files.filter_map(|path| match Content::of_file(&path) {
-        Content::Config(config) => Some(config),
-        _ => None,
-    });
-    let entries = configs.flat_map(|config| config.helpers);
-    entries.filter(|(_, helper)| helper.as_deref() == Some(HELPER)).map(|(host, _)| host).collect()
 }
 
 fn setup(client: &str, host: &str) -> String {

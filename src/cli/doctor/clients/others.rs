@@ -163,7 +163,7 @@ fn by_config(rules: &Rules, environment: &Environment, config: &Config, file: &s
             let found = format!("{file}: credHelpers has the key {key:?}, not exactly {host:?}");
             Step::wrong(name, found, setup("docker", host))
         }
-        Says::Nothing => Step::wrong(name, format!("{file}: no helper is named for it"), setup("docker", host)),
+        Says::Nothing => Step::not_set_up(name, format!("{file}: no helper is named for it"), setup("docker", host)),
     }
 }
 

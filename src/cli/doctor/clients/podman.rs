@@ -9,6 +9,7 @@ use crate::cli::doctor::report::Step;
 use crate::os::environment::Environment;
 use crate::protocol::clients::config_file::Content;
 use crate::protocol::clients::{paths, registries_conf};
+use crate::text::printable::shell_word;
 
 const NAME: &str = "podman";
 
@@ -20,7 +21,7 @@ pub(super) fn examine(environment: &Environment, host: &str) -> Step {
         return Step::skipped(NAME, "podman, buildah and skopeo are not on PATH");
     }
     let Some((conf, helpers)) = registries_conf::credential_helpers(environment) else {
-        return by_files(&files, host).unwrap_or_else(|| not_named(host));
+        return by_files(environment, &files, host).unwrap_or_else(|| not_named(host));
     };
     let conf = conf.display();
     // Each member is tried until one answers.
@@ -35,7 +36,7 @@ pub(super) fn examine(environment: &Environment, host: &str) -> Step {
                 return Step::ok(NAME, format!("{conf}: credential-helpers names {HELPER}, after {before}"));
             }
             registries_conf::FILES => {
-                if let Some(step) = by_files(&files, host) {
+                if let Some(step) = by_files(environment, &files, host) {
                     return step;
                 }
                 before.push("podman's files, which say nothing of it");
@@ -62,11 +63,11 @@ fn files(environment: &Environment) -> Vec<PathBuf> {
 }
 
 fn not_named(host: &str) -> Step {
-    Step::wrong(NAME, "no file of podman's names a helper for it", setup(NAME, host))
+    Step::not_set_up(NAME, "no file of podman's names a helper for it", setup(NAME, host))
 }
 
 /// By the files alone; `None` where none of them says anything of the registry.
-fn by_files(files: &[PathBuf], host: &str) -> Option<Step> {
+fn by_files(environment: &Environment, files: &[PathBuf], host: &str) -> Option<Step> {
     let mut near_miss = None;
     for path in files {
         let file = path.display();
@@ -91,7 +92,7 @@ fn by_files(files: &[PathBuf], host: &str) -> Option<Step> {
             }
             Says::Login(_) => {
                 let found = format!("{file}: an old login in auths is used for it");
-                return Some(Step::wrong(NAME, found, format!("run: podman logout {host}")));
+                return Some(Step::wrong(NAME, found, logout(environment, path, host)));
             }
             Says::NearMiss(key) => {
                 near_miss =
@@ -101,6 +102,12 @@ fn by_files(files: &[PathBuf], host: &str) -> Option<Step> {
         }
     }
     near_miss.map(|found| Step::wrong(NAME, found, setup(NAME, host)))
+}
+
+/// Takes a login out of exactly this file: by itself each of the three takes it out of one file alone, which may be another.
+fn logout(environment: &Environment, path: &Path, host: &str) -> String {
+    let program = PODMANS.into_iter().find(|name| paths::on_path(environment, name).is_some()).unwrap_or(NAME);
+    format!("run: {program} logout --authfile {} {host}", shell_word(&path.display().to_string()))
 }
 
 /// A file that podman cannot read stops it, whatever the files after it say.

@@ -127,7 +127,7 @@ impl ConfigText {
     ///
     /// # Errors
     /// A kubelet of that version would not start with it.
-    pub(super) fn check(&self, version: Option<KubeletVersion>) -> Result<Vec<String>, Refusal> {
+    pub(in crate::cli) fn check(&self, version: Option<KubeletVersion>) -> Result<Vec<String>, Refusal> {
         rules::check(&self.value, version)
     }
 
@@ -142,7 +142,7 @@ impl ConfigText {
     }
 
     /// The name of our provider, which is that of its executable.
-    pub(super) fn name_of_ours(&self) -> Option<&'static str> {
+    pub(in crate::cli) fn name_of_ours(&self) -> Option<&'static str> {
         provider::name_of_ours(&self.value)
     }
 }

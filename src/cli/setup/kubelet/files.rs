@@ -10,7 +10,7 @@ use crate::os::fs::user_file::{self, UserFile};
 use crate::protocol::kubelet::PLUGIN;
 
 /// What the kubelet reads of a directory, by the ends of names.
-const READ: [&str; 3] = ["json", "yaml", "yml"];
+pub(in crate::cli) const READ: [&str; 3] = ["json", "yaml", "yml"];
 
 /// Why a configuration stays as it is. A kubelet that reads it in vain does not start.
 #[derive(Debug, thiserror::Error)]
@@ -161,7 +161,7 @@ pub(super) fn read(path: &Path) -> Result<(UserFile, ConfigText), FilesError> {
 }
 
 /// The files of a directory, by name; folders in it are nothing to the kubelet.
-fn list(directory: &Path) -> io::Result<Vec<PathBuf>> {
+pub(in crate::cli) fn list(directory: &Path) -> io::Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     for name in names(directory)? {
         let file = directory.join(name);

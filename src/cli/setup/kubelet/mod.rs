@@ -17,6 +17,7 @@ use std::process::ExitCode;
 
 use config::Plan;
 use files::{Configuration, FilesError};
+pub(in crate::cli) use files::{READ, list};
 use link::{LinkError, Linking, Placing};
 use paths::Distribution;
 use version::{KubeletVersion, VersionError};
@@ -234,4 +235,10 @@ fn write_config(said: &mut String, configuration: &Configuration, dry_run: bool)
         );
     }
     Ok(())
+}
+
+/// The configuration and the directory of plugins of this node's kubelet, by its distribution.
+pub(in crate::cli) fn usual_paths() -> (PathBuf, PathBuf) {
+    let distribution = Distribution::of_node(|path| exists(path).unwrap_or(true));
+    (distribution.config().into(), distribution.bin_dir().into())
 }

@@ -41,13 +41,13 @@ fn moves() -> impl Strategy<Value = Vec<(Move, Fault)>> {
     ];
     let errno =
         prop::sample::select(vec![Errno::NOSPC, Errno::IO, Errno::ACCESS, Errno::ROFS, Errno::MFILE, Errno::NOENT]);
-    let trouble = prop_oneof![
+    let fault = prop_oneof![
         4 => Just(Fault::None),
         2 => (0..40_u32).prop_map(Fault::Killed),
         2 => (0..30_u32, prop_oneof![Just(1), 1..5_u32, Just(u32::MAX)], errno)
             .prop_map(|(first, many, errno)| Fault::Fails(first, many, errno)),
     ];
-    prop::collection::vec((one, trouble), 1..40)
+    prop::collection::vec((one, fault), 1..40)
 }
 
 struct Model {
@@ -75,16 +75,16 @@ impl Model {
         self.backend.cache().entries().iter().any(|entry| is_valid(entry) && entry.cache_key == CacheKey([who; 32]))
     }
 
-    fn get(&self, host: usize, background: bool, trouble: Fault) -> Result<(), TestCaseError> {
+    fn get(&self, host: usize, background: bool, fault: Fault) -> Result<(), TestCaseError> {
         let (who, then, down) = (self.backend.who.get(), self.backend.then.get(), self.backend.down.get());
         let (calls, had_one) = (self.backend.calls.get(), self.has_one_for(who));
-        let answer = with_fault(trouble, || self.backend.ask(HOSTS[host], FetchMode::UseCache, background));
+        let answer = with_fault(fault, || self.backend.ask(HOSTS[host], FetchMode::UseCache, background));
         prop_assert!(self.backend.calls.get() <= calls + 2);
         match answer {
             None => {}
             Some(Ok(answer)) => {
                 self.good(&answer, who)?;
-                if trouble == Fault::None && then.is_none() && background {
+                if fault == Fault::None && then.is_none() && background {
                     // It was kept: the next one costs nothing. (In the foreground it may be time to refresh a copy.)
                     let calls = self.backend.calls.get();
                     let again = self.backend.ask(HOSTS[host], FetchMode::UseCache, background);
@@ -98,17 +98,17 @@ impl Model {
                 let failed = calls < self.backend.calls.get() && down > 0;
                 let noted = self.backend.cache().slot(CacheKey([who; 32]), HOSTS[0]).failure().is_some();
                 prop_assert!(failed || noted, "failed without a reason");
-                prop_assert!(trouble != Fault::None || !(had_one && self.has_one_for(who)), "there was one");
+                prop_assert!(fault != Fault::None || !(had_one && self.has_one_for(who)), "there was one");
             }
         }
         Ok(())
     }
 
-    fn erase(&mut self, host: Option<usize>, trouble: Fault) -> Result<(), TestCaseError> {
+    fn erase(&mut self, host: Option<usize>, fault: Fault) -> Result<(), TestCaseError> {
         let entries = self.backend.cache().entries();
         let of_host = |entry: &&Entry| host.is_none_or(|host| entry.registry == HOSTS[host]);
         let whose: Vec<CacheKey> = entries.iter().filter(of_host).map(|entry| entry.cache_key).collect();
-        let done = with_fault(trouble, || match host {
+        let done = with_fault(fault, || match host {
             Some(host) => self.backend.cache().erase(HOSTS[host]),
             None => self.backend.cache().clear(),
         });
@@ -120,7 +120,7 @@ impl Model {
         self.forgotten.extend(gone.map(|entry| entry.password.expose().parse::<usize>().unwrap()));
         prop_assert!(!self.backend.cache().entries().iter().any(|entry| whose.contains(&entry.cache_key)));
         let left_over = self.names().iter().any(|name| name.ends_with(".tmp"));
-        prop_assert!(trouble != Fault::None || !left_over, "a token in a left-over");
+        prop_assert!(fault != Fault::None || !left_over, "a token in a left-over");
         Ok(())
     }
 
@@ -146,20 +146,20 @@ proptest! {
     #[test]
     fn no_crash_and_no_fault_of_the_disk_makes_a_wrong_answer_or_costs_one(moves in moves()) {
         let mut model = Model { backend: FakeBackend::new(), forgotten: BTreeSet::new() };
-        for (step, trouble) in moves {
+        for (step, fault) in moves {
             match step {
-                Move::Get(host, background) => model.get(host, background, trouble)?,
-                Move::Refresh(host) => drop(with_fault(trouble, || model.backend.ask(HOSTS[host], FetchMode::BackgroundRefresh, true))),
+                Move::Get(host, background) => model.get(host, background, fault)?,
+                Move::Refresh(host) => drop(with_fault(fault, || model.backend.ask(HOSTS[host], FetchMode::BackgroundRefresh, true))),
                 Move::Fresh(host) => {
                     let up = model.backend.down.get() == 0;
-                    let answer = with_fault(trouble, || model.backend.ask(HOSTS[host], FetchMode::ForceRefresh, true));
+                    let answer = with_fault(fault, || model.backend.ask(HOSTS[host], FetchMode::ForceRefresh, true));
                     prop_assert!(!up || !matches!(answer, Some(Err(_))));
                     if let Some(Ok(answer)) = answer {
                         prop_assert_eq!(Model::serial(&answer), model.backend.issued.borrow().len() - 1);
                     }
                 }
-                Move::Erase(host) => model.erase(Some(host), trouble)?,
-                Move::Clear => model.erase(None, trouble)?,
+                Move::Erase(host) => model.erase(Some(host), fault)?,
+                Move::Clear => model.erase(None, fault)?,
                 Move::Become(other) => model.backend.who.set(other),
                 Move::BecomeMeanwhile(other) => model.backend.then.set(Some(other)),
                 Move::Down(calls) => model.backend.down.set(calls),
@@ -168,7 +168,7 @@ proptest! {
             }
             model.disk()?;
         }
-        // A write without trouble leaves nothing of the dead.
+        // A write without fault leaves nothing of the dead.
         model.backend.then.set(None);
         model.backend.down.set(0);
         model.backend.ask("d", FetchMode::ForceRefresh, true).unwrap();

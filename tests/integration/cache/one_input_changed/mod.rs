@@ -5,13 +5,13 @@
 //! call. docs/identity.md has the table; what its last section says cannot be seen is not tried here.
 
 mod changes;
-mod world;
+mod fixture;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use self::changes::{Change, changes, sources};
-use self::world::World;
+use self::fixture::Fixture;
 use crate::support::FakeAws;
 
 /// What came of it.
@@ -30,16 +30,16 @@ fn try_source(source: &Change, changes: &[&Change], tally: &Mutex<Tally>) {
     // So that no token of the one is a token of the other too.
     other.token_life(11 * 3600);
     for (name, act) in changes {
-        let mut world = World::new(&aws, &other);
-        (source.1)(&mut world);
-        let (first, before) = world.told(&[]);
+        let mut fixture = Fixture::new(&aws, &other);
+        (source.1)(&mut fixture);
+        let (first, before) = fixture.told(&[]);
         assert!(first.is_some(), "{}: {before:?}", source.0);
-        act(&mut world);
-        let (token, mut after) = world.told(&[]);
+        act(&mut fixture);
+        let (token, mut after) = fixture.told(&[]);
         let is_hit = token == first;
         if is_hit {
             // What a process without a cache would have said.
-            after = world.told(&[("AWS_ECR_DISABLE_CACHE", "1")]).1;
+            after = fixture.told(&[("AWS_ECR_DISABLE_CACHE", "1")]).1;
         }
         let mut tally = tally.lock().unwrap();
         tally.tried += 1;

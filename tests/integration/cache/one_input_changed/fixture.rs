@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use crate::support::{Call, FakeAws, Helper, Outcome, REGISTRY, Request, Running, jwt, login_file};
 
 /// A machine on which one source has credentials, and the calls that its processes made.
-pub struct World {
+pub struct Fixture {
     helper: Helper,
     pub aws: Arc<FakeAws>,
     /// Another AWS, for an endpoint that is changed.
@@ -22,11 +22,11 @@ pub struct World {
     pub request: Option<Value>,
 }
 
-impl World {
+impl Fixture {
     pub fn new(aws: &Arc<FakeAws>, other: &Arc<FakeAws>) -> Self {
         let (aws, other) = (Arc::clone(aws), Arc::clone(other));
         let helper = Helper::new();
-        let mut world = Self {
+        let mut fixture = Self {
             directory: helper.home().join("one"),
             helper,
             aws,
@@ -35,15 +35,15 @@ impl World {
             registry: REGISTRY.to_owned(),
             request: None,
         };
-        world.files(world.home(), "one");
-        world.files(&world.home().join("elsewhere"), "two");
-        world.set("HOME", world.home().as_os_str().to_owned());
-        world.set("PATH", format!("{0}/one/bin:/usr/bin:/bin", world.home().display()));
-        world.set("AWS_ENDPOINT_URL", world.aws.url());
-        world.set("AWS_EC2_METADATA_DISABLED", "true");
-        world.set("AWS_ECR_CACHE_DIR", world.home().join("cache"));
-        world.set("ECR_LOGIN_BACKGROUND", "0");
-        world
+        fixture.files(fixture.home(), "one");
+        fixture.files(&fixture.home().join("elsewhere"), "two");
+        fixture.set("HOME", fixture.home().as_os_str().to_owned());
+        fixture.set("PATH", format!("{0}/one/bin:/usr/bin:/bin", fixture.home().display()));
+        fixture.set("AWS_ENDPOINT_URL", fixture.aws.url());
+        fixture.set("AWS_EC2_METADATA_DISABLED", "true");
+        fixture.set("AWS_ECR_CACHE_DIR", fixture.home().join("cache"));
+        fixture.set("ECR_LOGIN_BACKGROUND", "0");
+        fixture
     }
 
     pub fn home(&self) -> &Path {
