@@ -154,7 +154,7 @@ fn where_every_registry_is_served_already_that_is_said() {
 /// A terminal: the question is put there, and the answer counts.
 #[cfg(unix)]
 #[test]
-fn on_a_terminal_it_asks_and_does_as_it_is_told() {
+fn on_a_terminal_it_asks_and_follows_the_answer() {
     use crate::support::terminal::terminal;
     use std::io::{Read as _, Write as _};
     for (answer, written) in [("\n", true), ("y\n", true), ("n\n", false), ("\u{4}", false)] {
