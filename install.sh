@@ -2,7 +2,7 @@
 # Builds docker-credential-ecr-login and installs it.
 #
 #   ./install.sh [--prefix DIR] [--demo]     build, install; with --demo show a pull's three cases, no AWS account needed
-#   ./install.sh [--prefix DIR] --uninstall  remove what was installed
+#   ./install.sh [--prefix DIR] --uninstall  remove what was installed, and say what still names it and what stays
 #
 # DIR is ~/.local, or /usr/local for root. Nothing is written outside DIR and the build directory.
 set -eu
@@ -55,6 +55,43 @@ bash_completion=$prefix/share/bash-completion/completions/$name
 zsh_completion=$prefix/share/zsh/site-functions/_$name
 fish_completion=$prefix/share/fish/vendor_completions.d/$name.fish
 
+# what_is_left: files that name a helper which is not there any more, and those of its own.
+what_is_left() {
+    # Another place may have it still.
+    if other=$(command -v "$name") && [ -e "$other" ]; then
+        say "$other is there still, and clients go on using it."
+        return
+    fi
+    home=${HOME:-}
+    settings=${XDG_CONFIG_HOME:-$home/.config}
+    in_home=$home/.cache
+    [ "$(uname -s)" != Darwin ] || in_home=$home/Library/Caches
+    names_it docker "${DOCKER_CONFIG:-$home/.docker}/config.json"
+    names_it podman "${REGISTRY_AUTH_FILE:-$settings/containers/auth.json}"
+    for plugins in /etc/eks/image-credential-provider /var/lib/rancher/credentialprovider/bin /usr/local/bin/credential-provider; do
+        plugin=$plugins/ecr-credential-provider
+        if [ -L "$plugin" ] && [ ! -e "$plugin" ]; then
+            say "$plugin leads nowhere now, and the kubelet does not start without it. Install again and run:"
+            say "    $name setup kubelet --undo"
+        fi
+    done
+    for place in "${AWS_ECR_CACHE_DIR:-${XDG_CACHE_HOME:-$in_home}}/ecr-login" /run/ecr-login; do
+        [ ! -d "$place" ] || say "$place stays (cached tokens); remove it where nobody needs it any more."
+    done
+    for place in "$settings/ecr-login" /etc/ecr-login; do
+        [ ! -d "$place" ] || say "$place stays (settings); remove it where nobody needs it any more."
+    done
+}
+
+# names_it CLIENT FILE: says so where the client's file names the helper.
+names_it() {
+    grep -q '"ecr-login"' "$2" 2>/dev/null || return 0
+    say "$2 still names the helper, so that $1 fails for these registries. To undo that, take out each"
+    say "    \"REGISTRY\": \"ecr-login\" of credHelpers (and \"credsStore\": \"ecr-login\"), or install again and run:"
+    say "    $name setup $1 --undo"
+    [ ! -e "$2.before-ecr-login" ] || say "    $2.before-ecr-login is what it was before setup."
+}
+
 if [ "$uninstall" = yes ]; then
     found=no
     for file in "$bin/$name" "$man" "$bash_completion" "$zsh_completion" "$fish_completion"; do
@@ -65,6 +102,7 @@ if [ "$uninstall" = yes ]; then
         fi
     done
     [ "$found" = yes ] || say "nothing is installed under $prefix"
+    what_is_left
     exit 0
 fi
 

@@ -8,7 +8,7 @@
 #   ECR_REGISTRIES         the registries of the first images, separated by blanks
 #   ECR_LOGIN_URL          where the binary is, if the image does not have it
 #   ECR_LOGIN_SHA256       its checksum
-#   KUBELET_VERSION        such as 1.34; read from the kubelet where it is not set
+#   KUBELET_VERSION        such as 1.34; setup asks the kubelet where it is not set
 set -eu
 
 : "${ECR_REGISTRIES:?the registries of the first images, separated by blanks}"
@@ -29,10 +29,7 @@ if [ ! -x "$binary" ]; then
     install -m 0755 "$download" "$binary"
 fi
 
-if [ -z "${KUBELET_VERSION-}" ]; then
-    KUBELET_VERSION=$(kubelet --version | cut -d ' ' -f 2)
-fi
-"$binary" setup kubelet --config "$config" --bin-dir "$plugins" --kubelet-version "$KUBELET_VERSION"
+"$binary" setup kubelet --config "$config" --bin-dir "$plugins" ${KUBELET_VERSION:+--kubelet-version "$KUBELET_VERSION"}
 
 install -d -m 0755 /etc/ecr-login
 printf 'ECR_REGISTRIES=%s\n' "$ECR_REGISTRIES" >/etc/ecr-login/warm.env
@@ -42,10 +39,19 @@ unit=/etc/systemd/system/ecr-login-warm.service
 here=$(dirname -- "$0")
 [ -e "$unit" ] || install -m 0644 "$here/ecr-login-warm.service" "$unit"
 
+# kubeadm's unit reads KUBELET_EXTRA_ARGS from one of these two files, and an EnvironmentFile wins over every Environment=. So
+# the flags go into a file too, which is read after theirs (of several files the last one wins) and has what they say.
+extra=
+for file in /etc/default/kubelet /etc/sysconfig/kubelet; do
+    [ ! -r "$file" ] || extra=$(sed -n 's/^KUBELET_EXTRA_ARGS=//p' "$file" | tail -n 1 | sed "s/^[\"']//; s/[\"']\$//")
+done
+printf 'KUBELET_EXTRA_ARGS="%s"\n' \
+    "${extra:+$extra }--image-credential-provider-config=$config --image-credential-provider-bin-dir=$plugins" \
+    >/etc/ecr-login/kubelet.env
 install -d -m 0755 /etc/systemd/system/kubelet.service.d
 cat >/etc/systemd/system/kubelet.service.d/20-ecr-login.conf <<UNIT
 [Service]
-Environment="KUBELET_EXTRA_ARGS=--image-credential-provider-config=$config --image-credential-provider-bin-dir=$plugins"
+EnvironmentFile=/etc/ecr-login/kubelet.env
 UNIT
 
 systemctl daemon-reload

@@ -55,7 +55,7 @@ pub(crate) struct AwsContext<'a> {
     clock: Steady,
     /// Whether ECR is to be asked with the credentials.
     preconnects: bool,
-    /// Who waits for the same credentials.
+    /// The fetches that wait for the same credentials.
     sharing: OnceCell<Arc<Sharing>>,
 }
 
@@ -133,7 +133,7 @@ impl<'a> AwsContext<'a> {
     }
 
     /// Begins the connection to ECR's host, for a source of credentials that is about to ask for them and is sure to be there:
-    /// not earlier, since nobody is connected to where there may be no credentials.
+    /// not earlier, since no connection is made where there may be no credentials.
     pub(super) fn preconnect(&self) {
         if let Some(sharing) = self.sharing.get() {
             sharing.asking();

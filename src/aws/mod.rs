@@ -148,7 +148,7 @@ pub(crate) fn fetch_with_mfa(
             let failure = warnings.iter().fold(failure, |failure, line| failure.also(line));
             Err(match failure.identity {
                 Some(_) => failure,
-                // There is no "as whom" where nobody was found.
+                // Without credentials there is no identity to name.
                 None if failure.kind == Kind::NoCredentials => failure,
                 None => failure.identity(&identity.label),
             })

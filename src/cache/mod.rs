@@ -1,4 +1,4 @@
-//! Tokens on disk: one small file an entry, replaced atomically, trusted only when nobody else could have
+//! Tokens on disk: one small file an entry, replaced atomically, trusted only when no other user could have
 //! written it.
 //!
 //! - Reading makes nothing and follows no link; whatever is on the disk is an entry or a miss.

@@ -121,7 +121,7 @@ impl Encoder<'_> {
     }
 
     /// The file of a login: another home directory may hold another person's. One that is another in each working
-    /// directory tells nobody apart.
+    /// directory makes no difference.
     fn login_file(&mut self, path: Option<&Path>) {
         self.unclear |= path.is_some_and(|path| !path.is_absolute());
         self.path(path);

@@ -131,7 +131,7 @@ pub(super) fn token_file(path: &Path, named_by: String) -> Result<String, Identi
     Err(IdentityError::TokenFile { path: path.to_owned(), named_by, reason })
 }
 
-/// ECS, EKS Pod Identity and whatever else speaks the container credentials protocol.
+/// ECS, EKS Pod Identity and whatever else serves the container credentials protocol.
 /// <https://docs.aws.amazon.com/sdkref/latest/guide/feature-container-credentials.html>
 pub(super) fn container(variables: &AwsEnv<'_>) -> Result<Lookup, IdentityError> {
     const RELATIVE: &str = "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI";

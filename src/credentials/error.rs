@@ -27,7 +27,7 @@ pub enum IdentityError {
         /// What is wrong with it.
         reason: &'static str,
     },
-    /// A profile that somebody named does not exist. No later source is tried.
+    /// A named profile does not exist. No later source is tried.
     #[error(transparent)]
     NoSuchProfile(Box<NoSuchProfile>),
     /// Profiles that name one another.
@@ -95,16 +95,16 @@ pub enum IdentityError {
     /// No source of credentials is configured.
     #[error("{}", missing(half.as_ref()))]
     NoSource {
-        /// What was tried, in order, and why it does not speak; for `doctor`.
+        /// What was tried, in order, and why it is not used; for `doctor`.
         skipped_sources: Vec<String>,
-        /// A source that somebody began to configure.
+        /// A source that is half configured.
         half: Option<HalfConfigured>,
         /// Where the process runs.
         place: Place,
     },
 }
 
-/// A profile that somebody named does not exist.
+/// A named profile does not exist.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("profile {profile}, named by {named_by}, is neither in {} nor in {}", config.display(), credentials.display())]
 pub struct NoSuchProfile {

@@ -156,7 +156,7 @@ pub enum CredentialSource {
     },
     /// A role assumed with the credentials of another source.
     AssumeRole {
-        /// Who assumes it.
+        /// The source whose credentials assume it.
         base: Box<CredentialSource>,
         /// `role_arn`.
         role_arn: String,

@@ -1,10 +1,10 @@
-//! Which accounts and regions the profiles speak of, for `setup`, which offers their registries.
+//! The accounts and regions that the profiles name, for `setup`, which offers their registries.
 
 use super::aws_env::AwsEnv;
 use super::profile_files::{Profile, ProfileFiles};
 use crate::os::environment::Environment;
 
-/// An account that a profile speaks of, and where.
+/// An account that a profile names, and where.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ProfileAccount {
     /// The profile.

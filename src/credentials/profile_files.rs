@@ -123,7 +123,7 @@ fn is_hidden(error: &io::Error, home: Option<&Path>) -> bool {
 }
 
 /// A file's bytes as text. Bytes that are not UTF-8 become [`char::REPLACEMENT_CHARACTER`], which the parser minds where
-/// somebody asks for the section: a comment in Latin-1 breaks nothing.
+/// the section is used: a comment in Latin-1 breaks nothing.
 fn text(bytes: Vec<u8>) -> Result<String, String> {
     String::from_utf8(bytes).or_else(|error| {
         let bytes = error.into_bytes();

@@ -20,7 +20,7 @@ pub enum SettingsError {
         #[source]
         cause: io::Error,
     },
-    /// Somebody else could have written it.
+    /// Another user could have written it.
     #[error("the settings file {} is not trusted: {reason}", path.display())]
     Untrusted {
         /// The file.

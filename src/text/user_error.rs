@@ -104,7 +104,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn host_and_identity_are_said_once_and_no_error_number() {
+    fn host_and_identity_are_reported_once_and_no_error_number() {
         let failure = UserError::new(Kind::Network, "cannot connect to 10.0.0.1: Connection refused (os error 111)");
         let failure = failure.endpoint("http://10.0.0.1/x").identity("profile dev").hint("try again");
         assert_eq!(failure.to_string(), "cannot connect to 10.0.0.1: Connection refused, as profile dev; try again");

@@ -1,4 +1,4 @@
-//! The way of a request for a token, top to bottom: the cached token where it is valid, else one fetch for everybody who
+//! The way of a request for a token, top to bottom: the cached token where it is valid, else one fetch for every process that
 //! would send the same request.
 
 use std::time::{Duration, Instant};

@@ -30,7 +30,7 @@ const OLD: &str = "secret-of-the-old-login-";
 const LOG: &str = "ecr.log";
 const FULL_LOG: u64 = 5 << 20;
 
-/// Files of the user's, a profile that the settings name, and two others who would speak if those could not be read.
+/// Files of the user's, a profile that the settings name, and two other sources that would be used if those could not be read.
 pub struct Home {
     pub helper: Helper,
     /// Of this home's login alone: the fake takes none twice.
@@ -38,7 +38,7 @@ pub struct Home {
 }
 
 impl Home {
-    /// Keys speak here.
+    /// The credential source is static keys.
     pub fn new(aws: &FakeAws) -> Self {
         Self::of(aws, Scenario::ColdGet)
     }
@@ -65,11 +65,11 @@ impl Home {
             fs::set_permissions(helper.home().join(name), fs::Permissions::from_mode(mode)).unwrap();
         }
         let refresh_token = format!("{OLD}{}", fastrand::u64(..));
-        Self { helper, refresh_token }.with_speaker(aws, scenario)
+        Self { helper, refresh_token }.with_source(aws, scenario)
     }
 
-    /// Who speaks as the profile that the settings name.
-    fn with_speaker(mut self, aws: &FakeAws, scenario: Scenario) -> Self {
+    /// The credential source of the profile that the settings name.
+    fn with_source(mut self, aws: &FakeAws, scenario: Scenario) -> Self {
         let keys = |profile: &str, id: &str| {
             format!("[{profile}]\naws_access_key_id = {id}\naws_secret_access_key = secret-of-{id}\n")
         };

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use crate::support::{Certificate, FakeAws, Outcome, REGISTRY, Token};
 
-/// The one identity that may speak for [`REGISTRY`] in these homes, where keys speak.
+/// The one identity that may be used for [`REGISTRY`] in these homes, where the source is static keys.
 pub const RIGHT: &str = "AKIATEAM";
 /// A registry that `setup` adds.
 pub const ADDED: &str = "210987654321.dkr.ecr.eu-west-1.amazonaws.com";
@@ -143,7 +143,7 @@ impl Scenario {
         matches!(self, Self::Refresh | Self::StartsRefresh)
     }
 
-    /// Whether this is the token of the identity that speaks in this scenario's home.
+    /// Whether this is the token of the identity that is used in this scenario's home.
     pub fn is_right(self, token: &Token) -> bool {
         match self {
             Self::SsoRefresh => token.identity == "sso-123456789012-Pull",

@@ -222,7 +222,8 @@ fn what_setup_shows_of_files_of_others_drives_no_terminal() {
     for more in ["--dry-run", "--dry-run --profile 'a\u{1b}[2Jb'", "", "--undo --dry-run", "--undo"] {
         let script = format!("exec \"$HELPER\" setup docker --registry {REGISTRY} --file \"$FILE\" {more}");
         let run = Running::start(ground.command(0, &script, &[("FILE", &file)]), b"").wait();
-        assert!(format!("{run:?}").contains("config."), "{more}: {run:?}");
+        let named = if more.contains("--profile") { "--profile a" } else { "config." };
+        assert!(format!("{run:?}").contains(named), "{more}: {run:?}");
         for said in [&run.stdout, &run.stderr] {
             let bad: Vec<char> =
                 said.chars().filter(|c| !"\n\t".contains(*c) && ecr_login::text::printable::misleads(*c)).collect();

@@ -21,7 +21,7 @@ use super::progress::{Phase, Progress};
 use super::retry::Outcome;
 use crate::text::user_error::{Kind, UserError};
 
-/// Who was asked, for the message.
+/// The service that was called, for the message.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct CallTarget<'a> {
     /// The service as people call it: `ECR`, `STS`, `the SSO portal`.
@@ -119,7 +119,7 @@ pub(super) fn deadline(asked: &CallTarget<'_>, limit: Duration, progress: &Progr
     CallError::new(Class::Deadline, UserError::new(Kind::Network, what).endpoint(host).hint(remedy))
 }
 
-/// The same, where it is not known who was asked.
+/// The same, where it is not known which service was called.
 pub(super) fn late(limit: Duration, progress: &Progress) -> UserError {
     let (_, host) = progress.now();
     deadline(&CallTarget { service: "AWS", host: host.as_deref().unwrap_or("AWS") }, limit, progress).failure

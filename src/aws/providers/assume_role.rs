@@ -86,7 +86,7 @@ pub(super) fn refused(
     }
 }
 
-/// Who STS says that we are: `User: arn:aws:sts::...:assumed-role/base/x is not authorized to perform: ...`.
+/// The caller's identity in STS's message: `User: arn:aws:sts::...:assumed-role/base/x is not authorized to perform: ...`.
 fn caller(message: &str) -> Option<&str> {
     let (arn, _) = message.strip_prefix("User: ")?.split_once(" is not authorized")?;
     Some(arn).filter(|arn| arn.starts_with("arn:") && !arn.contains(' '))

@@ -146,7 +146,7 @@ fn unanswered(endpoint: &str, aws: &AwsContext<'_>, silence: Silence) -> UserErr
     }
 }
 
-/// The first request had no answer. No connection: nobody is there, as on a laptop. A connection without an answer
+/// The first request had no answer. No connection: there is no such service, as on a laptop. A connection without an answer
 /// is what a container sees whose packets are one hop too far away.
 fn no_token(endpoint: &str, aws: &AwsContext<'_>, silence: Silence) -> UserError {
     match (&silence, aws.progress().now().0) {

@@ -2,10 +2,10 @@
 //!
 //! | source | file | asks |
 //! |---|---|---|
-//! | keys | here | nobody |
+//! | keys | here | none |
 //! | `credential_process` | `process`, `command_line` | a child process |
 //! | SSO session, legacy SSO | `sso`, `sso_token_file` | SSO portal; OIDC where the login ends |
-//! | `aws login` | `login_session`, `login_session_file`, `dpop` | nobody; AWS Sign-In where the session's keys end |
+//! | `aws login` | `login_session`, `login_session_file`, `dpop` | none; AWS Sign-In where the session's keys end |
 //! | web identity | `web_identity` | STS |
 //! | role | `assume_role` | STS, after the source that it rests on |
 //! | container | `ecs` | the agent of ECS or EKS |
@@ -135,7 +135,7 @@ fn is_list(json: &[u8]) -> bool {
     json.trim_ascii_start().first() == Some(&b'[')
 }
 
-/// A source that a role names is there: that it is silent is a failure, not an absence.
+/// A source that a role names is configured: that it does not answer is a failure, not an absence.
 fn named(failure: UserError) -> UserError {
     let kind = if failure.kind == Kind::NoCredentials { Kind::Credentials } else { failure.kind };
     UserError { kind, ..failure }
@@ -163,7 +163,7 @@ pub(super) fn nowhere_with_list(identity: &Identity, environment: &Environment, 
     UserError { hint: hint.or(failure.hint), ..failure }
 }
 
-/// A source, for messages: who could not become somebody else.
+/// A source, for messages: the identity that could not assume a role.
 fn in_words(source: &CredentialSource) -> String {
     match source {
         CredentialSource::StaticKeys { .. } => "the owner of the access key".to_owned(),

@@ -11,7 +11,7 @@ use crate::aws::error::{CallError, CallTarget, Class};
 use crate::os::secret::Secret;
 use crate::text::user_error::{Kind, UserError};
 
-/// The role, and what proves who we are.
+/// The role, and the token that proves the identity.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct WebIdentityParameters<'a> {
     /// `role_arn`.

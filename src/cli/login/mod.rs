@@ -30,7 +30,7 @@ use browser::Browser;
 use guide::TerminalGuide;
 use plan::{Planned, SignIn};
 
-/// Signs in, fetches, and says in one line who, for which registries and until when.
+/// Signs in, fetches, and prints in one line the identity, the registries and the end.
 pub(super) fn run(wanted: &Login, environment: Environment) -> ExitCode {
     // Clients' files may hold logins in plain text.
     secret::wipe_what_is_freed();

@@ -61,7 +61,7 @@ pub enum SetupError {
         /// The registry's host.
         registry: String,
     },
-    /// Nobody's home.
+    /// There is no home directory.
     #[error("there is no home directory: set HOME, or name the file with --file")]
     NoHome,
     /// A name that this helper would never answer for.

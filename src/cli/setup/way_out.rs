@@ -3,7 +3,7 @@
 use std::io::ErrorKind;
 use std::path::Path;
 
-use super::{SetupError, client_paths};
+use super::{SetupError, client_paths, settings_file};
 use crate::PROGRAM;
 use crate::cli::terminal;
 use crate::os::environment::Environment;
@@ -12,7 +12,7 @@ use crate::os::fs::user_file::{FileError, exists};
 use crate::text::printable::line_of;
 
 /// The error's text, with what to do where rights are missing.
-pub(super) fn of(error: &SetupError, client: &str) -> String {
+pub(super) fn of(error: &SetupError, client: &str, environment: &Environment) -> String {
     let SetupError::File(FileError::Read { path, source } | FileError::Write { path, source }) = error else {
         return error.to_string();
     };
@@ -20,15 +20,18 @@ pub(super) fn of(error: &SetupError, client: &str) -> String {
         return error.to_string();
     }
     let folder = path.parent().unwrap_or(Path::new("."));
-    let variable = match client {
-        "podman" => "REGISTRY_AUTH_FILE to a file",
-        _ => "DOCKER_CONFIG to a folder",
+    // A folder that is not there cannot be given to anybody.
+    let give = match folder.is_dir() {
+        true => format!("make it yours (sudo chown -R \"$(id -u)\" {}), or ", line_of(folder)),
+        false => String::new(),
     };
-    format!(
-        "{error}; make it yours (sudo chown -R \"$(id -u)\" {}), set {variable} that you may write (for {client} too), or \
-         name another file with --file",
-        line_of(folder)
-    )
+    let is_settings = settings_file::path(environment).is_ok_and(|settings| settings == *path);
+    let way = match client {
+        _ if is_settings => "set ECR_LOGIN_CONFIG to a file that you may write",
+        "podman" => "name another file with --file, or set REGISTRY_AUTH_FILE to one that you may write",
+        _ => "name another file with --file, or set DOCKER_CONFIG to a folder that you may write",
+    };
+    format!("{error}; {give}{way} (for {client} too)")
 }
 
 /// Fails where the file that `--file` names is in no folder: a mistyped path makes none.

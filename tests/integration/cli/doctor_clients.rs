@@ -8,7 +8,7 @@ use crate::support::{Certificate, FakeAws, Helper, REGISTRY, binary};
 
 const LOGIN: &str = r#"{"auth":"TUFSS0VEOk1BUktFRA=="}"#;
 
-/// Somebody for whom all but the clients is right, with these clients on PATH and nothing else.
+/// A home in which all but the clients is right, with these clients on PATH and nothing else.
 fn person(aws: &FakeAws, clients: &[&str]) -> Helper {
     // The fake registry is not where the name leads: doctor reaches it by the proxy alone, which is not needed here.
     let helper = Helper::new().aws(aws).keys("AKIADOCTOR").env("ECR_LOGIN_TIMEOUT", "5");

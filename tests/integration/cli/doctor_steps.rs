@@ -132,7 +132,7 @@ fn a_client_that_is_installed_and_not_set_up_is_a_note_where_another_one_is() {
 }
 
 #[test]
-fn docker_of_a_snap_is_said_with_what_works_instead() {
+fn docker_of_a_snap_is_reported_with_what_works_instead() {
     let helper = person(&[]);
     helper.script("snap/bin/docker", "exit 1");
     helper.write(".docker/config.json", names_us(&[REGISTRY]));

@@ -7,7 +7,7 @@ use std::process::{Command, Output};
 
 use tempfile::TempDir;
 
-use crate::support::binary;
+use crate::support::{binary, on_our_path};
 
 const NAME: &str = "docker-credential-ecr-login";
 
@@ -41,9 +41,20 @@ impl Tree {
     }
 
     fn install(&self) -> Output {
-        let path = format!("{}:/usr/bin:/bin", self.at("tools").display());
-        let mut command = Command::new("sh");
-        command.arg(self.at("install.sh")).arg("--prefix").arg(self.at("prefix"));
+        self.run(&[], &format!("{}:/usr/bin:/bin", self.at("tools").display()))
+    }
+
+    /// With the programs that it needs alone: the machine may have a helper of its own.
+    fn uninstall(&self) -> Output {
+        for name in ["dirname", "grep", "id", "rm", "sed", "uname"] {
+            let _ = symlink(on_our_path(name), self.at("tools").join(name));
+        }
+        self.run(&["--uninstall"], self.at("tools").to_str().unwrap())
+    }
+
+    fn run(&self, options: &[&str], path: &str) -> Output {
+        let mut command = Command::new("/bin/sh");
+        command.arg(self.at("install.sh")).arg("--prefix").arg(self.at("prefix")).args(options);
         command.env_clear().env("PATH", path).env("HOME", self.directory.path()).output().unwrap()
     }
 
@@ -97,4 +108,48 @@ fn a_link_to_a_folder_in_the_program_s_place_is_replaced_and_the_folder_stays_as
     let output = tree.install();
     assert_installed(&tree, &output);
     assert_eq!(fs::read_dir(tree.at("elsewhere")).unwrap().count(), 0);
+}
+
+#[test]
+fn uninstall_says_which_clients_still_name_the_helper_how_to_undo_that_and_what_stays() {
+    let tree = Tree::new();
+    assert_installed(&tree, &tree.install());
+    let write = |path: &str, text: &str| {
+        fs::create_dir_all(tree.at(path).parent().unwrap()).unwrap();
+        fs::write(tree.at(path), text).unwrap();
+    };
+    let named = "{\"credHelpers\": {\"123456789012.dkr.ecr.eu-west-1.amazonaws.com\": \"ecr-login\"}}";
+    write(".docker/config.json", named);
+    write(".docker/config.json.before-ecr-login", "{}");
+    write(".config/containers/auth.json", named);
+    write(".config/ecr-login/config.toml", "");
+    write(".cache/ecr-login/entry", "");
+    let output = tree.uninstall();
+    assert!(output.status.success() && output.stderr.is_empty(), "{output:?}");
+    let said = String::from_utf8(output.stdout).unwrap();
+    for line in [
+        format!("removed {}\n", tree.at("prefix/bin").join(NAME).display()),
+        format!("{} still names the helper, so that docker fails", tree.at(".docker/config.json").display()),
+        format!("{} still names the helper, so that podman fails", tree.at(".config/containers/auth.json").display()),
+        format!("    {NAME} setup docker --undo\n"),
+        format!("    {NAME} setup podman --undo\n"),
+        format!("{} is what it was before setup", tree.at(".docker/config.json.before-ecr-login").display()),
+        format!("{} stays (settings)", tree.at(".config/ecr-login").display()),
+        format!("{} stays (cached tokens)", tree.at(".cache/ecr-login").display()),
+    ] {
+        assert!(said.contains(&line), "{line}: {said}");
+    }
+    assert_eq!(fs::read_to_string(tree.at(".docker/config.json")).unwrap(), named);
+
+    // With nothing left there is nothing to say, and where another one is installed clients go on.
+    for folder in [".docker", ".config", ".cache"] {
+        fs::remove_dir_all(tree.at(folder)).unwrap();
+    }
+    let said = String::from_utf8(tree.uninstall().stdout).unwrap();
+    assert!(said.starts_with(&format!("nothing is installed under {}\n", tree.at("prefix").display())), "{said}");
+    assert!(!said.contains("still names") && !said.contains(tree.at(".cache").to_str().unwrap()), "{said}");
+    write(".docker/config.json", named);
+    tree.program(&format!("tools/{NAME}"), "exit 0");
+    let said = String::from_utf8(tree.uninstall().stdout).unwrap();
+    assert!(said.contains("is there still") && !said.contains("still names"), "{said}");
 }

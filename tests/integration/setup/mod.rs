@@ -3,4 +3,6 @@
 mod docker;
 #[cfg(unix)]
 mod kubelet;
+#[cfg(unix)]
+mod node_example;
 mod podman;

@@ -43,7 +43,8 @@ pub(super) fn examine(environment: &Environment, host: &str, kubelet: Client) ->
         |client: &Client| client.step.state == State::Ok && (!any_installed || !client.installed.is_empty());
     let served = clients.iter().any(is_served);
     for client in &mut clients {
-        // The file of a client that is not here keeps nobody from pulling, and who set one client up may not use the others.
+        // The file of a client that is not installed prevents no pull, and a person with one client set up may not use
+        // the others.
         let matters = if any_installed { !client.installed.is_empty() } else { !served };
         if client.step.state == State::Wrong && (!matters || served && client.step.not_set_up) {
             client.step.state = State::Note;

@@ -279,7 +279,7 @@ mod tests {
     }
 
     #[test]
-    fn a_copy_is_made_once_and_nobody_else_may_write_it() {
+    fn a_copy_is_made_once_and_no_other_user_may_write_it() {
         use std::os::unix::fs::PermissionsExt;
         let (_directory, plugin, binary) = place();
         let linking = plan(&plugin, &binary).unwrap();

@@ -18,7 +18,7 @@ enum Move {
     Erase(usize),
     Clear,
     Become(u8),
-    /// Who it is changes while ECR answers the next call.
+    /// The identity changes while ECR answers the next call.
     BecomeMeanwhile(u8),
     Down(usize),
     Takes(Millis),

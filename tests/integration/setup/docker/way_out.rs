@@ -7,7 +7,7 @@ use super::home::Home;
 
 #[cfg(unix)]
 #[test]
-fn another_program_of_the_name_that_comes_first_on_path_is_said() {
+fn another_program_of_the_name_that_comes_first_on_path_is_reported() {
     use std::os::unix::fs::PermissionsExt as _;
     let home = Home::with(b"{}");
     home.aws_profile("default");
@@ -38,7 +38,7 @@ fn a_mistyped_file_makes_no_directories() {
 
 #[cfg(unix)]
 #[test]
-fn without_the_right_to_write_the_ways_out_are_said() {
+fn without_the_right_to_write_the_remedies_are_named() {
     use std::os::unix::fs::PermissionsExt as _;
     use std::os::unix::process::CommandExt as _;
     let home = Home::with(b"{}");
@@ -59,8 +59,43 @@ fn without_the_right_to_write_the_ways_out_are_said() {
     fs::set_permissions(&folder, fs::Permissions::from_mode(0o755)).unwrap();
     let line = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(1), "{line}");
-    for way in ["cannot be written: Permission denied", "sudo chown", "DOCKER_CONFIG", "--file"] {
+    for way in ["cannot be written: Permission denied", "sudo chown -R", "DOCKER_CONFIG", "--file"] {
         assert!(line.contains(way), "{way}: {line}");
     }
     assert_eq!(line.lines().count(), 1, "{line}");
+}
+
+/// As in a job's image whose user has no home.
+#[cfg(unix)]
+#[test]
+fn without_a_home_that_may_be_written_three_variables_are_enough() {
+    use std::os::unix::fs::PermissionsExt as _;
+    use std::os::unix::process::CommandExt as _;
+    let home = Home::new();
+    fs::create_dir_all(home.path("bin")).unwrap();
+    fs::create_dir(home.path("job")).unwrap();
+    home.install();
+    fs::set_permissions(home.path("job"), fs::Permissions::from_mode(0o1777)).unwrap();
+    fs::set_permissions(home.directory(), fs::Permissions::from_mode(0o555)).unwrap();
+    let run = |variables: &[(&str, &str)]| {
+        let mut command = std::process::Command::new(home.path("bin/docker-credential-ecr-login"));
+        command.args(["setup", "docker", REGISTRY, "--role-arn", "arn:aws:iam::123456789012:role/pull"]);
+        command.args(["--web-identity", "env:TOKEN"]).env_clear().env("HOME", home.directory());
+        command.env("PATH", home.path("bin")).env("AWS_EC2_METADATA_DISABLED", "true");
+        command.envs(variables.iter().map(|(name, value)| (*name, home.path(value))));
+        if rustix::process::geteuid().is_root() {
+            command.uid(65532).gid(65532);
+        }
+        let output = command.output().unwrap();
+        (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
+    };
+    let (docker, settings) = (("DOCKER_CONFIG", "job/docker"), ("ECR_LOGIN_CONFIG", "job/ecr/config.toml"));
+    let (code, line) = run(&[]);
+    assert!(code == Some(1) && line.contains("set ECR_LOGIN_CONFIG") && !line.contains("chown"), "{line}");
+    let (code, line) = run(&[settings]);
+    assert!(code == Some(1) && line.contains("set DOCKER_CONFIG") && !line.contains("chown"), "{line}");
+    assert_eq!(run(&[docker, settings]), (Some(0), String::new()));
+    assert!(home.path("job/docker/config.json").exists() || rustix::process::geteuid().is_root());
+    fs::set_permissions(home.directory(), fs::Permissions::from_mode(0o755)).unwrap();
+    assert!(fs::read_to_string(home.path("job/ecr/config.toml")).unwrap().contains("env:TOKEN"));
 }
