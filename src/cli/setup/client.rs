@@ -172,7 +172,7 @@ fn set_up(job: &Job<'_>) -> Result<String, SetupError> {
     };
     if common.dry_run {
         report.push_str(&preview(&original, &document, change, settings.as_ref()));
-        identities::describe(&mut report, in_force, &chosen.hosts, job.environment);
+        identities::describe(&mut report, in_force, &chosen, job.environment);
         return Ok(report);
     }
 
@@ -193,7 +193,7 @@ fn set_up(job: &Job<'_>) -> Result<String, SetupError> {
             describe(&mut report, &original, &edits, copy);
         }
     }
-    let ready = identities::describe(&mut report, in_force, &chosen.hosts, job.environment);
+    let next = identities::describe(&mut report, in_force, &chosen, job.environment);
     // An old login in a file that comes before, a variable that wins, a file at which podman stops.
     let mut served = true;
     if common.file.is_none() {
@@ -205,8 +205,8 @@ fn set_up(job: &Job<'_>) -> Result<String, SetupError> {
         }
     }
     let on_path = way_out::warn_of_path(job.client, job.environment);
-    if ready && served && on_path {
-        identities::next_step(&mut report, job.client, chosen.hosts.first());
+    if served && on_path {
+        identities::next_step(&mut report, job.client, &next);
     }
     Ok(report)
 }
