@@ -32,7 +32,7 @@ use arguments::{Arguments, Command, Setup};
 
 /// Whether `argument`, the first one, is a command of this room (or asks for help or the version).
 pub fn is_command(argument: &OsStr) -> bool {
-    const COMMANDS: [&str; 15] = [
+    const COMMANDS: [&str; 16] = [
         "setup",
         "login",
         "status",
@@ -43,6 +43,7 @@ pub fn is_command(argument: &OsStr) -> bool {
         "get-login-password",
         "completions",
         "man",
+        completions::NAMES,
         "help",
         "--help",
         "-h",
@@ -70,6 +71,12 @@ pub fn nearest_command(typed: &OsStr) -> Option<String> {
 /// when the arguments are wrong.
 pub fn run(args: &[OsString], environment: Environment) -> ExitCode {
     terminal::lay_out_stderr(&environment);
+    // Not in the definition: the generated completions would offer it.
+    if let [first, kind] = args
+        && first == completions::NAMES
+    {
+        return completions::names(kind, &environment);
+    }
     let command_line = std::iter::once(OsString::from(crate::PROGRAM)).chain(args.iter().cloned());
     let arguments = match Arguments::try_parse_from(command_line) {
         Ok(arguments) => arguments,

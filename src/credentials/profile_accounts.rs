@@ -33,6 +33,11 @@ pub(crate) fn profile_accounts(environment: &Environment) -> Vec<ProfileAccount>
     })
 }
 
+/// The names of all profiles, in order; none where the files cannot be read.
+pub(crate) fn profile_names(environment: &Environment) -> Vec<String> {
+    super::read(environment, |_, files| files.profile_names().into_iter().map(str::to_owned).collect())
+}
+
 fn default_region(variables: &AwsEnv<'_>, files: &ProfileFiles<'_>) -> Option<String> {
     let named = ["AWS_REGION", "AWS_DEFAULT_REGION"].into_iter().find_map(|name| variables.get(name));
     named.map(str::to_owned).or_else(|| files.profile("default")?.get("region").map(str::to_owned))
