@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::io::ErrorKind;
 
-use super::client::{Job, STORE, host, parse, read, sweep};
+use super::client_file::{Job, STORE, host, parse, read, sweep};
 use super::json::Document;
 use super::report::preview;
 use super::{SetupError, backup, client_paths, settings_file};
