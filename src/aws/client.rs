@@ -161,7 +161,7 @@ impl<'a> AwsContext<'a> {
         match tokio::time::timeout(self.deadline.left(), self.clients.plain.call(request)).await {
             Ok(Ok(answer)) => Ok(answer),
             Ok(Err(error)) => Err(error::connector(asked, &error)),
-            Err(_) => Err(error::deadline(asked, self.deadline.limit(), &self.progress)),
+            Err(_) => Err(error::deadline(asked, self.deadline.limit(), self.deadline.set_by(), &self.progress)),
         }
     }
 
@@ -213,7 +213,9 @@ impl<'a> AwsContext<'a> {
                     return Ok(answer);
                 }
                 Ok(Err(error)) => error::sdk_error(asked, &error),
-                Err(_) => return Err(error::deadline(asked, self.deadline.limit(), &self.progress)),
+                Err(_) => {
+                    return Err(error::deadline(asked, self.deadline.limit(), self.deadline.set_by(), &self.progress));
+                }
             };
             tracing::debug!(host = asked.host, attempt = tries, reason = %call_error.failure, "a call failed");
             let left = self.deadline.left();

@@ -131,7 +131,7 @@ pub(crate) fn fetch_with_mfa(
         };
         match tokio::time::timeout(limit, work).await {
             Ok(fetched) => fetched,
-            Err(_) => Err(error::late(deadline.limit(), aws.progress())),
+            Err(_) => Err(error::late(deadline, aws.progress())),
         }
     });
     // A name lookup of the system's may still hang in a thread of the runtime: it is not waited for.

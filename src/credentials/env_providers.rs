@@ -6,27 +6,13 @@ use std::path::Path;
 use super::CredentialSource;
 use super::aws_env::AwsEnv;
 use super::endpoint_config;
-use super::error::{IdentityError, plain};
-use super::profile_chain::Lookup;
-use super::profile_files::{Profile, ProfileFiles};
+use super::error::IdentityError;
+use super::profile_files::Profile;
+use super::resolve_context::{Lookup, ResolveContext};
 use crate::os::fs::bounded_read;
 use crate::os::secret::Secret;
+use crate::text::printable::plain;
 use crate::text::timestamp;
-
-/// What sources are read from.
-pub(super) struct ResolveContext<'a> {
-    pub(super) variables: &'a AwsEnv<'a>,
-    pub(super) files: &'a ProfileFiles<'a>,
-    /// The profile whose settings (endpoints, IMDS) count, if it exists.
-    pub(super) in_force: Option<&'a Profile<'a>>,
-}
-
-impl ResolveContext<'_> {
-    /// The error for a profile with something wrong in it.
-    pub(super) fn invalid(&self, profile: &Profile<'_>, reason: String) -> IdentityError {
-        IdentityError::InvalidProfile { profile: plain(&profile.name), path: self.files.config_path.to_owned(), reason }
-    }
-}
 
 /// Keys in the environment. Half a pair is an error, as for the AWS CLI: whose keys the other half was to be is not known.
 pub(super) fn keys(variables: &AwsEnv<'_>) -> Result<Lookup, IdentityError> {

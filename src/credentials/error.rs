@@ -3,7 +3,6 @@
 use std::path::PathBuf;
 
 use super::missing::{HalfConfigured, Place, with_list};
-use crate::text::printable::misleads;
 use crate::text::user_error::{Kind, UserError};
 
 /// Why no source could be named. Never holds a secret: values are named by variable or key.
@@ -191,9 +190,4 @@ fn missing(half: Option<&HalfConfigured>) -> String {
         Some(half) => format!("{}, and there are no other AWS credentials", half.what),
         None => "no AWS credentials found".to_owned(),
     }
-}
-
-/// A name from a file or the environment, fit for a line of text: no control characters, at most 100 characters.
-pub(super) fn plain(name: &str) -> String {
-    name.chars().take(100).map(|c| if misleads(c) { '?' } else { c }).collect()
 }

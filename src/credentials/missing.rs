@@ -5,6 +5,7 @@ use std::path::Path;
 
 use crate::PROGRAM;
 use crate::os::environment::Environment;
+use crate::text::printable::plain;
 use crate::text::user_error::{Kind, UserError};
 
 /// Where the process runs, as far as missing credentials are mended in different ways.
@@ -129,7 +130,7 @@ pub(crate) fn half_configured(environment: &Environment, skipped_sources: &[Stri
     });
     of_variables.or_else(|| {
         let named_by = ["AWS_PROFILE", "AWS_DEFAULT_PROFILE"].into_iter().find(|name| is_set(name))?;
-        let profile = super::error::plain(environment.var(named_by)?);
+        let profile = plain(environment.var(named_by)?);
         let reason = format!("profile {profile}: {HAS_NO_CREDENTIALS}");
         skipped_sources.contains(&reason).then(|| HalfConfigured {
             what: format!("profile {profile}, named by {named_by}, {HAS_NO_CREDENTIALS}"),

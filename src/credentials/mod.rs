@@ -21,6 +21,7 @@ mod profile_chain;
 mod profile_files;
 mod profile_parser;
 mod provider_chain;
+mod resolve_context;
 #[cfg(test)]
 mod tests;
 mod token_files;

@@ -8,10 +8,11 @@ use std::path::{Path, PathBuf};
 use zeroize::Zeroize;
 
 use super::aws_env::AwsEnv;
-use super::error::{IdentityError, NoSuchProfile, plain};
+use super::error::{IdentityError, NoSuchProfile};
 use super::profile_parser::{FileKind, MalformedLine, Properties, SectionKind, Sections};
 use crate::os::fs::bounded_read;
 use crate::os::user;
+use crate::text::printable::plain;
 
 /// The two files' texts, each read once.
 pub(super) struct FileContents {

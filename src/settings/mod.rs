@@ -8,6 +8,7 @@ mod file;
 mod parse;
 mod pattern;
 mod plain;
+mod raw;
 #[cfg(test)]
 mod tests;
 mod timeout;

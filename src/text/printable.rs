@@ -25,6 +25,11 @@ pub fn one_line(text: &str) -> String {
     text.trim_end().chars().map(|c| if misleads(c) { ' ' } else { c }).collect()
 }
 
+/// A name from a file or the environment, fit for a line of text: no control characters, at most 100 characters.
+pub(crate) fn plain(name: &str) -> String {
+    name.chars().take(100).map(|c| if misleads(c) { '?' } else { c }).collect()
+}
+
 /// The text without Rust's `(os error 13)`: what the system says of it stands before it in words.
 pub(crate) fn without_errno(text: &str) -> Cow<'_, str> {
     const BEGINS: &str = " (os error ";

@@ -38,6 +38,7 @@ pub enum Scenario {
     SetupPodman,
     UndoPodman,
     SetupKubelet,
+    UndoKubelet,
     SetupPlugin,
     UndoPlugin,
 }
@@ -51,6 +52,7 @@ impl Scenario {
                 | Self::SetupPodman
                 | Self::UndoPodman
                 | Self::SetupKubelet
+                | Self::UndoKubelet
                 | Self::SetupPlugin
                 | Self::UndoPlugin
         )
@@ -102,6 +104,11 @@ impl Scenario {
             Self::SetupKubelet => {
                 of(&["setup", "kubelet", "--config", &path("node/config.json"), "--bin-dir", &path("node/bin")])
             }
+            Self::UndoKubelet => {
+                let mut words = Self::SetupKubelet.arguments(home);
+                words.push("--undo".to_owned());
+                words
+            }
             Self::SetupPlugin => of(&["setup", "plugin", "--bin-dir", &path("node/bin")]),
             Self::UndoPlugin => of(&["setup", "plugin", "--bin-dir", &path("node/bin"), "--undo"]),
             _ => of(&["get"]),
@@ -133,6 +140,7 @@ impl Scenario {
             | Self::Refresh => Some(Self::ColdGet),
             Self::UndoDocker => Some(Self::SetupDocker),
             Self::UndoPodman => Some(Self::SetupPodman),
+            Self::UndoKubelet => Some(Self::SetupKubelet),
             Self::UndoPlugin => Some(Self::SetupPlugin),
             _ => None,
         }
@@ -185,6 +193,7 @@ impl Scenario {
         match self {
             Self::SetupDocker => Some(Self::UndoDocker),
             Self::SetupPodman => Some(Self::UndoPodman),
+            Self::SetupKubelet => Some(Self::UndoKubelet),
             Self::SetupPlugin => Some(Self::UndoPlugin),
             _ => None,
         }

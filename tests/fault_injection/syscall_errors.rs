@@ -273,7 +273,7 @@ fn whatever_call_fails_setup_for_podman_changes_all_or_says_what_it_did_not() {
 
 #[test]
 fn whatever_call_fails_setup_for_the_kubelet_changes_all_or_says_what_it_did_not() {
-    fails_well(&[Scenario::SetupKubelet]);
+    fails_well(&[Scenario::SetupKubelet, Scenario::UndoKubelet]);
 }
 
 #[test]

@@ -188,7 +188,7 @@ pub(super) fn late(
     remedy: &str,
 ) -> CallError {
     let said = if limit == own { own } else { aws.deadline.limit() };
-    let mut call_error = error::deadline(asked, said, aws.progress());
+    let mut call_error = error::deadline(asked, said, aws.deadline.set_by(), aws.progress());
     if limit == own || !matches!(aws.progress().now().0, Phase::Answer | Phase::Body) {
         call_error.failure = call_error.failure.hint(remedy);
     }

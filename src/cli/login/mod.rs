@@ -45,7 +45,7 @@ pub(super) fn run(wanted: &Login, environment: Environment) -> ExitCode {
 
 fn login(wanted: &Login, environment: Environment) -> Result<String, UserError> {
     let settings = Settings::load(&environment)?;
-    let deadline = Deadline::within(Duration::from_secs(wanted.timeout));
+    let deadline = Deadline::by_option(Duration::from_secs(wanted.timeout));
     let planned = plan::plan(wanted, &settings, &environment)?;
     let call =
         RequestContext { environment, settings, deadline, shared_credentials: Some(SharedCredentials::default()) };

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use super::client::{HELPERS, Job, STORE, host, logins};
+use super::client_file::{HELPERS, Job, STORE, host, logins};
 use super::discovery::{self, Found};
 use super::json::Document;
 use super::{SetupError, client_paths, identities, settings_file};

@@ -2,7 +2,8 @@
 
 pub mod backup;
 mod chosen;
-pub mod client;
+mod client;
+pub mod client_file;
 pub(crate) use crate::protocol::clients::paths as client_paths;
 mod diff;
 mod discovery;
