@@ -53,10 +53,20 @@ pub fn is_command(argument: &OsStr) -> bool {
     argument.to_str().is_some_and(|argument| COMMANDS.contains(&argument))
 }
 
+/// The commands, in the order of the help.
+pub fn commands() -> String {
+    arguments::definition().get_subcommands().map(clap::Command::get_name).collect::<Vec<_>>().join(", ")
+}
+
 /// The command that is nearest to what was typed, if any is near.
 pub fn nearest_command(typed: &OsStr) -> Option<String> {
     const NEAR: f64 = 0.8;
+    /// What other tools call it.
+    const CALLED: [(&str, &str); 2] = [("logout", "clear"), ("refresh", "warm")];
     let typed = typed.to_str()?.to_ascii_lowercase();
+    if let Some((_, ours)) = CALLED.into_iter().find(|(theirs, _)| *theirs == typed) {
+        return Some(ours.to_owned());
+    }
     let definition = arguments::definition();
     let names = definition.get_subcommands().flat_map(|command| {
         std::iter::once(command.get_name()).chain(command.get_all_aliases()).map(str::to_owned).collect::<Vec<_>>()

@@ -109,9 +109,11 @@ const KUBELET_HINT: &str = "no action was given; the kubelet's CredentialProvide
                             this name, or the name ecr-credential-provider: setup kubelet sees to it";
 
 /// Answers arguments that are no action: one line on stdout, as the reference helper does. `nearest` is the command for
-/// people that is nearest to the first one. The kubelet logs stderr alone, so that what a node's owner has to know is said there.
-pub fn usage(arguments: &[OsString], nearest: Option<&str>) -> ExitCode {
-    let usage = format!("usage: {PROGRAM} <store|get|erase|list|version>; people type {PROGRAM} --help");
+/// people that is nearest to the first one, `commands` all of them. The kubelet logs stderr alone, so that what a node's owner has to know is said there.
+pub fn usage(arguments: &[OsString], nearest: Option<&str>, commands: &str) -> ExitCode {
+    let usage = format!(
+        "usage: {PROGRAM} <store|get|erase|list|version>; people type {PROGRAM} --help, or one of these commands: {commands}"
+    );
     if let [action, help] = arguments
         && let Some(action) = action.to_str().and_then(Action::of)
         && ["--help", "-h"].iter().any(|it| help == it)
