@@ -35,10 +35,10 @@ impl AssumeRoleParameters<'_> {
     }
 }
 
-/// Becomes the role, as the one whose `credentials` of the source `base` these are.
+/// Assumes the role with `credentials`, which are those of the source `base`.
 ///
 /// # Errors
-/// STS said no, or did not answer.
+/// STS refused, or did not answer.
 pub(super) async fn assume(
     base: &CredentialSource,
     credentials: Credentials,

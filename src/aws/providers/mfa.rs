@@ -18,7 +18,7 @@ use crate::text::user_error::{Kind, UserError};
 /// How many codes may be wrong; STS locks nobody out, but who errs three times has the wrong device.
 const TRIES: usize = 3;
 
-/// What STS says of a code that is wrong, or was used before. (Of a device that is not the user's it says something else.)
+/// STS's message for a code that is wrong, or was used before. (A device of another user has another message.)
 const WRONG_CODE: &str = "invalid MFA one time pass code";
 
 /// What a person is asked.

@@ -29,7 +29,7 @@ pub(super) struct WebIdentityParameters<'a> {
 /// Becomes the role.
 ///
 /// # Errors
-/// STS said no, or did not answer.
+/// STS refused, or did not answer.
 pub(super) async fn assume(wanted: WebIdentityParameters<'_>, aws: &AwsContext<'_>) -> Result<Credentials, UserError> {
     let (client, host) = sts::client(aws, None);
     let asked = CallTarget { service: "STS", host: &host };
