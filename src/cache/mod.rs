@@ -227,7 +227,7 @@ impl Cache {
     fn entry(&self, name: &str) -> Option<Entry> {
         let bytes = self.bytes(name)?;
         let entry = codec::read_entry(&bytes)?;
-        // A file that bears another's name is nobody's.
+        // A file under another entry's name is not used.
         (file_names::entry(&entry.cache_key, &entry.registry).as_deref() == Some(name)).then_some(entry)
     }
 

@@ -73,7 +73,7 @@ fn all(environment: &Environment, settings: &Settings) -> Vec<String> {
     names.filter(|name| settings.target(name).is_some_and(|target| target.credentials.cache)).collect()
 }
 
-/// What has been said so far. Lines and the progress below them take turns.
+/// What has been printed so far. Lines and the progress below them take turns.
 struct Shown {
     all: usize,
     state: Mutex<Counts>,

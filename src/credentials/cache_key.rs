@@ -17,7 +17,7 @@ use crate::registry::{Registry, Service};
 /// What comes first in every encoding; another number for every change of it.
 const VERSION: &str = "ecr-login cache key 3";
 
-/// The cache key, if this answer can be told from every other, and when the web identity token that the source
+/// The cache key, if this answer can be distinguished from every other, and when the web identity token that the source
 /// rests on ends (seconds since the Unix epoch).
 pub(super) fn of(
     registry: &Registry,

@@ -14,7 +14,7 @@ use crate::os::secret::Secret;
 use crate::text::printable::plain;
 use crate::text::timestamp;
 
-/// Keys in the environment. Half a pair is an error, as for the AWS CLI: whose keys the other half was to be is not known.
+/// Keys in the environment. Half a pair is an error, as for the AWS CLI: which keys were meant is not known.
 pub(super) fn keys(variables: &AwsEnv<'_>) -> Result<Lookup, IdentityError> {
     const SECRET: &str = "AWS_SECRET_ACCESS_KEY";
     const EXPIRATION: &str = "AWS_CREDENTIAL_EXPIRATION";
@@ -178,7 +178,7 @@ fn is_allowed_container_uri(uri: &str) -> bool {
     }
 }
 
-/// The instance metadata service, unless it is switched off. Whether there is one only a call can tell.
+/// The instance metadata service, unless it is switched off. Only a call shows whether there is one.
 pub(super) fn instance(context: &ResolveContext<'_>) -> Result<Lookup, IdentityError> {
     let variables = context.variables;
     if variables.get("AWS_EC2_METADATA_DISABLED").is_some_and(|value| value.eq_ignore_ascii_case("true")) {

@@ -35,7 +35,7 @@ pub enum IdentityError {
         /// The profiles, in the order in which they name one another; the last names the first again.
         Vec<String>,
     ),
-    /// A profile says too much, too little or what is not known.
+    /// A profile has keys that exclude each other, lacks one, or has an unknown value.
     #[error("profile {profile} in {}: {reason}", path.display())]
     InvalidProfile {
         /// The profile.

@@ -239,7 +239,7 @@ impl Identity {
     }
 
     /// Whose token it would be at `now` (seconds since the Unix epoch); `None` where two identities could not
-    /// be told apart, or where the web identity token that the source rests on has ended: nothing is cached
+    /// be distinguished, or where the web identity token that the source rests on has ended: nothing is cached
     /// then, and nothing in the cache answers.
     pub fn cache_key(&self, now: i64) -> Option<&CacheKey> {
         self.cache_key.as_ref().filter(|_| self.ends_at.is_none_or(|end| now < end))

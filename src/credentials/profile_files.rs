@@ -189,7 +189,7 @@ impl<'a> ProfileFiles<'a> {
         }
     }
 
-    /// What keeps the profile `name`, which was not found, from being told from one that is not there.
+    /// Why it is not certain that the profile `name`, which was not found, does not exist.
     ///
     /// # Errors
     /// That.

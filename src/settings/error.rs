@@ -16,7 +16,7 @@ pub enum SettingsError {
     Unreadable {
         /// The file.
         path: PathBuf,
-        /// What the system said.
+        /// The system's message.
         #[source]
         cause: io::Error,
     },
@@ -27,7 +27,7 @@ pub enum SettingsError {
         path: PathBuf,
         /// Whose it is, or who may write it or put another in its place.
         reason: String,
-        /// What mends it.
+        /// The remedy.
         remedy: String,
     },
     /// A part of it is wrong.

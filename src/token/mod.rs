@@ -53,7 +53,7 @@ pub(crate) enum FetchMode {
 }
 
 impl FetchMode {
-    /// What whoever waits for an answer wants: the cache's, unless the environment says otherwise.
+    /// The mode of a call that waits for its answer: from the cache, unless the environment says otherwise.
     pub(crate) fn of(environment: &Environment) -> Self {
         if environment.switch("ECR_LOGIN_REFRESH") == Some(true) { Self::ForceRefresh } else { Self::UseCache }
     }
@@ -88,7 +88,7 @@ pub(crate) struct RegistryCredentials {
 /// Answers one request.
 ///
 /// # Errors
-/// The one failure that the user is told of.
+/// The one failure that is reported to the user.
 pub(crate) fn token(call: &RequestContext, request: &TokenRequest<'_>) -> Result<RegistryCredentials, UserError> {
     token_with_mfa(call, request, None)
 }
@@ -96,7 +96,7 @@ pub(crate) fn token(call: &RequestContext, request: &TokenRequest<'_>) -> Result
 /// The same as [`token`], where a person can be asked for MFA codes.
 ///
 /// # Errors
-/// The one failure that the user is told of.
+/// The one failure that is reported to the user.
 pub(crate) fn token_with_mfa(
     call: &RequestContext,
     request: &TokenRequest<'_>,

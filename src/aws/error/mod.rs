@@ -34,9 +34,9 @@ pub(super) struct CallTarget<'a> {
 /// What kind of call_error it was.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Class {
-    /// The service said no.
+    /// The service refused.
     Refused,
-    /// The service said "too fast".
+    /// The service throttled the call.
     Throttled,
     /// The service failed: 5xx.
     Server,
@@ -44,7 +44,7 @@ pub(super) enum Class {
     Garbage,
     /// Name, TCP, proxy or a connection that broke.
     Network,
-    /// TLS refused the server, which another try does not mend.
+    /// TLS refused the server, which another try does not help.
     Tls,
     /// Our clock is too far from the server's.
     Clock,

@@ -2,7 +2,7 @@
 //! `role_arn` of our settings): one AssumeRole for each link of the chain.
 
 use aws_credential_types::Credentials;
-use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_sdk_sts::operation::assume_role::builders::AssumeRoleFluentBuilder;
 
 use super::sts::{self, SESSION_NAME};
 use crate::aws::client::AwsContext;
@@ -23,35 +23,35 @@ pub(super) struct AssumeRoleParameters<'a> {
     pub(super) duration_seconds: Option<i32>,
 }
 
-/// Becomes the role, as the one whose `credentials` of the source `base` these are.
+impl AssumeRoleParameters<'_> {
+    /// The request without a code of an MFA device.
+    pub(super) fn request(&self, client: &aws_sdk_sts::Client) -> AssumeRoleFluentBuilder {
+        client
+            .assume_role()
+            .role_arn(self.role_arn)
+            .role_session_name(self.session_name.unwrap_or(SESSION_NAME))
+            .set_external_id(self.external_id.map(str::to_owned))
+            .set_duration_seconds(self.duration_seconds)
+    }
+}
+
+/// Assumes the role with `credentials`, which are those of the source `base`.
 ///
 /// # Errors
-/// STS said no, or did not answer.
+/// STS refused, or did not answer.
 pub(super) async fn assume(
     base: &CredentialSource,
     credentials: Credentials,
     wanted: AssumeRoleParameters<'_>,
     aws: &AwsContext<'_>,
 ) -> Result<Credentials, UserError> {
-    let region = aws.registry.region();
-    let endpoint = aws.network.sts_endpoint.as_deref();
-    let config = aws.sdk(region, endpoint).credentials_provider(SharedCredentialsProvider::new(credentials)).build();
-    let client = aws_sdk_sts::Client::new(&config);
-    let host = super::host(aws, "sts", region, endpoint);
+    let (client, host) = sts::client(aws, Some(credentials));
     let asked = CallTarget { service: "STS", host: &host };
     aws.preconnect();
     let answer = aws
-        .call(&asked, || {
-            client
-                .assume_role()
-                .role_arn(wanted.role_arn)
-                .role_session_name(wanted.session_name.unwrap_or(SESSION_NAME))
-                .set_external_id(wanted.external_id.map(str::to_owned))
-                .set_duration_seconds(wanted.duration_seconds)
-                .send()
-        })
+        .call(&asked, || wanted.request(&client).send())
         .await
-        .map_err(|call_error| refused(base, wanted, region, call_error))?;
+        .map_err(|call_error| refused(base, wanted, aws.registry.region(), call_error))?;
     sts::credentials(answer.credentials, "AssumeRole", &asked)
 }
 

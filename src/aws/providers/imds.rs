@@ -18,7 +18,7 @@ use crate::text::user_error::{Kind, UserError};
 /// Where the role's name and, below it, its credentials are.
 const ROLE: &str = "/latest/meta-data/iam/security-credentials/";
 
-/// How long one request may take, all told.
+/// How long one request may take in all.
 const READ_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// What to do where something else answers, or nothing comes of the answer.
@@ -147,7 +147,7 @@ fn unanswered(endpoint: &str, aws: &AwsContext<'_>, silence: Silence) -> UserErr
 }
 
 /// The first request had no answer. No connection: there is no such service, as on a laptop. A connection without an answer
-/// is what a container sees whose packets are one hop too far away.
+/// is what a container sees whose packets have one hop too many.
 fn no_token(endpoint: &str, aws: &AwsContext<'_>, silence: Silence) -> UserError {
     match (&silence, aws.progress().now().0) {
         (Silence::Late(_), Phase::Answer) => {

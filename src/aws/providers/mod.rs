@@ -185,11 +185,7 @@ fn in_words(source: &CredentialSource) -> String {
 /// # Errors
 /// STS did not answer, or the credentials are none.
 pub(super) async fn caller(credentials: Credentials, aws: &AwsContext<'_>) -> Result<String, UserError> {
-    let region = aws.registry.region();
-    let endpoint = aws.network.sts_endpoint.as_deref();
-    let credentials = aws_credential_types::provider::SharedCredentialsProvider::new(credentials);
-    let client = aws_sdk_sts::Client::new(&aws.sdk(region, endpoint).credentials_provider(credentials).build());
-    let host = host(aws, "sts", region, endpoint);
+    let (client, host) = sts::client(aws, Some(credentials));
     let asked = super::error::CallTarget { service: "STS", host: &host };
     let answer = aws.call(&asked, || client.get_caller_identity().send()).await?;
     Ok(answer.arn.unwrap_or_else(|| "an identity that STS does not name".to_owned()))

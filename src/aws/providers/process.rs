@@ -27,10 +27,10 @@ use super::redact;
 
 /// The most that an answer may be long, in bytes.
 const ANSWER: usize = 64 * 1024;
-/// How long somebody in front of a terminal has for touching a key.
+/// How long a person at a terminal has for touching a security key.
 pub(super) const ATTENDED: Duration = Duration::from_secs(60);
 
-/// Whether somebody sees what the command says and can act on it.
+/// Whether a person sees the command's output and can act on it.
 pub(super) fn attended() -> bool {
     std::io::stderr().is_terminal()
 }

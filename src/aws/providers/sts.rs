@@ -3,12 +3,24 @@
 use std::time::SystemTime;
 
 use aws_credential_types::Credentials;
+use aws_credential_types::provider::SharedCredentialsProvider;
 
+use crate::aws::client::AwsContext;
 use crate::aws::error::CallTarget;
 use crate::text::user_error::{Kind, UserError};
 
 /// The session's name where none is configured: what CloudTrail shows.
 pub(super) const SESSION_NAME: &str = "ecr-login";
+
+/// A client of STS in the registry's region, and STS's host for messages. Calls that are not signed need no credentials.
+pub(super) fn client(aws: &AwsContext<'_>, credentials: Option<Credentials>) -> (aws_sdk_sts::Client, String) {
+    let region = aws.registry.region();
+    let endpoint = aws.network.sts_endpoint.as_deref();
+    let credentials = credentials.map(SharedCredentialsProvider::new);
+    let mut config = aws.sdk(region, endpoint);
+    config.set_credentials_provider(credentials);
+    (aws_sdk_sts::Client::new(&config.build()), super::host(aws, "sts", region, endpoint))
+}
 
 /// The credentials in STS's answer.
 ///

@@ -117,7 +117,7 @@ fn set_up(job: &Job<'_>) -> Result<String, SetupError> {
     };
     if common.dry_run {
         report.push_str(&preview(&original, &document, change, settings.as_ref()));
-        identities::describe(&mut report, in_force, &chosen, job.environment);
+        identities::describe(&mut report, in_force, &chosen.hosts, &chosen.undecided, job.environment);
         return Ok(report);
     }
 
@@ -138,7 +138,7 @@ fn set_up(job: &Job<'_>) -> Result<String, SetupError> {
             describe(&mut report, &original, &edits, copy);
         }
     }
-    let next = identities::describe(&mut report, in_force, &chosen, job.environment);
+    let next = identities::describe(&mut report, in_force, &chosen.hosts, &chosen.undecided, job.environment);
     // An old login in a file that comes before, a variable that wins, a file at which podman stops.
     let mut served = true;
     if common.file.is_none() {

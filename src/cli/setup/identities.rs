@@ -3,7 +3,6 @@
 use std::fmt::Write as _;
 
 use super::SetupError;
-use super::chosen::Chosen;
 use super::settings_file::{self, SettingsEdit};
 use crate::PROGRAM;
 use crate::credentials::{CredentialSelector, CredentialSource, Identity, IdentityError};
@@ -84,7 +83,8 @@ pub(super) enum Next {
 pub(super) fn describe(
     report: &mut String,
     settings: Result<Settings, SettingsError>,
-    chosen: &Chosen,
+    hosts: &[String],
+    undecided: &[String],
     environment: &Environment,
 ) -> Next {
     let settings = match settings {
@@ -95,7 +95,7 @@ pub(super) fn describe(
         }
     };
     let (mut pull, mut sign_in) = (None, false);
-    for host in &chosen.hosts {
+    for host in hosts {
         let Some(target) = settings.target(host) else { continue };
         if target.credentials.anonymous {
             let _ = writeln!(report, "{host} is asked without credentials, as the settings say");
@@ -113,7 +113,7 @@ pub(super) fn describe(
                 let _ = writeln!(report, "{host} will be asked without credentials, as there are none here");
                 pull.get_or_insert_with(|| host.clone());
             }
-            Err(IdentityError::NoSource { .. }) if chosen.undecided.contains(host) => {
+            Err(IdentityError::NoSource { .. }) if undecided.contains(host) => {
                 let _ = writeln!(report, "{host} cannot be used until its profile is chosen");
             }
             Err(error) => {
@@ -129,7 +129,7 @@ pub(super) fn describe(
     }
     match (sign_in, pull) {
         (true, _) => Next::SignIn,
-        (false, None) if !chosen.hosts.is_empty() => Next::Nothing,
+        (false, None) if !hosts.is_empty() => Next::Nothing,
         (false, pull) => Next::Pull(pull),
     }
 }

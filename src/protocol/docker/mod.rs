@@ -84,7 +84,7 @@ impl Action {
     }
 }
 
-/// Does what the client wants, and says it. `no_log` says why a log that was asked for cannot be had; whoever asks for a
+/// Handles the client's action, and prints the answer. `no_log` says why a log that was asked for cannot be had; whoever asks for a
 /// registry that is not ours need not hear of it.
 pub fn run(action: Action, environment: Environment, no_log: Option<String>) -> ExitCode {
     if action == Action::Version {

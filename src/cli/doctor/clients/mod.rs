@@ -1,4 +1,4 @@
-//! What the clients' files say of a registry: which helper each client would run, and what stands in its way. How each
+//! Which helper each client would run for a registry by its files, and what prevents that. How each
 //! client reads its files was measured; docs/clients.md has the runs.
 
 mod docker;

@@ -1,4 +1,4 @@
-//! Where we are, and what a command is told.
+//! The host, and the inputs of a command.
 
 use super::*;
 use crate::credentials::aws_env::AwsEnv;

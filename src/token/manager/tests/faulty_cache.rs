@@ -112,7 +112,7 @@ impl Model {
             Some(host) => self.backend.cache().erase(HOSTS[host]),
             None => self.backend.cache().clear(),
         });
-        // What is said to be gone is gone, whatever failed on the way.
+        // What is reported as removed is gone, whatever failed on the way.
         if !matches!(done, Some(Ok(_))) {
             return Ok(());
         }
