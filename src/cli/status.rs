@@ -274,7 +274,7 @@ impl Row {
                 match (used.first(), reason) {
                     (Some(token), _) => row("", &token.good, if token.expired { &weak } else { &plain }),
                     (None, Some(reason)) => row("", &format!("no token is kept: {reason}"), &middling),
-                    (None, None) => row("", "no token; the next pull fetches one", &plain),
+                    (None, None) => row("", "no token; the next pull asks ECR for one", &plain),
                 }
             }
             (None, reason) => row("used now", &format!("nobody: {}", reason.as_deref().unwrap_or_default()), &middling),

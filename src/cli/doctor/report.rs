@@ -182,11 +182,16 @@ impl Report {
         } else {
             let (idle, used): (Vec<&Verdict>, Vec<&Verdict>) =
                 self.clients.iter().partition(|verdict| verdict.not_set_up);
-            let verdict = |verdict: &&Verdict| match &verdict.because {
-                None => format!("{}: a pull would work", verdict.client),
-                Some(because) => format!("{}: fails, because {}", verdict.client, one_line(because)),
-            };
-            let mut verdicts: Vec<String> = used.iter().map(verdict).collect();
+            let mut verdicts: Vec<String> = Vec::new();
+            // Those that fail for the same reason fail together.
+            for together in used.chunk_by(|one, other| one.because.is_some() && one.because == other.because) {
+                let names: Vec<&str> = together.iter().map(|verdict| verdict.client.as_str()).collect();
+                let fail = if names.len() > 1 { "fail" } else { "fails" };
+                verdicts.push(match together.first().and_then(|verdict| verdict.because.as_deref()) {
+                    None => format!("{}: a pull would work", names.concat()),
+                    Some(because) => format!("{}: {fail}, because {}", names.join(", "), one_line(because)),
+                });
+            }
             if !idle.is_empty() {
                 let names: Vec<&str> = idle.iter().map(|verdict| verdict.client.as_str()).collect();
                 verdicts.push(format!("not set up for it: {}", names.join(", ")));

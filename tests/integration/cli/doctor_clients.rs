@@ -213,7 +213,7 @@ fn the_verdict_names_each_client_and_the_exit_code_is_1_if_one_fails() {
     assert_eq!(outcome.code, Some(1), "{outcome:?}");
     let line = last(&outcome);
     assert!(
-        line.starts_with("docker: a pull would work; podman: fails, because ") && line.contains("old login"),
+        line.starts_with("docker: a pull would work; podman, skopeo: fail, because ") && line.contains("old login"),
         "{line}"
     );
     let helper = helper.without("AWS_ACCESS_KEY_ID");

@@ -190,7 +190,7 @@ fn each_configured_registry_has_a_line_with_its_identity_with_a_token_or_without
     assert_eq!(said["tokens"][0]["used_now"], true);
     let text = helper.run(["status"], "").stdout;
     for line in [
-        "  used now   keys in the environment, region ap-south-1\n             no token; the next pull fetches one\n",
+        "  used now   keys in the environment, region ap-south-1\n             no token; the next pull asks ECR for one\n",
         "  used now   nobody: profile nosuch, named by ",
         "  used now   nobody: anonymous by the settings\n",
     ] {
