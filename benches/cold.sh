@@ -15,8 +15,8 @@ set -euo pipefail
 rounds=${1:-15}
 shift $(($# > 0 ? 1 : 0))
 
-gcc -O2 -o "$world/interleave" benches/interleave.c
-gcc -O2 -o "$world/wire" benches/wire.c
+gcc -O2 -o "$fixture/interleave" benches/interleave.c
+gcc -O2 -o "$fixture/wire" benches/wire.c
 names=() binaries=()
 for helper in "$@"; do
     names+=("${helper%%=*}")
@@ -32,18 +32,18 @@ mount -t tmpfs tmpfs /run
 mkdir -p /run/netns
 ip netns add far
 ip -n far link set lo up
-printf '127.0.0.1 localhost\n' >"$world/hosts"
-printf 'nameserver %s\n' "$far_end" >"$world/resolv.conf"
-mount --bind "$world/resolv.conf" /etc/resolv.conf
+printf '127.0.0.1 localhost\n' >"$fixture/hosts"
+printf 'nameserver %s\n' "$far_end" >"$fixture/resolv.conf"
+mount --bind "$fixture/resolv.conf" /etc/resolv.conf
 
 # connect MILLISECONDS: a wire of this round-trip time to the other namespace.
 connect() {
-    : >"$world/wire.out"
-    "$world/wire" /run/netns/far "$(awk "BEGIN { printf \"%d\", $1 * 1000 }")" "$world/packets" >"$world/wire.out" &
+    : >"$fixture/wire.out"
+    "$fixture/wire" /run/netns/far "$(awk "BEGIN { printf \"%d\", $1 * 1000 }")" "$fixture/packets" >"$fixture/wire.out" &
     wire=$!
     started+=("$wire")
     for _ in $(seq 100); do
-        ! grep -q ready "$world/wire.out" || break
+        ! grep -q ready "$fixture/wire.out" || break
         sleep 0.1
     done
     ip addr add $near_end peer $far_end dev tun0
@@ -57,7 +57,7 @@ disconnect() {
 }
 
 # Instance metadata and the container's agent, with keys that the AWS over there takes.
-cat >"$world/near.py" <<'END'
+cat >"$fixture/near.py" <<'END'
 import http.server, json, time
 class Near(http.server.BaseHTTPRequestHandler):
     protocol_version, wbufsize = "HTTP/1.1", -1
@@ -78,18 +78,18 @@ print("ready", flush=True)
 server.serve_forever()
 END
 near=http://127.0.0.1:8099
-: >"$world/near.out"
-python3 "$world/near.py" >"$world/near.out" &
+: >"$fixture/near.out"
+python3 "$fixture/near.py" >"$fixture/near.out" &
 started+=("$!")
 connect 0
-printf '#!/bin/sh\nexec nsenter --net=/run/netns/far "%s" "$@"\n' "$(realpath "$loopback_aws")" >"$world/far-aws"
-chmod 755 "$world/far-aws"
-loopback_aws=$world/far-aws
-aws far --tls --address $far_end --port 443 --ca "$world/ca.pem" \
+printf '#!/bin/sh\nexec nsenter --net=/run/netns/far "%s" "$@"\n' "$(realpath "$loopback_aws")" >"$fixture/far-aws"
+chmod 755 "$fixture/far-aws"
+loopback_aws=$fixture/far-aws
+aws far --tls --address $far_end --port 443 --ca "$fixture/ca.pem" \
     --names "$api,sts.$region.amazonaws.com,sts.amazonaws.com,portal.sso.$region.amazonaws.com"
 
-mkdir -p "$world/home/.aws/sso/cache"
-cat >"$world/home/.aws/config" <<END
+mkdir -p "$fixture/home/.aws/sso/cache"
+cat >"$fixture/home/.aws/config" <<END
 [profile base]
 aws_access_key_id = AKIABENCHMARK
 aws_secret_access_key = benchmark
@@ -109,19 +109,19 @@ sso_role_name = Pull
 END
 printf '{"startUrl":"https://corp.awsapps.com/start","region":"%s","accessToken":"bearer","expiresAt":"%s"}' "$region" \
     "$(date -u -d '+8 hours' +%Y-%m-%dT%H:%M:%SZ)" \
-    >"$world/home/.aws/sso/cache/$(printf corp | sha1sum | cut -d' ' -f1).json"
+    >"$fixture/home/.aws/sso/cache/$(printf corp | sha1sum | cut -d' ' -f1).json"
 # {"alg":"RS256"} and {"iss":"https://oidc.example","aud":["sts.amazonaws.com"],"sub":"bench","exp":4102444800}
 {
     printf 'eyJhbGciOiJSUzI1NiJ9.eyJpc3MiOiJodHRwczovL29pZGMuZXhhbXBsZSIsImF1ZCI6WyJzdHMuYW1hem9uYXdzLmNvbSJd'
     printf 'LCJzdWIiOiJiZW5jaCIsImV4cCI6NDEwMjQ0NDgwMH0.c2ln'
-} >"$world/web-token"
+} >"$fixture/web-token"
 
-base="HOME=$world/home AWS_ECR_DISABLE_CACHE=1 AWS_REGION=$region"
-base="$base SSL_CERT_FILE=$world/ca.pem SSL_CERT_DIR=/nonexistent AWS_CA_BUNDLE=$world/ca.pem"
+base="HOME=$fixture/home AWS_ECR_DISABLE_CACHE=1 AWS_REGION=$region"
+base="$base SSL_CERT_FILE=$fixture/ca.pem SSL_CERT_DIR=/nonexistent AWS_CA_BUNDLE=$fixture/ca.pem"
 off="AWS_EC2_METADATA_DISABLED=true"
 declare -A source=(
     [keys in the environment]="$off AWS_ACCESS_KEY_ID=AKIABENCHMARK AWS_SECRET_ACCESS_KEY=benchmark"
-    [web identity]="$off AWS_ROLE_ARN=arn:aws:iam::123456789012:role/web AWS_WEB_IDENTITY_TOKEN_FILE=$world/web-token"
+    [web identity]="$off AWS_ROLE_ARN=arn:aws:iam::123456789012:role/web AWS_WEB_IDENTITY_TOKEN_FILE=$fixture/web-token"
     [role of a profile]="$off AWS_PROFILE=one"
     [role by a role]="$off AWS_PROFILE=two"
     [SSO]="$off AWS_PROFILE=sso"
@@ -133,19 +133,19 @@ order=('keys in the environment' 'web identity' 'role of a profile' 'role by a r
 # alone LABEL COMMAND: runs it once; then $asked and $connections are what went over the wire for it.
 alone() {
     local before
-    before=$(wc -l <"$world/packets")
+    before=$(wc -l <"$fixture/packets")
     # shellcheck disable=SC2086 # a command line of assignments and words
-    env -i $2 <"$world/registry" >/dev/null || echo "$1: failed" >&2
+    env -i $2 <"$fixture/registry" >/dev/null || echo "$1: failed" >&2
     sleep 0.4
-    tail -n +$((before + 1)) "$world/packets" >"$world/alone"
-    asked=$(grep -c '> udp [0-9]* 53 ' "$world/alone" || true)
-    connections=$(grep -c '> tcp [0-9]* [0-9]* SYN' "$world/alone" || true)
-    [ -z "${ECR_LOGIN_TRACE-}" ] || { echo "# $1" && cat "$world/alone"; } >>"$ECR_LOGIN_TRACE"
+    tail -n +$((before + 1)) "$fixture/packets" >"$fixture/alone"
+    asked=$(grep -c '> udp [0-9]* 53 ' "$fixture/alone" || true)
+    connections=$(grep -c '> tcp [0-9]* [0-9]* SYN' "$fixture/alone" || true)
+    [ -z "${ECR_LOGIN_TRACE-}" ] || { echo "# $1" && cat "$fixture/alone"; } >>"$ECR_LOGIN_TRACE"
 }
 
 failed=0
 for _ in $(seq 100); do
-    ! grep -q ready "$world/near.out" || break
+    ! grep -q ready "$fixture/near.out" || break
     sleep 0.1
 done
 disconnect
@@ -158,9 +158,9 @@ for round_trip in ${ECR_LOGIN_ROUND_TRIPS-1 30 150}; do
         for n in "${!names[@]}"; do
             command="$base ${source[$name]} ${binaries[$n]} get"
             alone "$round_trip ms, $name, ${names[$n]}" "$command"
-            rows+=("$name, ${names[$n]}|$asked DNS questions, $connections connections" "$world/registry" "$command")
+            rows+=("$name, ${names[$n]}|$asked DNS questions, $connections connections" "$fixture/registry" "$command")
         done
-        "$world/interleave" --round-trip "$round_trip" "$rounds" "${rows[@]}" |
+        "$fixture/interleave" --round-trip "$round_trip" "$rounds" "${rows[@]}" |
             if [ "$name" = "${order[0]}" ]; then sed '1s/asked for/over the wire/'; else tail -n +2; fi || failed=1
     done
     disconnect

@@ -12,7 +12,7 @@ max_instructions=280000 max_calls=70 max_memory=2539 # KiB: 2.6 MB
 aws plain
 home warm
 environment=(env -i HOME="$home" AWS_ENDPOINT_URL="$url" AWS_EC2_METADATA_DISABLED=true)
-"${environment[@]}" "$ours" get <"$world/registry" >/dev/null
+"${environment[@]}" "$ours" get <"$fixture/registry" >/dev/null
 
 failed=0
 # bound WHAT VALUE LIMIT
@@ -34,46 +34,46 @@ exactly() {
 # answered PATTERN [TIMES]: what the last run wrote to stdout, without which its count is one of something else.
 answered() {
     local times
-    times=$(grep -o -- "$1" "$world/answer" | wc -l || true)
+    times=$(grep -o -- "$1" "$fixture/answer" | wc -l || true)
     [ "$times" -eq "${2-1}" ] || { echo "FAILED  the answer has $1 $times times, not ${2-1}"; failed=$((failed + 1)); }
 }
 
-# instructions STDIN ARGUMENT...: user instructions of one run; its answer is then in $world/answer.
+# instructions STDIN ARGUMENT...: user instructions of one run; its answer is then in $fixture/answer.
 instructions() {
     local input=$1
     shift
     "${environment[@]}" valgrind --tool=callgrind --callgrind-out-file=/dev/null "$ours" "$@" \
-        <"$input" 2>&1 >"$world/answer" | sed -n 's/.*Collected : //p'
+        <"$input" 2>&1 >"$fixture/answer" | sed -n 's/.*Collected : //p'
 }
 
-# calls STDIN ARGUMENT...: writes each system call of one run to $world/trace, those of children too, unless ${alone} is
-# set, and its answer to $world/answer.
+# calls STDIN ARGUMENT...: writes each system call of one run to $fixture/trace, those of children too, unless ${alone} is
+# set, and its answer to $fixture/answer.
 calls() {
     local input=$1
     shift
     # shellcheck disable=SC2086 # an option or none
-    "${environment[@]}" strace ${alone--f} -o "$world/trace" "$ours" "$@" <"$input" >"$world/answer" || true
-    sed -i '/+++ exited\|--- SIG/d' "$world/trace"
+    "${environment[@]}" strace ${alone--f} -o "$fixture/trace" "$ours" "$@" <"$input" >"$fixture/answer" || true
+    sed -i '/+++ exited\|--- SIG/d' "$fixture/trace"
 }
 
-calls "$world/registry" get
+calls "$fixture/registry" get
 answered '"Secret":"'
-bound 'warm get: system calls' "$(wc -l <"$world/trace")" $max_calls
-bound 'warm get: threads, children and sockets' "$(grep -cE ' (clone3?|v?fork|socket)\(' "$world/trace" || true)" 0
-ten=$(instructions "$world/registry" get)
+bound 'warm get: system calls' "$(wc -l <"$fixture/trace")" $max_calls
+bound 'warm get: threads, children and sockets' "$(grep -cE ' (clone3?|v?fork|socket)\(' "$fixture/trace" || true)" 0
+ten=$(instructions "$fixture/registry" get)
 answered '"Secret":"'
 bound 'warm get: user instructions' "$ten" $max_instructions
-calls "$world/kubelet" kubelet
+calls "$fixture/kubelet" kubelet
 answered '"password":"'
-bound 'kubelet, cached: system calls' "$(wc -l <"$world/trace")" $max_calls
-bound 'kubelet, cached: user instructions' "$(instructions "$world/kubelet" kubelet)" $max_instructions
+bound 'kubelet, cached: system calls' "$(wc -l <"$fixture/trace")" $max_calls
+bound 'kubelet, cached: user instructions' "$(instructions "$fixture/kubelet" kubelet)" $max_instructions
 answered '"password":"'
-calls "$world/foreign" get
+calls "$fixture/foreign" get
 answered 'credentials not found in native keychain'
-bound 'get of a foreign name: files of AWS or the cache' "$(grep -cE '\.aws/|ecr-login/[0-9a-f]{16}' "$world/trace" || true)" 0
+bound 'get of a foreign name: files of AWS or the cache' "$(grep -cE '\.aws/|ecr-login/[0-9a-f]{16}' "$fixture/trace" || true)" 0
 
-gcc -O2 -o "$world/interleave" benches/interleave.c
-memory=$("$world/interleave" 20 warm "$world/registry" \
+gcc -O2 -o "$fixture/interleave" benches/interleave.c
+memory=$("$fixture/interleave" 20 warm "$fixture/registry" \
     "HOME=$home AWS_ENDPOINT_URL=$url AWS_EC2_METADATA_DISABLED=true $ours get" | tail -n 1 |
     sed -n 's/.* \([0-9.]*\) MiB.*/\1/p' | awk '{ printf "%d", $1 * 1024 }')
 # The kernel maps some pages around each that is touched. Far more than the figure of docs/performance.md says that what a
@@ -87,11 +87,11 @@ fill() {
     done
 }
 fill 1 9
-ten=$(instructions "$world/registry" get)
+ten=$(instructions "$fixture/registry" get)
 bound 'list of 10 entries: user instructions' "$(instructions /dev/null list)" 450000
 answered '"AWS"' 10
 fill 10 990
-many=$(instructions "$world/registry" get)
+many=$(instructions "$fixture/registry" get)
 answered '"Secret":"'
 echo "        warm get with 10 cached registries: $ten instructions, with 991: $many"
 difference=$((many > ten ? many - ten : ten - many))
@@ -100,11 +100,11 @@ bound 'difference between 10 and 991 registries, per mille' $((difference * 1000
 # A token in its second half: the process that refreshes it is not waited for.
 home second-half
 environment=(env -i HOME="$home" AWS_ENDPOINT_URL="$url" AWS_EC2_METADATA_DISABLED=true)
-"${environment[@]}" "$ours" get <"$world/registry" >/dev/null
+"${environment[@]}" "$ours" get <"$fixture/registry" >/dev/null
 middle_aged "$home/.cache/ecr-login"
-alone='' calls "$world/registry" get
+alone='' calls "$fixture/registry" get
 answered '"Secret":"'
-bound 'get that starts a refresh: system calls' "$(wc -l <"$world/trace")" $((2 * max_calls))
-bound 'get that starts a refresh: waits for it, sockets' "$(grep -cE '(wait4|waitid|socket)\(' "$world/trace" || true)" 0
-exactly 'get that starts a refresh: processes started' "$(grep -cE '(clone3?|v?fork)\(' "$world/trace" || true)" 1
+bound 'get that starts a refresh: system calls' "$(wc -l <"$fixture/trace")" $((2 * max_calls))
+bound 'get that starts a refresh: waits for it, sockets' "$(grep -cE '(wait4|waitid|socket)\(' "$fixture/trace" || true)" 0
+exactly 'get that starts a refresh: processes started' "$(grep -cE '(clone3?|v?fork)\(' "$fixture/trace" || true)" 1
 [ "$failed" = 0 ] || { echo "$failed past their bounds"; exit 1; }

@@ -3,7 +3,7 @@
 #
 # A network namespace in which loopback is all there is, a mount namespace in which the name of ECR's API leads to
 # loopback, and a home as a busy developer has it: a settings file with 20 registries, an AWS config with 50 profiles,
-# and a role that speaks.
+# and a role that is assumed.
 
 if [ -z "${ECR_LOGIN_BENCH_INSIDE-}" ]; then
     exec unshare --net --mount --propagation private -- env ECR_LOGIN_BENCH_INSIDE=1 bash "$0" "$@"
@@ -11,33 +11,33 @@ fi
 ip link set lo up
 cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit
 
-world=$(mktemp -d)
+fixture=$(mktemp -d)
 programs=$(mktemp -d)
 started=()
 leave() {
     for pid in "${started[@]}"; do kill "$pid" 2>/dev/null || true; done
-    umount --lazy "$world" 2>/dev/null || true
-    rm -rf -- "$world" "$programs"
+    umount --lazy "$fixture" 2>/dev/null || true
+    rm -rf -- "$fixture" "$programs"
 }
 trap leave EXIT
 # A file system of its own, where one can be had: ext4 does not use the number of a file again that went within the last
 # minutes, and after a build it searches for another for as long as everything else takes. The binary stays where
 # binaries are: how much of it a page fault brings in is the file system's choice.
 disk=$(mktemp)
-if truncate --size 512M "$disk" && mkfs.ext4 -q "$disk" && mount -o loop "$disk" "$world"; then :; fi 2>/dev/null
+if truncate --size 512M "$disk" && mkfs.ext4 -q "$disk" && mount -o loop "$disk" "$fixture"; then :; fi 2>/dev/null
 rm -f -- "$disk"
-chmod 700 "$world"
+chmod 700 "$fixture"
 
 region=eu-west-1
 registry=123456789012.dkr.ecr.$region.amazonaws.com
 api=api.ecr.$region.amazonaws.com
-printf '127.0.0.1 localhost %s sts.%s.amazonaws.com\n' "$api" "$region" >"$world/hosts"
-mount --bind "$world/hosts" /etc/hosts
-printf '%s' "$registry" >"$world/registry"
-printf 'registry.example.com' >"$world/foreign"
-printf '{"ServerURL":"%s","Username":"AWS","Secret":"x"}' "$registry" >"$world/store"
+printf '127.0.0.1 localhost %s sts.%s.amazonaws.com\n' "$api" "$region" >"$fixture/hosts"
+mount --bind "$fixture/hosts" /etc/hosts
+printf '%s' "$registry" >"$fixture/registry"
+printf 'registry.example.com' >"$fixture/foreign"
+printf '{"ServerURL":"%s","Username":"AWS","Secret":"x"}' "$registry" >"$fixture/store"
 printf '{"kind":"CredentialProviderRequest","apiVersion":"credentialprovider.kubelet.k8s.io/v1","image":"%s/app"}' \
-    "$registry" >"$world/kubelet"
+    "$registry" >"$fixture/kubelet"
 
 ours=${ECR_LOGIN_BINARY-$(scripts/build-release.sh 2>/dev/null)}
 cp "$ours" "$programs/docker-credential-ecr-login"
@@ -51,19 +51,19 @@ declare -A kept process
 aws() {
     local name=$1
     shift
-    mkfifo "$world/$name.end"
+    mkfifo "$fixture/$name.end"
     # The read end keeps it alive until we go; opened for both so that nobody waits for anybody.
-    exec {keep}<>"$world/$name.end"
+    exec {keep}<>"$fixture/$name.end"
     kept[$name]=$keep
-    : >"$world/$name.out"
+    : >"$fixture/$name.out"
     (
         for fd in "${kept[@]}"; do exec {fd}>&-; done
-        exec "$loopback_aws" "$@" <"$world/$name.end" >"$world/$name.out"
+        exec "$loopback_aws" "$@" <"$fixture/$name.end" >"$fixture/$name.out"
     ) &
     process[$name]=$!
     started+=($!)
     for _ in $(seq 100); do
-        url=$(head -n 1 "$world/$name.out")
+        url=$(head -n 1 "$fixture/$name.out")
         [ -z "$url" ] || return 0
         sleep 0.1
     done
@@ -78,7 +78,7 @@ end() {
     unset "kept[$1]"
     wait "${process[$1]}"
     # shellcheck disable=SC2034 # for whoever asks
-    calls=$(sed -n 's/^Ecr //p' "$world/$1.out")
+    calls=$(sed -n 's/^Ecr //p' "$fixture/$1.out")
 }
 
 # middle_aged DIRECTORY: writes the times of the cached tokens in it back by eight of their twelve hours, so that they
@@ -107,7 +107,7 @@ END
 
 # home NAME: a home with settings and profiles; its path is then in $home.
 home() {
-    home=$world/$1
+    home=$fixture/$1
     mkdir -p "$home/.config/ecr-login" "$home/.aws"
     {
         echo 'timeout = 10'

@@ -13,13 +13,13 @@ set -euo pipefail
 rounds=${1:-300}
 shift $(($# > 0 ? 1 : 0))
 
-gcc -O2 -o "$world/interleave" benches/interleave.c
+gcc -O2 -o "$fixture/interleave" benches/interleave.c
 # Copied as ours is: a file as the linker wrote it lies in the page cache in small pieces, and starts a fifth slower.
-echo 'int main(void) { return 0; }' | gcc -O2 -static -x c -o "$world/noop" -
-cp "$world/noop" "$programs/noop"
+echo 'int main(void) { return 0; }' | gcc -O2 -static -x c -o "$fixture/noop" -
+cp "$fixture/noop" "$programs/noop"
 noop=$programs/noop
 go=${ECR_LOGIN_GO_HELPER-/usr/bin/docker-credential-ecr-login}
-mkdir "$world/go"
+mkdir "$fixture/go"
 labels=(ours) builds=("$ours")
 for helper in "$@"; do
     labels+=("${helper%%=*}")
@@ -38,9 +38,9 @@ for build in "${!builds[@]}"; do
         printf '3%011d.dkr.ecr.%s.amazonaws.com' "$other" "$region" | env -i ${homes[build]} "${builds[build]}" get >/dev/null
     done
     # shellcheck disable=SC2086
-    env -i ${homes[build]} "${builds[build]}" get <"$world/registry" >/dev/null
+    env -i ${homes[build]} "${builds[build]}" get <"$fixture/registry" >/dev/null
 done
-mkdir "$world/empty"
+mkdir "$fixture/empty"
 warm="${homes[0]} $ours"
 
 # Each row follows the same row of another build, which has left the processor's caches alike.
@@ -48,11 +48,11 @@ echo "## Warm: $rounds rounds"
 rows=(no-op /dev/null "$noop")
 for build in "${!builds[@]}"; do
     of=${labels[build]} command="${homes[build]} ${builds[build]}"
-    rows+=("get, cached: $of|1.15" "$world/registry" "$command get"
-        "kubelet, cached: $of|as get" "$world/kubelet" "$command kubelet"
-        "get of a foreign name: $of|1.05" "$world/foreign" "@exit:1 $command get")
+    rows+=("get, cached: $of|1.15" "$fixture/registry" "$command get"
+        "kubelet, cached: $of|as get" "$fixture/kubelet" "$command kubelet"
+        "get of a foreign name: $of|1.05" "$fixture/foreign" "@exit:1 $command get")
 done
-"$world/interleave" "$rounds" "${rows[@]}"
+"$fixture/interleave" "$rounds" "${rows[@]}"
 
 echo
 echo "## The other actions: $rounds rounds"
@@ -60,10 +60,10 @@ rows=(no-op /dev/null "$noop")
 for build in "${!builds[@]}"; do
     of=${labels[build]} command="${homes[build]} ${builds[build]}"
     rows+=("list of 10 entries: $of|1.5" /dev/null "$command list"
-        "store: $of|1.5" "$world/store" "$command store"
-        "erase with nothing cached: $of|1.5" "$world/registry" "HOME=$world/empty ${builds[build]} erase")
+        "store: $of|1.5" "$fixture/store" "$command store"
+        "erase with nothing cached: $of|1.5" "$fixture/registry" "HOME=$fixture/empty ${builds[build]} erase")
 done
-"$world/interleave" "$rounds" "${rows[@]}"
+"$fixture/interleave" "$rounds" "${rows[@]}"
 
 # In tables and homes of their own: these change the cache, and what is left behind leaves other caches cold.
 for build in "${!builds[@]}"; do
@@ -71,37 +71,37 @@ for build in "${!builds[@]}"; do
     home "second-half-$build"
     second="HOME=$home AWS_ENDPOINT_URL=$url AWS_EC2_METADATA_DISABLED=true ${builds[build]}"
     # shellcheck disable=SC2086
-    env -i $second get <"$world/registry" >/dev/null
+    env -i $second get <"$fixture/registry" >/dev/null
     middle_aged "$home/.cache/ecr-login"
     entry=$(echo "$home"/.cache/ecr-login/*-"$registry")
-    cp "$entry" "$world/old-entry-$build"
+    cp "$entry" "$fixture/old-entry-$build"
     echo
-    "$world/interleave" "$rounds" no-op /dev/null "$noop" \
-        "erase of an entry: $of|1.5" "$world/registry" "@copy:$world/old-entry-$build:$entry $second erase"
+    "$fixture/interleave" "$rounds" no-op /dev/null "$noop" \
+        "erase of an entry: $of|1.5" "$fixture/registry" "@copy:$fixture/old-entry-$build:$entry $second erase"
     echo
-    "$world/interleave" "$rounds" no-op /dev/null "$noop" \
-        "get that starts a refresh: $of|2.2" "$world/registry" "@copy:$world/old-entry-$build:$entry $second get"
+    "$fixture/interleave" "$rounds" no-op /dev/null "$noop" \
+        "get that starts a refresh: $of|2.2" "$fixture/registry" "@copy:$fixture/old-entry-$build:$entry $second get"
 done
 
-aws secure --tls --port 443 --ca "$world/ca.pem" --plain
-nearby=$(sed -n 2p "$world/secure.out")
+aws secure --tls --port 443 --ca "$fixture/ca.pem" --plain
+nearby=$(sed -n 2p "$fixture/secure.out")
 keys="AWS_ACCESS_KEY_ID=AKIABENCHMARK AWS_SECRET_ACCESS_KEY=benchmark AWS_EC2_METADATA_DISABLED=true"
-keys="$keys SSL_CERT_FILE=$world/ca.pem SSL_CERT_DIR=/nonexistent"
+keys="$keys SSL_CERT_FILE=$fixture/ca.pem SSL_CERT_DIR=/nonexistent"
 if [ -x "$go" ]; then
-    mkdir "$world/go-warm"
+    mkdir "$fixture/go-warm"
     # shellcheck disable=SC2086
-    env -i HOME="$world/go-warm" $keys "$go" get <"$world/registry" >/dev/null
+    env -i HOME="$fixture/go-warm" $keys "$go" get <"$fixture/registry" >/dev/null
     echo
-    "$world/interleave" "$rounds" 'ours: get, cached' "$world/registry" "$warm get" \
-        'Go helper: get, cached' "$world/registry" "HOME=$world/go-warm $keys $go get"
+    "$fixture/interleave" "$rounds" 'ours: get, cached' "$fixture/registry" "$warm get" \
+        'Go helper: get, cached' "$fixture/registry" "HOME=$fixture/go-warm $keys $go get"
 fi
 
 echo
 echo "## Cold, over TLS, with keys in the environment: $((rounds / 3)) rounds"
-cat >"$world/curl" <<END
+cat >"$fixture/curl" <<END
 silent
 output = /dev/null
-cacert = $world/ca.pem
+cacert = $fixture/ca.pem
 request = POST
 header = "X-Amz-Target: AmazonEC2ContainerRegistry_V20150921.GetAuthorizationToken"
 header = "Content-Type: application/x-amz-json-1.1"
@@ -110,32 +110,32 @@ data = "{}"
 url = "https://$api/"
 END
 # All begin without a token and keep the one that they get.
-for build in "${!builds[@]}"; do mkdir "$world/cold-$build"; done
-cat /etc/ssl/certs/ca-certificates.crt "$world/ca.pem" >"$world/bundle.pem"
+for build in "${!builds[@]}"; do mkdir "$fixture/cold-$build"; done
+cat /etc/ssl/certs/ca-certificates.crt "$fixture/ca.pem" >"$fixture/bundle.pem"
 rows=()
 if [ -x "$go" ]; then
-    rows=('Go helper: get, cold' "$world/registry" "@empty:$world/go/.ecr HOME=$world/go $keys $go get")
+    rows=('Go helper: get, cold' "$fixture/registry" "@empty:$fixture/go/.ecr HOME=$fixture/go $keys $go get")
 fi
 for build in "${!builds[@]}"; do
-    cold="@empty:$world/cold-$build/.cache/ecr-login HOME=$world/cold-$build"
-    rows+=("get, cold: ${labels[build]}|0.6, goal 0.4; CPU 0.5; 4.2 MiB" "$world/registry" "$cold $keys ${builds[build]} get")
+    cold="@empty:$fixture/cold-$build/.cache/ecr-login HOME=$fixture/cold-$build"
+    rows+=("get, cold: ${labels[build]}|0.6, goal 0.4; CPU 0.5; 4.2 MiB" "$fixture/registry" "$cold $keys ${builds[build]} get")
 done
-rows+=('curl, the same POST' /dev/null "HOME=$world/cold-0 $(command -v curl) -q -K $world/curl")
-"$world/interleave" $((rounds / 3)) "${rows[@]}"
-sed 's/ca\.pem/bundle.pem/' "$world/curl" >"$world/curl-bundle"
+rows+=('curl, the same POST' /dev/null "HOME=$fixture/cold-0 $(command -v curl) -q -K $fixture/curl")
+"$fixture/interleave" $((rounds / 3)) "${rows[@]}"
+sed 's/ca\.pem/bundle.pem/' "$fixture/curl" >"$fixture/curl-bundle"
 rows=("${rows[@]//ca.pem/bundle.pem}")
 echo
 echo "The same with Debian's bundle of roots before the loopback ECR's own:"
-"$world/interleave" $((rounds / 3)) "${rows[@]//-K $world\/curl/-K $world\/curl-bundle}"
+"$fixture/interleave" $((rounds / 3)) "${rows[@]//-K $fixture\/curl/-K $fixture\/curl-bundle}"
 
 echo
 echo "## Cold by each source of credentials, against keys in the environment: $((rounds / 3)) rounds"
 # STS and ECR over TLS under their own names, which lead to one loopback AWS; instance metadata and the container's
 # agent in the clear, as they are.
-base="HOME=$world/sources AWS_ECR_DISABLE_CACHE=1 SSL_CERT_FILE=$world/ca.pem SSL_CERT_DIR=/nonexistent"
+base="HOME=$fixture/sources AWS_ECR_DISABLE_CACHE=1 SSL_CERT_FILE=$fixture/ca.pem SSL_CERT_DIR=/nonexistent"
 off="AWS_EC2_METADATA_DISABLED=true"
-mkdir -p "$world/sources/.aws"
-cat >"$world/sources/.aws/config" <<END
+mkdir -p "$fixture/sources/.aws"
+cat >"$fixture/sources/.aws/config" <<END
 [profile base]
 aws_access_key_id = AKIABENCHMARK
 aws_secret_access_key = benchmark
@@ -150,8 +150,8 @@ END
 {
     printf 'eyJhbGciOiJSUzI1NiJ9.eyJpc3MiOiJodHRwczovL29pZGMuZXhhbXBsZSIsImF1ZCI6WyJzdHMuYW1hem9uYXdzLmNvbSJd'
     printf 'LCJzdWIiOiJiZW5jaCIsImV4cCI6NDEwMjQ0NDgwMH0.c2ln'
-} >"$world/web-token"
-web="AWS_ROLE_ARN=arn:aws:iam::123456789012:role/web AWS_WEB_IDENTITY_TOKEN_FILE=$world/web-token"
+} >"$fixture/web-token"
+web="AWS_ROLE_ARN=arn:aws:iam::123456789012:role/web AWS_WEB_IDENTITY_TOKEN_FILE=$fixture/web-token"
 imds="AWS_EC2_METADATA_SERVICE_ENDPOINT=$nearby"
 container="AWS_CONTAINER_CREDENTIALS_FULL_URI=$nearby/v1/credentials"
 keys_alone="AWS_ACCESS_KEY_ID=AKIABENCHMARK AWS_SECRET_ACCESS_KEY=benchmark"
@@ -160,7 +160,7 @@ rows=()
 sources() {
     local build
     for build in "${!builds[@]}"; do
-        rows+=("$1: ${labels[build]}" "$world/registry" "$base $2 ${builds[build]} get")
+        rows+=("$1: ${labels[build]}" "$fixture/registry" "$base $2 ${builds[build]} get")
     done
 }
 sources 'keys in the environment' "$off $keys_alone"
@@ -169,29 +169,29 @@ sources 'role by a role' "$off AWS_PROFILE=two"
 sources 'web identity' "$off $web"
 sources 'IMDSv2' "$imds"
 sources 'container' "$off $container"
-"$world/interleave" $((rounds / 3)) "${rows[@]}"
+"$fixture/interleave" $((rounds / 3)) "${rows[@]}"
 
 echo
 echo "## 50 at once, cold, ECR answering after 200 ms: 5 rounds"
 # The same port, since the Go helper knows no other endpoint.
 end secure
-mkdir "$world/fifty" "$world/names"
-for n in $(seq 50); do printf '%012d.dkr.ecr.%s.amazonaws.com' "$n" "$region" >"$world/names/$n"; done
-ours_at_once="@empty:$world/fifty/.cache/ecr-login HOME=$world/fifty $keys $ours get"
+mkdir "$fixture/fifty" "$fixture/names"
+for n in $(seq 50); do printf '%012d.dkr.ecr.%s.amazonaws.com' "$n" "$region" >"$fixture/names/$n"; done
+ours_at_once="@empty:$fixture/fifty/.cache/ecr-login HOME=$fixture/fifty $keys $ours get"
 # at_once LABEL COUNT STDIN COMMAND
 at_once() {
-    aws "$1" --late 200 --tls --port 443 --ca "$world/ca.pem"
-    "$world/interleave" --at-once "$2" 5 "$1" "$3" "$4" | sed 1d
+    aws "$1" --late 200 --tls --port 443 --ca "$fixture/ca.pem"
+    "$fixture/interleave" --at-once "$2" 5 "$1" "$3" "$4" | sed 1d
     end "$1"
     printf '%-34s %s calls in 5 rounds\n' '' "$calls"
 }
-at_once 'ours, one alone' 1 "$world/registry" "$ours_at_once"
-"$world/interleave" --at-once 50 5 'no-op, 50 times' /dev/null "$noop" | sed 1d
+at_once 'ours, one alone' 1 "$fixture/registry" "$ours_at_once"
+"$fixture/interleave" --at-once 50 5 'no-op, 50 times' /dev/null "$noop" | sed 1d
 echo '(asked of ours: a call a round, the wall time of these two together, half of the CPU of the Go helper)'
-at_once 'ours, 50 registries' 50 "$world/names/%" "$ours_at_once"
-at_once 'ours, 50 times one registry' 50 "$world/registry" "$ours_at_once"
+at_once 'ours, 50 registries' 50 "$fixture/names/%" "$ours_at_once"
+at_once 'ours, 50 times one registry' 50 "$fixture/registry" "$ours_at_once"
 if [ -x "$go" ]; then
-    go_at_once="@empty:$world/go/.ecr HOME=$world/go $keys $go get"
-    at_once 'Go helper, 50 registries' 50 "$world/names/%" "$go_at_once"
-    at_once 'Go helper, 50 times one registry' 50 "$world/registry" "$go_at_once"
+    go_at_once="@empty:$fixture/go/.ecr HOME=$fixture/go $keys $go get"
+    at_once 'Go helper, 50 registries' 50 "$fixture/names/%" "$go_at_once"
+    at_once 'Go helper, 50 times one registry' 50 "$fixture/registry" "$go_at_once"
 fi

@@ -20,12 +20,12 @@ print(f'{part("{}")}.{part(sys.argv[1])}.{part("signature")}', end="")
 END
 }
 
-mkdir -p "$world/bin"
+mkdir -p "$fixture/bin"
 # shellcheck disable=SC2016 # for that shell
-printf '#!/bin/sh\necho %s\n' "'"'{"Version":1,"AccessKeyId":"AKIAPROCESS","SecretAccessKey":"s"}'"'" >"$world/bin/creds"
-chmod 755 "$world/bin/creds"
-token '{"iss":"https://token.actions.githubusercontent.com","aud":"sts.amazonaws.com","sub":"repo:a/b:ref:refs/heads/main","actor":"ana","actor_id":"1","environment":"prod","job_workflow_ref":"a/b/.github/workflows/x.yml@refs/heads/main","ref":"refs/heads/main","repository":"a/b","repository_id":"2","runner_environment":"github-hosted","sha":"0123456789012345678901234567890123456789","run_id":"1","exp":4102444800,"iat":1,"nbf":1,"jti":"a"}' >"$world/github"
-token '{"iss":"https://oidc.eks.eu-west-1.amazonaws.com/id/A","aud":["sts.amazonaws.com"],"sub":"system:serviceaccount:ns:name","kubernetes.io":{"namespace":"ns","node":{"name":"n","uid":"u"},"pod":{"name":"p","uid":"u"},"serviceaccount":{"name":"name","uid":"u"},"warnafter":1},"exp":4102444800,"iat":1,"nbf":1,"jti":"a"}' >"$world/kubernetes"
+printf '#!/bin/sh\necho %s\n' "'"'{"Version":1,"AccessKeyId":"AKIAPROCESS","SecretAccessKey":"s"}'"'" >"$fixture/bin/creds"
+chmod 755 "$fixture/bin/creds"
+token '{"iss":"https://token.actions.githubusercontent.com","aud":"sts.amazonaws.com","sub":"repo:a/b:ref:refs/heads/main","actor":"ana","actor_id":"1","environment":"prod","job_workflow_ref":"a/b/.github/workflows/x.yml@refs/heads/main","ref":"refs/heads/main","repository":"a/b","repository_id":"2","runner_environment":"github-hosted","sha":"0123456789012345678901234567890123456789","run_id":"1","exp":4102444800,"iat":1,"nbf":1,"jti":"a"}' >"$fixture/github"
+token '{"iss":"https://oidc.eks.eu-west-1.amazonaws.com/id/A","aud":["sts.amazonaws.com"],"sub":"system:serviceaccount:ns:name","kubernetes.io":{"namespace":"ns","node":{"name":"n","uid":"u"},"pod":{"name":"p","uid":"u"},"serviceaccount":{"name":"name","uid":"u"},"warnafter":1},"exp":4102444800,"iat":1,"nbf":1,"jti":"a"}' >"$fixture/kubernetes"
 
 # of NAME VARIABLE...: a home with one profile of each kind, and what is said of a cached get with these variables.
 of() {
@@ -33,33 +33,33 @@ of() {
     shift
     printf '%-34s' "$name"
     for binary in ${other:+"$other"} "$ours"; do
-        local home=$world/home-$RANDOM$RANDOM
+        local home=$fixture/home-$RANDOM$RANDOM
         mkdir -p "$home/.aws/sso/cache"
         {
             printf '[profile base]\naws_access_key_id = AKIABASE\naws_secret_access_key = s\n'
             printf '[profile role]\nrole_arn = %s\nsource_profile = base\n' "$role"
             printf '[profile chain]\nrole_arn = %s-2\nsource_profile = role\n' "$role"
-            printf '[profile web]\nrole_arn = %s\nweb_identity_token_file = %s\n' "$role" "$world/kubernetes"
+            printf '[profile web]\nrole_arn = %s\nweb_identity_token_file = %s\n' "$role" "$fixture/kubernetes"
             printf '[sso-session corp]\nsso_start_url = https://x.awsapps.com/start\nsso_region = eu-west-1\n'
             printf '[profile sso]\nsso_session = corp\nsso_account_id = 123456789012\nsso_role_name = Pull\n'
-            printf '[profile process]\ncredential_process = %s --user ana\n' "$world/bin/creds"
+            printf '[profile process]\ncredential_process = %s --user ana\n' "$fixture/bin/creds"
             printf '[profile path]\ncredential_process = creds --user ana\n'
             printf '[profile relative]\ncredential_process = ./bin/creds --user ana\n'
         } >"$home/.aws/config"
         printf '{"startUrl":"https://x.awsapps.com/start","region":"eu-west-1","accessToken":"a","expiresAt":"2099-01-01T00:00:00Z"}' \
             >"$home/.aws/sso/cache/$(printf corp | sha1sum | cut -d' ' -f1).json"
-        local run=(env -C "$world" -i HOME="$home" PATH="$world/bin:/usr/bin:/bin" AWS_ENDPOINT_URL="$url" "$@" "$binary" get)
-        "${run[@]}" <"$world/registry" >/dev/null
-        strace -f -o "$world/trace" "${run[@]}" <"$world/registry" >"$world/answer"
-        answer=$(grep -c '"Secret":"' "$world/answer" || true)
+        local run=(env -C "$fixture" -i HOME="$home" PATH="$fixture/bin:/usr/bin:/bin" AWS_ENDPOINT_URL="$url" "$@" "$binary" get)
+        "${run[@]}" <"$fixture/registry" >/dev/null
+        strace -f -o "$fixture/trace" "${run[@]}" <"$fixture/registry" >"$fixture/answer"
+        answer=$(grep -c '"Secret":"' "$fixture/answer" || true)
         # env's own calls are not ours.
-        calls=$(sed -n "/execve(\"${binary//\//\\/}\"/,\$p" "$world/trace" | grep -vc '+++ exited\|--- SIG' || true)
-        if [ "$answer" != 1 ] || grep -q 'connect(' "$world/trace"; then
+        calls=$(sed -n "/execve(\"${binary//\//\\/}\"/,\$p" "$fixture/trace" | grep -vc '+++ exited\|--- SIG' || true)
+        if [ "$answer" != 1 ] || grep -q 'connect(' "$fixture/trace"; then
             echo "not answered from the cache"
             exit 1
         fi
-        instructions=$(cd "$world" && "${run[@]:0:${#run[@]}-2}" valgrind --tool=callgrind --callgrind-out-file=/dev/null \
-            "$binary" get <"$world/registry" 2>&1 >/dev/null | sed -n 's/.*Collected : //p')
+        instructions=$(cd "$fixture" && "${run[@]:0:${#run[@]}-2}" valgrind --tool=callgrind --callgrind-out-file=/dev/null \
+            "$binary" get <"$fixture/registry" 2>&1 >/dev/null | sed -n 's/.*Collected : //p')
         printf '%8s %10s' "$calls" "$instructions"
     done
     echo
@@ -77,7 +77,7 @@ of 'keys of a profile' "$off" AWS_PROFILE=base
 of 'role by keys' "$off" AWS_PROFILE=role
 of 'role by role by keys' "$off" AWS_PROFILE=chain
 of 'SSO session' "$off" AWS_PROFILE=sso
-of 'web identity, GitHub' "$off" AWS_WEB_IDENTITY_TOKEN_FILE="$world/github" AWS_ROLE_ARN="$role"
+of 'web identity, GitHub' "$off" AWS_WEB_IDENTITY_TOKEN_FILE="$fixture/github" AWS_ROLE_ARN="$role"
 of 'web identity, Kubernetes' "$off" AWS_PROFILE=web
 of 'credential_process, absolute' "$off" AWS_PROFILE=process
 of 'credential_process, by PATH' "$off" AWS_PROFILE=path

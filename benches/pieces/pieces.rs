@@ -1,7 +1,7 @@
 //! The pieces of a cached answer, one by one: `cargo bench`. Whole processes are in `benches/processes.sh`.
 //!
-//! The world is that of the whole-process benchmarks: a settings file with 20 registries, an AWS config with 50
-//! profiles, a role that speaks, and a cached token of the size of ECR's.
+//! The setup is that of the whole-process benchmarks: a settings file with 20 registries, an AWS config with 50
+//! profiles, a role that is assumed, and a cached token of the size of ECR's.
 
 use std::fmt::Write as _;
 use std::hint::black_box;

@@ -29,7 +29,7 @@ const BACKOFF: (Millis, Millis) = (10_000, 300_000);
 /// What happens within so long after the fleet was switched on happens at boot.
 const BOOT: Millis = 3_600_000;
 
-/// Who asks ECR, and how.
+/// Which plugin asks ECR, and how.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Plugin {
     /// This project's.
@@ -39,7 +39,7 @@ pub enum Plugin {
     Peer,
 }
 
-/// A fleet and its world.
+/// A fleet and its surroundings.
 #[derive(Clone, Copy, Debug)]
 pub struct Fleet {
     /// How many nodes.

@@ -54,7 +54,7 @@ pub(crate) struct AwsContext<'a> {
     clock: Steady,
     /// Whether ECR is to be asked with the credentials.
     preconnects: bool,
-    /// Who waits for the same credentials.
+    /// The fetches that wait for the same credentials.
     sharing: OnceCell<Arc<Sharing>>,
 }
 
@@ -132,7 +132,7 @@ impl<'a> AwsContext<'a> {
     }
 
     /// Begins the connection to ECR's host, for a source of credentials that is about to ask for them and is sure to be there:
-    /// not earlier, since nobody is connected to where there may be no credentials.
+    /// not earlier, since no connection is made where there may be no credentials.
     pub(super) fn preconnect(&self) {
         if let Some(sharing) = self.sharing.get() {
             sharing.asking();
@@ -160,7 +160,7 @@ impl<'a> AwsContext<'a> {
         match tokio::time::timeout(self.deadline.left(), self.clients.plain.call(request)).await {
             Ok(Ok(answer)) => Ok(answer),
             Ok(Err(error)) => Err(error::connector(asked, &error)),
-            Err(_) => Err(error::deadline(asked, self.deadline.limit(), &self.progress)),
+            Err(_) => Err(error::deadline(asked, self.deadline.limit(), self.deadline.set_by(), &self.progress)),
         }
     }
 
@@ -232,7 +232,9 @@ impl<'a> AwsContext<'a> {
                     return Ok(answer);
                 }
                 Ok(Err(error)) => error.take_apart(asked),
-                Err(_) => return Err(error::deadline(asked, self.deadline.limit(), &self.progress)),
+                Err(_) => {
+                    return Err(error::deadline(asked, self.deadline.limit(), self.deadline.set_by(), &self.progress));
+                }
             };
             tracing::debug!(host = asked.host, attempt = tries, reason = %call_error.failure, "a call failed");
             let left = self.deadline.left();

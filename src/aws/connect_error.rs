@@ -56,7 +56,7 @@ pub(super) enum ConnectError {
     /// Name, TCP or TLS of the proxy itself.
     #[error("cannot reach the proxy: {0}")]
     ToProxy(Box<ConnectError>),
-    /// The proxy did not speak HTTP or hung up.
+    /// The proxy did not answer in HTTP, or closed the connection.
     #[error("the proxy {proxy} did not establish a tunnel: {source}")]
     ProxyBroken {
         /// Host and port of the proxy.
@@ -75,7 +75,7 @@ pub(super) enum ConnectError {
     /// The certificates that servers are checked against cannot be loaded.
     #[error(transparent)]
     Trust(#[from] Trust),
-    /// The URL has a scheme that we do not speak.
+    /// The URL has a scheme that is not supported.
     #[error("{0} is neither an http nor an https URL")]
     Scheme(String),
 }

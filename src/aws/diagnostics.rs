@@ -46,7 +46,7 @@ pub(crate) enum Outcome {
     NotTried,
 }
 
-/// Walks the way; `told` hears of each part before it is tried. Each part has `limit`.
+/// Runs the steps of a fetch; `told` is called with each part before it is tried. Each part has `limit`.
 pub(crate) fn walk(
     environment: &Environment,
     identity: &Identity,

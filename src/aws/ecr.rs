@@ -141,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn the_host_of_an_endpoint_is_said_without_user_and_path() {
+    fn the_host_of_an_endpoint_is_reported_without_user_and_path() {
         assert_eq!(host_of("http://u:p@127.0.0.1:80/x?y"), "127.0.0.1:80");
         assert_eq!(host_of("https://api.ecr.us-east-1.amazonaws.com"), "api.ecr.us-east-1.amazonaws.com");
     }

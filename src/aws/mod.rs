@@ -43,7 +43,7 @@ use client::AwsContext;
 use providers::mfa::MfaPrompt;
 pub(crate) use providers::shared::SharedCredentials;
 
-/// How long a question about ECR Public may take, all told. It serves without credentials too: whoever waits for ours is
+/// How long a question about ECR Public may take in all. It serves without credentials too: whoever waits for ours is
 /// better served by an anonymous pull.
 pub(crate) const PUBLIC_TIMEOUT: Duration = Duration::from_secs(3);
 
@@ -118,7 +118,7 @@ pub(crate) fn fetch_with_mfa(
     tracing::info!(registry = registry.host(), identity = %identity.label, "asking ECR for a token");
     let begun = Instant::now();
     let fetched = runtime.block_on(async {
-        // Every step watches the deadline itself, and says better what it waited for; this is the net below them.
+        // Every step watches the deadline itself, and names what it waited for; this one is the last resort.
         let limit = deadline.left() + Duration::from_millis(100);
         let work = async {
             let credentials = match shared {
@@ -131,7 +131,7 @@ pub(crate) fn fetch_with_mfa(
         };
         match tokio::time::timeout(limit, work).await {
             Ok(fetched) => fetched,
-            Err(_) => Err(error::late(deadline.limit(), aws.progress())),
+            Err(_) => Err(error::late(deadline, aws.progress())),
         }
     });
     // A name lookup of the system's may still hang in a thread of the runtime: it is not waited for.
@@ -148,7 +148,7 @@ pub(crate) fn fetch_with_mfa(
             let failure = warnings.iter().fold(failure, |failure, line| failure.also(line));
             Err(match failure.identity {
                 Some(_) => failure,
-                // There is no "as whom" where nobody was found.
+                // Without credentials there is no identity to name.
                 None if failure.kind == Kind::NoCredentials => failure,
                 None => failure.identity(&identity.label),
             })

@@ -46,7 +46,7 @@ struct State {
     phase: Phase,
     host: Option<String>,
     to_proxy: bool,
-    /// Who is told of every step too.
+    /// Who is informed of every step too.
     reports_to: Option<Progress>,
 }
 

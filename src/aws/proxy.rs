@@ -11,7 +11,7 @@ use hyper_util::client::proxy::matcher::{Intercept, Matcher};
 use crate::os::environment::Environment;
 use crate::text::user_error::{Kind, UserError};
 
-/// What the environment says of proxies.
+/// The proxies that the environment names.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Proxies {
     http: String,

@@ -15,7 +15,7 @@ pub enum RetryPolicy {
 /// How a try went wrong, as far as the policy cares.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// AWS said "too fast".
+    /// AWS throttled the call.
     Throttled,
     /// The server failed or the connection broke; another try may do.
     Transient,
@@ -26,7 +26,7 @@ pub enum Outcome {
     Final,
 }
 
-/// How many tries there are where somebody waits; the SDK's standard number.
+/// How many tries there are where a person waits; the SDK's standard number.
 const MAX_ATTEMPTS: u32 = 3;
 
 /// How long to wait before the next try; `None` to give up.

@@ -23,7 +23,7 @@ impl Cache {
             && let Ok(bytes) = serde_json::to_vec(failure)
             && bytes.len() <= LIMIT
         {
-            // What cannot be recorded has been said on stderr.
+            // What cannot be recorded was printed on stderr.
             let _ = atomic_write::replace(directory, file_names::LAST_FAILURE, &bytes, None);
         }
     }

@@ -1,5 +1,5 @@
 //! One fetch at a time across processes: flock(2) on a small fixed set of files, which the system lets go when
-//! their holder dies, however it dies. The files are never removed, so that nobody holds a lock on one that
+//! their holder dies, however it dies. The files are never removed, so that no process holds a lock on one that
 //! others no longer see.
 
 use std::fs::{File, TryLockError};

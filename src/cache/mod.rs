@@ -1,4 +1,4 @@
-//! Tokens on disk: one small file an entry, replaced atomically, trusted only when nobody else could have
+//! Tokens on disk: one small file an entry, replaced atomically, trusted only when no other user could have
 //! written it.
 //!
 //! - Reading makes nothing and follows no link; whatever is on the disk is an entry or a miss.
@@ -227,7 +227,7 @@ impl Cache {
     fn entry(&self, name: &str) -> Option<Entry> {
         let bytes = self.bytes(name)?;
         let entry = codec::read_entry(&bytes)?;
-        // A file that bears another's name is nobody's.
+        // A file under another entry's name is not used.
         (file_names::entry(&entry.cache_key, &entry.registry).as_deref() == Some(name)).then_some(entry)
     }
 

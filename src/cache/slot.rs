@@ -71,7 +71,7 @@ impl<'a> CacheSlot<'a> {
         codec::read_note(&self.cache.bytes(&file_names::note(&self.cache_key))?)
     }
 
-    /// The lock of everybody who would send the same request.
+    /// The lock that is shared by every process that would send the same request.
     pub(crate) fn lock(&self) -> FetchLock {
         FetchLock::open(self.cache.writable(), &self.cache_key)
     }

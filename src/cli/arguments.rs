@@ -56,7 +56,7 @@ pub(super) enum Command {
     Man,
 }
 
-/// Whom to set up.
+/// What to set up.
 #[derive(Debug, Subcommand)]
 pub(super) enum Setup {
     /// Add this helper to ~/.docker/config.json
@@ -117,10 +117,10 @@ pub(super) struct SetupCommon {
     /// The file to edit, instead of the one that the client reads
     #[arg(long, value_name = "FILE")]
     pub(super) file: Option<PathBuf>,
-    /// Let this AWS profile speak for the registries (written to our own settings file)
+    /// Use this AWS profile for the registries (written to our own settings file)
     #[arg(long, value_name = "PROFILE", requires = "registries", conflicts_with = "undo")]
     pub(super) profile: Option<String>,
-    /// Let this IAM role speak for the registries (written to our own settings file)
+    /// Use this IAM role for the registries (written to our own settings file)
     #[arg(long, value_name = "ARN", requires = "registries", conflicts_with = "undo")]
     pub(super) role_arn: Option<String>,
     /// Assume the role with the OIDC token of a CI job or of another cloud: github-actions, gcp, azure, env:NAME or

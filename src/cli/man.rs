@@ -22,9 +22,9 @@ fn page() -> io::Result<String> {
     program.build();
     let mut page = Vec::new();
     let man = Man::new(program.clone());
-    man.render_title(&mut page)?;
+    reference::write_title(&mut page)?;
     man.render_name_section(&mut page)?;
-    man.render_synopsis_section(&mut page)?;
+    reference::write_synopsis(&mut page)?;
     man.render_description_section(&mut page)?;
     writeln!(page, ".SH COMMANDS")?;
     for command in program.get_subcommands().filter(|command| command.get_name() != "help") {
@@ -38,13 +38,13 @@ fn page() -> io::Result<String> {
     }
     man.render_options_section(&mut page)?;
     reference::write_sections(&mut page)?;
-    man.render_version_section(&mut page)?;
     Ok(String::from_utf8_lossy(&page).into_owned())
 }
 
 /// One command: clap_mangen's own sections with their headings taken down a level.
 fn subsection(page: &mut Vec<u8>, command: &clap::Command) -> io::Result<()> {
-    let man = Man::new(command.clone());
+    // That each has --help is said once, for the program.
+    let man = Man::new(command.clone().mut_arg("help", |help| help.hide(true)));
     let mut text = Vec::new();
     man.render_synopsis_section(&mut text)?;
     man.render_description_section(&mut text)?;

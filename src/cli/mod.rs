@@ -32,7 +32,7 @@ use arguments::{Arguments, Command, Setup};
 
 /// Whether `argument`, the first one, is a command of this room (or asks for help or the version).
 pub fn is_command(argument: &OsStr) -> bool {
-    const COMMANDS: [&str; 15] = [
+    const COMMANDS: [&str; 16] = [
         "setup",
         "login",
         "status",
@@ -43,6 +43,7 @@ pub fn is_command(argument: &OsStr) -> bool {
         "get-login-password",
         "completions",
         "man",
+        completions::NAMES,
         "help",
         "--help",
         "-h",
@@ -52,10 +53,20 @@ pub fn is_command(argument: &OsStr) -> bool {
     argument.to_str().is_some_and(|argument| COMMANDS.contains(&argument))
 }
 
+/// The commands, in the order of the help.
+pub fn commands() -> String {
+    arguments::definition().get_subcommands().map(clap::Command::get_name).collect::<Vec<_>>().join(", ")
+}
+
 /// The command that is nearest to what was typed, if any is near.
 pub fn nearest_command(typed: &OsStr) -> Option<String> {
     const NEAR: f64 = 0.8;
+    /// What other tools call it.
+    const CALLED: [(&str, &str); 2] = [("logout", "clear"), ("refresh", "warm")];
     let typed = typed.to_str()?.to_ascii_lowercase();
+    if let Some((_, ours)) = CALLED.into_iter().find(|(theirs, _)| *theirs == typed) {
+        return Some(ours.to_owned());
+    }
     let definition = arguments::definition();
     let names = definition.get_subcommands().flat_map(|command| {
         std::iter::once(command.get_name()).chain(command.get_all_aliases()).map(str::to_owned).collect::<Vec<_>>()
@@ -70,6 +81,12 @@ pub fn nearest_command(typed: &OsStr) -> Option<String> {
 /// when the arguments are wrong.
 pub fn run(args: &[OsString], environment: Environment) -> ExitCode {
     terminal::lay_out_stderr(&environment);
+    // Not in the definition: the generated completions would offer it.
+    if let [first, kind] = args
+        && first == completions::NAMES
+    {
+        return completions::names(kind, &environment);
+    }
     let command_line = std::iter::once(OsString::from(crate::PROGRAM)).chain(args.iter().cloned());
     let arguments = match Arguments::try_parse_from(command_line) {
         Ok(arguments) => arguments,

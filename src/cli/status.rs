@@ -1,4 +1,4 @@
-//! `status`: who would be used for each configured registry, which tokens there are and how long they last, and where
+//! `status`: the identity that would be used for each configured registry, which tokens there are and how long they last, and where
 //! everything is.
 
 use std::fmt::Write as _;
@@ -54,7 +54,7 @@ struct Place {
     warnings: Vec<String>,
 }
 
-/// One registry: who would be used for it now.
+/// One registry: the identity that would be used for it now.
 #[derive(Debug, Serialize)]
 struct Row {
     /// As a client names it.
@@ -185,7 +185,7 @@ impl Status {
     }
 }
 
-/// The configured registries, each with who would be used now, then those that have a token and are not configured. Marks the
+/// The configured registries, each with the identity that would be used now, then those that have a token and are not configured. Marks the
 /// tokens that a `get` would answer with.
 fn rows(environment: &Environment, settings: Option<&Settings>, tokens: &mut [Token], now: i64) -> Vec<Row> {
     let configured = settings.map(|settings| configured::registries(environment, settings)).unwrap_or_default();
@@ -274,7 +274,7 @@ impl Row {
                 match (used.first(), reason) {
                     (Some(token), _) => row("", &token.good, if token.expired { &weak } else { &plain }),
                     (None, Some(reason)) => row("", &format!("no token is kept: {reason}"), &middling),
-                    (None, None) => row("", "no token; the next pull fetches one", &plain),
+                    (None, None) => row("", "no token; the next pull asks ECR for one", &plain),
                 }
             }
             (None, reason) => row("used now", &format!("nobody: {}", reason.as_deref().unwrap_or_default()), &middling),

@@ -27,9 +27,6 @@ use crate::token::{self, FetchMode, RegistryCredentials, RequestContext, TokenRe
 /// How many registries are asked at once. Those of one region and identity make one call together anyway.
 const MOST_AT_ONCE: usize = 32;
 
-/// By which every other action is told how long it may take.
-const LIMIT_OF_OTHERS: &str = "ECR_LOGIN_TIMEOUT";
-
 /// Fetches for every registry, in parallel, and says one line for each: on stdout until when its token is good,
 /// on stderr why there is none; and how many there are of each, where there are several.
 pub(super) fn run(wanted: &Warm, environment: Environment) -> ExitCode {
@@ -48,7 +45,7 @@ pub(super) fn run(wanted: &Warm, environment: Environment) -> ExitCode {
         ));
         return ExitCode::FAILURE;
     }
-    let deadline = Deadline::within(Duration::from_secs(wanted.timeout));
+    let deadline = Deadline::by_option(Duration::from_secs(wanted.timeout));
     let progress = Shown::of(&environment, names.len());
     let call =
         RequestContext { environment, settings, deadline, shared_credentials: Some(SharedCredentials::default()) };
@@ -76,7 +73,7 @@ fn all(environment: &Environment, settings: &Settings) -> Vec<String> {
     names.filter(|name| settings.target(name).is_some_and(|target| target.credentials.cache)).collect()
 }
 
-/// What has been said so far. Lines and the progress below them take turns.
+/// What has been printed so far. Lines and the progress below them take turns.
 struct Shown {
     all: usize,
     state: Mutex<Counts>,
@@ -139,11 +136,7 @@ impl Shown {
 fn warm(call: &RequestContext, name: &str, shown: &Shown) {
     let said = match ask(call, name, shown) {
         Ok(state) => Ok(format!("{}: {state}", one_line(name))),
-        Err(mut failure) => {
-            // The one command whose limit is an argument.
-            failure.hint = failure.hint.map(|remedy| remedy.replace(LIMIT_OF_OTHERS, "--timeout"));
-            Err(format!("{name}: {failure}"))
-        }
+        Err(failure) => Err(format!("{name}: {failure}")),
     };
     shown.done(said, call.deadline);
 }

@@ -17,7 +17,7 @@ use crate::registry::{Registry, Service};
 /// What comes first in every encoding; another number for every change of it.
 const VERSION: &str = "ecr-login cache key 3";
 
-/// The cache key, if this answer can be told from every other, and when the web identity token that the source
+/// The cache key, if this answer can be distinguished from every other, and when the web identity token that the source
 /// rests on ends (seconds since the Unix epoch).
 pub(super) fn of(
     registry: &Registry,
@@ -121,7 +121,7 @@ impl Encoder<'_> {
     }
 
     /// The file of a login: another home directory may hold another person's. One that is another in each working
-    /// directory tells nobody apart.
+    /// directory makes no difference.
     fn login_file(&mut self, path: Option<&Path>) {
         self.unclear |= path.is_some_and(|path| !path.is_absolute());
         self.path(path);

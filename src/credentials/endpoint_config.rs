@@ -1,10 +1,10 @@
 //! How AWS is reached: endpoint overrides, FIPS, dual-stack and the CA bundle, by the SDK's precedence.
 
 use super::EndpointConfig;
-use super::env_providers::ResolveContext;
-use super::error::{IdentityError, plain};
-use super::profile_chain;
+use super::error::IdentityError;
+use super::resolve_context::ResolveContext;
 use crate::registry::Service;
+use crate::text::printable::plain;
 
 /// The variable that holds for every service.
 const COMMON: &str = "AWS_ENDPOINT_URL";
@@ -17,10 +17,7 @@ pub(super) fn network(context: &ResolveContext<'_>, service: Service) -> Result<
     let mut network = EndpointConfig {
         use_fips: flag(context, "AWS_USE_FIPS_ENDPOINT", "use_fips_endpoint"),
         use_dual_stack: flag(context, "AWS_USE_DUALSTACK_ENDPOINT", "use_dualstack_endpoint"),
-        ca_bundle: context
-            .in_force
-            .and_then(|profile| profile.get("ca_bundle"))
-            .map(|path| profile_chain::path_of(context, path)),
+        ca_bundle: context.in_force.and_then(|profile| profile.get("ca_bundle")).map(|path| context.path_of(path)),
         imds_v1_disabled: flag(context, "AWS_EC2_METADATA_V1_DISABLED", "ec2_metadata_v1_disabled"),
         ..EndpointConfig::default()
     };

@@ -6,29 +6,15 @@ use std::path::Path;
 use super::CredentialSource;
 use super::aws_env::AwsEnv;
 use super::endpoint_config;
-use super::error::{IdentityError, plain};
-use super::profile_chain::Lookup;
-use super::profile_files::{Profile, ProfileFiles};
+use super::error::IdentityError;
+use super::profile_files::Profile;
+use super::resolve_context::{Lookup, ResolveContext};
 use crate::os::fs::bounded_read;
 use crate::os::secret::Secret;
+use crate::text::printable::plain;
 use crate::text::timestamp;
 
-/// What sources are read from.
-pub(super) struct ResolveContext<'a> {
-    pub(super) variables: &'a AwsEnv<'a>,
-    pub(super) files: &'a ProfileFiles<'a>,
-    /// The profile whose settings (endpoints, IMDS) count, if it exists.
-    pub(super) in_force: Option<&'a Profile<'a>>,
-}
-
-impl ResolveContext<'_> {
-    /// The error for a profile with something wrong in it.
-    pub(super) fn invalid(&self, profile: &Profile<'_>, reason: String) -> IdentityError {
-        IdentityError::InvalidProfile { profile: plain(&profile.name), path: self.files.config_path.to_owned(), reason }
-    }
-}
-
-/// Keys in the environment. Half a pair is an error, as for the AWS CLI: whose keys the other half was to be is not known.
+/// Keys in the environment. Half a pair is an error, as for the AWS CLI: which keys were meant is not known.
 pub(super) fn keys(variables: &AwsEnv<'_>) -> Result<Lookup, IdentityError> {
     const SECRET: &str = "AWS_SECRET_ACCESS_KEY";
     const EXPIRATION: &str = "AWS_CREDENTIAL_EXPIRATION";
@@ -131,7 +117,7 @@ pub(super) fn token_file(path: &Path, named_by: String) -> Result<String, Identi
     Err(IdentityError::TokenFile { path: path.to_owned(), named_by, reason })
 }
 
-/// ECS, EKS Pod Identity and whatever else speaks the container credentials protocol.
+/// ECS, EKS Pod Identity and whatever else serves the container credentials protocol.
 /// <https://docs.aws.amazon.com/sdkref/latest/guide/feature-container-credentials.html>
 pub(super) fn container(variables: &AwsEnv<'_>) -> Result<Lookup, IdentityError> {
     const RELATIVE: &str = "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI";
@@ -192,7 +178,7 @@ fn is_allowed_container_uri(uri: &str) -> bool {
     }
 }
 
-/// The instance metadata service, unless it is switched off. Whether there is one only a call can tell.
+/// The instance metadata service, unless it is switched off. Only a call shows whether there is one.
 pub(super) fn instance(context: &ResolveContext<'_>) -> Result<Lookup, IdentityError> {
     let variables = context.variables;
     if variables.get("AWS_EC2_METADATA_DISABLED").is_some_and(|value| value.eq_ignore_ascii_case("true")) {

@@ -3,7 +3,6 @@
 use std::path::PathBuf;
 
 use super::missing::{HalfConfigured, Place, with_list};
-use crate::text::printable::misleads;
 use crate::text::user_error::{Kind, UserError};
 
 /// Why no source could be named. Never holds a secret: values are named by variable or key.
@@ -27,7 +26,7 @@ pub enum IdentityError {
         /// What is wrong with it.
         reason: &'static str,
     },
-    /// A profile that somebody named does not exist. No later source is tried.
+    /// A named profile does not exist. No later source is tried.
     #[error(transparent)]
     NoSuchProfile(Box<NoSuchProfile>),
     /// Profiles that name one another.
@@ -36,7 +35,7 @@ pub enum IdentityError {
         /// The profiles, in the order in which they name one another; the last names the first again.
         Vec<String>,
     ),
-    /// A profile says too much, too little or what is not known.
+    /// A profile has keys that exclude each other, lacks one, or has an unknown value.
     #[error("profile {profile} in {}: {reason}", path.display())]
     InvalidProfile {
         /// The profile.
@@ -95,16 +94,16 @@ pub enum IdentityError {
     /// No source of credentials is configured.
     #[error("{}", missing(half.as_ref()))]
     NoSource {
-        /// What was tried, in order, and why it does not speak; for `doctor`.
+        /// What was tried, in order, and why it is not used; for `doctor`.
         skipped_sources: Vec<String>,
-        /// A source that somebody began to configure.
+        /// A source that is half configured.
         half: Option<HalfConfigured>,
         /// Where the process runs.
         place: Place,
     },
 }
 
-/// A profile that somebody named does not exist.
+/// A named profile does not exist.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("profile {profile}, named by {named_by}, is neither in {} nor in {}", config.display(), credentials.display())]
 pub struct NoSuchProfile {
@@ -191,9 +190,4 @@ fn missing(half: Option<&HalfConfigured>) -> String {
         Some(half) => format!("{}, and there are no other AWS credentials", half.what),
         None => "no AWS credentials found".to_owned(),
     }
-}
-
-/// A name from a file or the environment, fit for a line of text: no control characters, at most 100 characters.
-pub(super) fn plain(name: &str) -> String {
-    name.chars().take(100).map(|c| if misleads(c) { '?' } else { c }).collect()
 }

@@ -2,10 +2,10 @@
 //! that differs: for `doctor`, since people come from there. docs/from-the-go-helper.md has the cases.
 
 use super::aws_env::AwsEnv;
-use super::error::plain;
 use super::profile_files::Profile;
 use super::{CredentialSelector, CredentialSource};
 use crate::os::environment::Environment;
+use crate::text::printable::plain;
 
 /// Keys whose values the Go helper reads without what stands behind ` #` or ` ;`, and without quotes around them.
 const CLEANED_KEYS: [&str; 6] = [

@@ -1,4 +1,4 @@
-//! What lies outside of variables and files and still decides whose credentials a source gives.
+//! What lies outside of variables and files and still decides which credentials a source gives.
 
 use super::CredentialSource;
 use super::aws_env::AwsEnv;
@@ -6,7 +6,7 @@ use super::process_context::ProcessContext;
 use super::profile_files::ProfileFiles;
 use crate::os::{boot_id, network_namespace};
 
-/// Where we are, for sources whose credentials depend on that. `None`: cannot be told, or does not matter.
+/// The host, for sources whose credentials depend on it. `None`: not known, or without influence.
 #[derive(Debug, Default)]
 pub(super) struct HostContext<'a> {
     /// The kernel's id of this boot, which no other machine and no image of this one has.
@@ -14,7 +14,7 @@ pub(super) struct HostContext<'a> {
     /// The kernel's cookie of the network namespace, since 169.254.169.254, 127.0.0.1 and every name may lead to others in
     /// another.
     pub(super) network: Option<u64>,
-    /// What a command is told.
+    /// The inputs of a command.
     pub(super) process: Option<ProcessContext<'a>>,
 }
 

@@ -8,11 +8,12 @@ use std::path::Path;
 
 use super::aws_env::AwsEnv;
 use super::endpoint_config::host;
-use super::error::{IdentityError, plain};
+use super::error::IdentityError;
 use super::{CredentialSource, env_providers, jwt};
 use crate::os::environment::Environment;
 use crate::os::secret::Secret;
 use crate::settings::{AssumeRoleSettings, WebIdentityProvider, WebIdentitySettings};
+use crate::text::printable::plain;
 
 /// GitHub's (and Forgejo's) token service, as the runner tells a job that has the permission
 /// (<https://docs.github.com/en/actions/reference/security/oidc>).

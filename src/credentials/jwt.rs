@@ -14,7 +14,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::de::{self, Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::Value;
 
-/// The claim in which Kubernetes says whose token it is.
+/// The claim in which Kubernetes names the token's subject.
 pub(super) const KUBERNETES: &str = "kubernetes.io";
 
 /// Whether two pods of one service account are two identities.
@@ -71,7 +71,7 @@ pub(super) fn claims(token: &str) -> Option<Claims> {
     }
     let payload = URL_SAFE_NO_PAD.decode(payload.trim_end_matches('=')).ok()?;
     let claims: Claims = serde_json::from_slice(&payload).ok()?;
-    // Two numbers that an f64 cannot tell apart would be one.
+    // Two numbers that an f64 cannot distinguish would be one.
     (!claims.others.iter().any(|(_, value)| has_inexact_number(value))).then_some(claims)
 }
 

@@ -1,10 +1,11 @@
-//! What to say where no source of credentials is configured: a source that somebody began to configure, and what to do where
+//! What to say where no source of credentials is configured: a source that is half configured, and what to do where
 //! the process runs. The whole list of what was looked for is `doctor`'s.
 
 use std::path::Path;
 
 use crate::PROGRAM;
 use crate::os::environment::Environment;
+use crate::text::printable::plain;
 use crate::text::user_error::{Kind, UserError};
 
 /// Where the process runs, as far as missing credentials are mended in different ways.
@@ -113,7 +114,7 @@ pub struct HalfConfigured {
 /// What the reason of a profile without credentials ends in.
 pub(super) const HAS_NO_CREDENTIALS: &str = "has no credentials";
 
-/// The first source that somebody began to configure, by the environment and by why the sources were skipped.
+/// The first source that is half configured, by the environment and by why the sources were skipped.
 pub(crate) fn half_configured(environment: &Environment, skipped_sources: &[String]) -> Option<HalfConfigured> {
     const PAIRS: [(&str, &str); 4] = [
         ("AWS_SECRET_ACCESS_KEY", "AWS_ACCESS_KEY_ID"),
@@ -129,7 +130,7 @@ pub(crate) fn half_configured(environment: &Environment, skipped_sources: &[Stri
     });
     of_variables.or_else(|| {
         let named_by = ["AWS_PROFILE", "AWS_DEFAULT_PROFILE"].into_iter().find(|name| is_set(name))?;
-        let profile = super::error::plain(environment.var(named_by)?);
+        let profile = plain(environment.var(named_by)?);
         let reason = format!("profile {profile}: {HAS_NO_CREDENTIALS}");
         skipped_sources.contains(&reason).then(|| HalfConfigured {
             what: format!("profile {profile}, named by {named_by}, {HAS_NO_CREDENTIALS}"),
@@ -143,7 +144,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_place_is_told_by_what_is_set_there() {
+    fn each_environment_is_recognised_by_its_variables_and_files() {
         let of = |variables: &[(&str, &str)], file: &str| {
             Place::of(&Environment::of(variables.iter().copied()), |path| path == Path::new(file))
         };

@@ -21,6 +21,7 @@ mod profile_chain;
 mod profile_files;
 mod profile_parser;
 mod provider_chain;
+mod resolve_context;
 #[cfg(test)]
 mod tests;
 mod token_files;
@@ -32,7 +33,7 @@ pub(crate) use go_helper::go_helper_differences;
 pub(crate) use id_token_request::IdTokenRequest;
 pub(crate) use missing::Place;
 pub(crate) use missing::{half_configured, on_node, with_list};
-pub(crate) use profile_accounts::{ProfileAccount, profile_accounts};
+pub(crate) use profile_accounts::{ProfileAccount, profile_accounts, profile_names};
 
 use aws_env::AwsEnv;
 use profile_files::{FileContents, ProfileFiles};
@@ -156,7 +157,7 @@ pub enum CredentialSource {
     },
     /// A role assumed with the credentials of another source.
     AssumeRole {
-        /// Who assumes it.
+        /// The source whose credentials assume it.
         base: Box<CredentialSource>,
         /// `role_arn`.
         role_arn: String,
@@ -238,7 +239,7 @@ impl Identity {
     }
 
     /// Whose token it would be at `now` (seconds since the Unix epoch); `None` where two identities could not
-    /// be told apart, or where the web identity token that the source rests on has ended: nothing is cached
+    /// be distinguished, or where the web identity token that the source rests on has ended: nothing is cached
     /// then, and nothing in the cache answers.
     pub fn cache_key(&self, now: i64) -> Option<&CacheKey> {
         self.cache_key.as_ref().filter(|_| self.ends_at.is_none_or(|end| now < end))

@@ -1,10 +1,9 @@
-//! What a `credential_process` is told, so far as it can be seen without running it: whose keys it prints follows from
+//! The inputs of a `credential_process`, as far as they can be seen without running it: the keys that it prints follow from
 //! that.
 //!
 //! Seen are its command line, the file that is run and the files that the line names, both of AWS's files as a whole (the
-//! command may be one of AWS's own tools, and name another profile), the variables by which such tools are told who they
-//! are and where their files lie, those that the line itself names, and the working directory where any of these is
-//! relative. Not seen are other variables, other files and what the command asks of others: docs/identity.md has the list.
+//! command may be one of AWS's own tools, and name another profile), the variables by which such tools find their identity
+//! and their files, those that the line itself names, and the working directory where any of these is relative. Not seen are other variables, other files and what the command asks of others: docs/identity.md has the list.
 
 use std::ffi::OsStr;
 use std::fs::Metadata;
@@ -14,7 +13,7 @@ use super::command_line;
 use crate::os::environment::Environment;
 use crate::os::program;
 
-/// Variables that are told beside those of AWS: where homes and programs are.
+/// Variables that count beside those of AWS: where homes and programs are.
 const TOLD: [&str; 7] =
     ["HOME", "USERPROFILE", "PATH", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME", "XDG_CACHE_HOME"];
 /// Variables of AWS and others that hold paths.
@@ -86,7 +85,7 @@ impl FileIdentity {
 }
 
 impl<'a> ProcessContext<'a> {
-    /// What the command `command` would be told.
+    /// The inputs of the command `command`.
     pub(super) fn of(command: &str, environment: &'a Environment, shared_files: [&'a str; 2]) -> Self {
         let path = environment.var_os("PATH");
         let Ok(words) = command_line::split(command) else {
@@ -121,7 +120,7 @@ impl<'a> ProcessContext<'a> {
     }
 }
 
-/// Whether a command is told by the variable `name` whose keys to print.
+/// Whether the variable `name` may decide which keys a command prints.
 fn is_told(name: &OsStr, named: &[&str]) -> bool {
     let bytes = name.as_encoded_bytes();
     // The helper's own variables begin with AWS_ECR_.

@@ -1,10 +1,10 @@
-//! Which accounts and regions the profiles speak of, for `setup`, which offers their registries.
+//! The accounts and regions that the profiles name, for `setup`, which offers their registries.
 
 use super::aws_env::AwsEnv;
 use super::profile_files::{Profile, ProfileFiles};
 use crate::os::environment::Environment;
 
-/// An account that a profile speaks of, and where.
+/// An account that a profile names, and where.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ProfileAccount {
     /// The profile.
@@ -31,6 +31,11 @@ pub(crate) fn profile_accounts(environment: &Environment) -> Vec<ProfileAccount>
         }
         profile_accounts
     })
+}
+
+/// The names of all profiles, in order; none where the files cannot be read.
+pub(crate) fn profile_names(environment: &Environment) -> Vec<String> {
+    super::read(environment, |_, files| files.profile_names().into_iter().map(str::to_owned).collect())
 }
 
 fn default_region(variables: &AwsEnv<'_>, files: &ProfileFiles<'_>) -> Option<String> {

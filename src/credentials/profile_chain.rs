@@ -2,12 +2,14 @@
 //! named source. The rules are the AWS CLI's (botocore's `AssumeRoleProvider`, and its `ProfileProviderBuilder` for a
 //! profile's own credentials), but for this: an empty value is an unset one.
 
-use super::env_providers::{self, ResolveContext};
-use super::error::{IdentityError, plain};
+use super::env_providers;
+use super::error::IdentityError;
 use super::profile_files::Profile;
 use super::profile_parser::Properties;
+use super::resolve_context::{Lookup, ResolveContext};
 use super::{CredentialSource, token_files};
 use crate::os::secret::Secret;
+use crate::text::printable::plain;
 
 /// More profiles than anybody chains; loops are found without it.
 const LONGEST_CHAIN: usize = 32;
@@ -15,15 +17,6 @@ const LONGEST_CHAIN: usize = 32;
 /// The least that `AssumeRole` and the AWS CLI take for `duration_seconds`, and the most.
 const SHORTEST_ROLE: i64 = 900;
 const LONGEST_ROLE: i64 = 43_200;
-
-/// What a place where credentials may be has to say.
-#[derive(Debug)]
-pub(super) enum Lookup {
-    /// These credentials.
-    Found(CredentialSource),
-    /// Nothing, and why: the next source in the order is tried.
-    NotConfigured(String),
-}
 
 /// A role on the way from the profile in force to its base.
 struct AssumeRoleStep {
@@ -274,9 +267,4 @@ fn keys_of(
         secret: owned(secret),
         session_token: session_token.map(owned),
     }))
-}
-
-/// The path in `ca_bundle`, where the shell would have expanded `~`.
-pub(super) fn path_of(context: &ResolveContext<'_>, value: &str) -> std::path::PathBuf {
-    context.variables.at_home(value.as_ref()).unwrap_or_else(|| value.into())
 }

@@ -8,10 +8,11 @@ use std::path::{Path, PathBuf};
 use zeroize::Zeroize;
 
 use super::aws_env::AwsEnv;
-use super::error::{IdentityError, NoSuchProfile, plain};
+use super::error::{IdentityError, NoSuchProfile};
 use super::profile_parser::{FileKind, MalformedLine, Properties, SectionKind, Sections};
 use crate::os::fs::bounded_read;
 use crate::os::user;
+use crate::text::printable::plain;
 
 /// The two files' texts, each read once.
 pub(super) struct FileContents {
@@ -123,7 +124,7 @@ fn is_hidden(error: &io::Error, home: Option<&Path>) -> bool {
 }
 
 /// A file's bytes as text. Bytes that are not UTF-8 become [`char::REPLACEMENT_CHARACTER`], which the parser minds where
-/// somebody asks for the section: a comment in Latin-1 breaks nothing.
+/// the section is used: a comment in Latin-1 breaks nothing.
 fn text(bytes: Vec<u8>) -> Result<String, String> {
     String::from_utf8(bytes).or_else(|error| {
         let bytes = error.into_bytes();
@@ -188,7 +189,7 @@ impl<'a> ProfileFiles<'a> {
         }
     }
 
-    /// What keeps the profile `name`, which was not found, from being told from one that is not there.
+    /// Why it is not certain that the profile `name`, which was not found, does not exist.
     ///
     /// # Errors
     /// That.

@@ -1,8 +1,8 @@
 //! The grammar of AWS's shared config and credentials files as the AWS CLI reads it (Python's `configparser`, then
-//! botocore's `configloader`), with two differences: what is wrong in a section that nobody asks for breaks nothing, and
+//! botocore's `configloader`), with two differences: an error in a section that is not used breaks nothing, and
 //! an indented `[section]` begins a section wherever it stands.
 //!
-//! The first pass finds the sections alone; a section is taken apart when somebody asks for it. Borrows from the text.
+//! The first pass finds the sections alone; a section is parsed when it is used. Borrows from the text.
 //!
 //! <https://docs.aws.amazon.com/sdkref/latest/guide/file-format.html>
 

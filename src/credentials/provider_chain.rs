@@ -3,14 +3,17 @@
 
 use super::aws_env::AwsEnv;
 use super::cache_key;
-use super::env_providers::{self, ResolveContext};
-use super::error::{IdentityError, plain};
+use super::env_providers;
+use super::error::IdentityError;
 use super::host_context::HostContext;
-use super::profile_chain::{self, Lookup};
+use super::profile_chain;
 use super::profile_files::{Profile, ProfileFiles};
+use super::resolve_context::Lookup;
+use super::resolve_context::ResolveContext;
 use super::{CredentialSelector, CredentialSource, Identity, endpoint_config, id_token_request, missing};
 use crate::registry::Registry;
 use crate::settings::{CredentialSettings, RuleLocation};
+use crate::text::printable::plain;
 
 const DEFAULT_PROFILE: &str = "default";
 

@@ -56,8 +56,8 @@ impl Home {
         self.find_as(&CredentialSettings::default())
     }
 
-    fn find_as(&self, speaker: &CredentialSettings) -> Result<Identity, IdentityError> {
-        Identity::resolve(&self.environment(), CredentialSelector::Settings(speaker), &registry())
+    fn find_as(&self, settings: &CredentialSettings) -> Result<Identity, IdentityError> {
+        Identity::resolve(&self.environment(), CredentialSelector::Settings(settings), &registry())
     }
 
     fn key(&self) -> String {
@@ -101,7 +101,7 @@ fn a_profile_of_the_settings_comes_before_keys_in_the_environment() {
 }
 
 #[test]
-fn a_named_profile_that_does_not_exist_is_an_error_and_nobody_else_speaks() {
+fn a_named_profile_that_does_not_exist_is_an_error_and_no_other_source_is_used() {
     let web = [("AWS_WEB_IDENTITY_TOKEN_FILE", "/dev/null"), ("AWS_ROLE_ARN", "arn:aws:iam::1:role/r")];
     let home = Home::new("[profile dev]\nregion = x\n", STATIC).with(web).with([("AWS_PROFILE", "prod")]);
     let error = home.find().unwrap_err();
@@ -128,7 +128,7 @@ fn an_empty_profile_variable_is_an_unset_one() {
 }
 
 #[test]
-fn a_profile_without_credentials_lets_the_next_source_speak_unless_the_settings_chose_it() {
+fn after_a_profile_without_credentials_the_next_source_is_used_unless_the_settings_chose_it() {
     let home = Home::new("[profile dev]\nregion = eu-west-1\n", "")
         .with([("AWS_PROFILE", "dev"), ("AWS_CONTAINER_CREDENTIALS_FULL_URI", "http://127.0.0.1:1/creds")]);
     let identity = home.find().unwrap();
@@ -164,7 +164,7 @@ fn without_home_there_are_no_default_files_and_a_tilde_in_the_directory_is_not_r
 }
 
 #[test]
-fn a_broken_file_is_an_error_with_its_line_unless_keys_in_the_environment_speak() {
+fn a_broken_file_is_an_error_with_its_line_unless_the_environment_has_keys() {
     let home = Home::new("[default]\nregion = x\nnonsense\n", "");
     let error = home.find().unwrap_err();
     let path = home.path().join(".aws/config");
@@ -389,7 +389,7 @@ fn web_identity_of_the_environment_is_labelled_by_its_role() {
 
 #[test]
 fn the_role_of_the_settings_is_assumed_on_top() {
-    let speaker = CredentialSettings {
+    let settings = CredentialSettings {
         role: Some(AssumeRoleSettings {
             arn: "arn:aws:iam::123456789012:role/ecr-pull".to_owned(),
             external_id: Some("e-1".to_owned()),
@@ -398,17 +398,17 @@ fn the_role_of_the_settings_is_assumed_on_top() {
         ..profile("default")
     };
     let home = Home::new("", STATIC).with(KEYS);
-    let identity = home.find_as(&speaker).unwrap();
+    let identity = home.find_as(&settings).unwrap();
     assert_eq!(identity.label, "role ecr-pull by profile default");
     let CredentialSource::AssumeRole { base, external_id, .. } = identity.source else { panic!() };
     assert_eq!(external_id.as_deref(), Some("e-1"));
     assert!(matches!(*base, CredentialSource::StaticKeys { id, .. } if id.expose() == "AKIADEFAULT"));
-    let identity = home.find_as(&CredentialSettings { profile: None, ..speaker }).unwrap();
+    let identity = home.find_as(&CredentialSettings { profile: None, ..settings }).unwrap();
     assert_eq!(identity.label, "role ecr-pull by keys in the environment");
 }
 
 #[test]
-fn a_service_account_speaks_for_itself_whatever_else_is_configured() {
+fn a_service_account_token_is_used_whatever_else_is_configured() {
     let account =
         ServiceAccount { token: Secret::new("jwt".to_owned()), role_arn: "arn:aws:iam::1:role/pod".to_owned() };
     let home = Home::new("broken", STATIC).with(KEYS).with([("AWS_PROFILE", "gone")]);

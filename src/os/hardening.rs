@@ -14,7 +14,7 @@ pub enum Refused {
     Capabilities,
 }
 
-/// No core dump, and nobody else's rights. `more_rights` is the system's word that executing the file gave some
+/// No core dump, and no rights of another user. `more_rights` is the system's word that executing the file gave some
 /// (`AT_SECURE`, getauxval(3)).
 ///
 /// # Errors

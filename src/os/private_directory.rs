@@ -1,4 +1,4 @@
-//! Directories that nobody else may use, where that takes calls of the system's that safe code does not have (the access
+//! Directories that no other user may use, where that takes calls of the system's that safe code does not have (the access
 //! lists of Windows): the edge gives them.
 
 use std::io;

@@ -16,7 +16,7 @@ const BUSY: Duration = Duration::from_secs(1);
 /// Writes an answer to stdout, all of it, within the deadline.
 ///
 /// Not by the standard library's stdout, which takes a closed one for success and keeps what it writes in a buffer
-/// that nobody wipes.
+/// that is not wiped.
 ///
 /// # Errors
 /// stdout is closed or full, or nobody reads it.
@@ -105,7 +105,7 @@ pub(crate) fn is_one_stream() -> bool {
     false
 }
 
-/// One line on stderr, in one write if it has no more than 4 KiB. Where nobody listens there is nobody to tell.
+/// One line on stderr, in one write if it has no more than 4 KiB. Where stderr is closed it is dropped.
 pub fn warn_line(program: &str, line: &str) {
     let _ = tell(&format!("{program}: {}\n", one_line(&without_errno(line))));
 }
@@ -134,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_waits_for_a_pipe_that_nobody_reads_and_a_slow_reader_gets_everything() {
+    fn a_pipe_without_a_reader_blocks_no_call_and_a_slow_reader_gets_everything() {
         use std::os::fd::AsFd as _;
         let (read, write_end) = full_pipe();
         let late = write(write_end.as_fd(), b"late", Deadline::within(Duration::from_millis(20)));

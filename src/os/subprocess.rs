@@ -41,11 +41,11 @@ pub struct ChildGuard {
     pub kill: fn(i32),
 }
 
-static LEASH: OnceLock<ChildGuard> = OnceLock::new();
+static GUARD: OnceLock<ChildGuard> = OnceLock::new();
 
 /// Says once, before any child is started, how children are tied to our own life. Without it they are not.
 pub fn guard_children(guard_children: ChildGuard) {
-    let _ = LEASH.set(guard_children);
+    let _ = GUARD.set(guard_children);
 }
 
 /// A child that is guarded, until this is dropped.
@@ -54,7 +54,7 @@ struct Tied(Option<(ChildGuard, i32)>);
 impl Tied {
     fn to(child: Option<&Child>, own_group: bool) -> Self {
         let number = child.and_then(|child| i32::try_from(child.id()).ok()).unwrap_or(0);
-        let tied = LEASH.get().map(|guard_children| (*guard_children, if own_group { -number } else { number }));
+        let tied = GUARD.get().map(|guard_children| (*guard_children, if own_group { -number } else { number }));
         if let Some((guard_children, number)) = tied {
             (guard_children.begun)(number);
         }
@@ -70,7 +70,7 @@ impl Drop for Tied {
     }
 }
 
-/// Where the child's stderr goes, and with it to whom the child belongs.
+/// Where the child's stderr goes, and by that whether the child is ours or the user's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Stderr {
     /// Its end is kept for our own message. The child leads a process group of its own, which is killed whole.
@@ -134,7 +134,7 @@ pub(crate) fn run(mut command: Command, input: &[u8], bounds: Bounds) -> Result<
     if own_group {
         lead_group(&mut command);
     }
-    if let Some(guard_children) = LEASH.get() {
+    if let Some(guard_children) = GUARD.get() {
         (guard_children.tie)(&mut command);
     }
     let child = command.spawn();
@@ -322,7 +322,7 @@ fn kill(child: &mut Child, own_group: bool) {
     #[cfg(not(unix))]
     {
         let _ = own_group;
-        if let (Some(guard), Ok(number)) = (LEASH.get(), i32::try_from(child.id())) {
+        if let (Some(guard), Ok(number)) = (GUARD.get(), i32::try_from(child.id())) {
             (guard.kill)(number);
         }
     }

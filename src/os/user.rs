@@ -1,4 +1,4 @@
-//! Who runs us, and which home directory is theirs, without asking the host's C library: `getpwuid` of a static
+//! The user that runs this process, and its home directory, without asking the host's C library: `getpwuid` of a static
 //! binary would load the host's modules.
 
 use std::path::{Path, PathBuf};

@@ -1,6 +1,6 @@
 //! Registry names: text in; service, account, region and API host out.
 //!
-//! A name is ECR's only if its whole host is: anything else is somebody else's registry, and the caller must
+//! A name is ECR's only if its whole host is: anything else is another operator's registry, and the caller must
 //! leave it alone.
 
 mod hosts;

@@ -1,6 +1,6 @@
 //! Names in AWS's own domains that are nearly a private registry's: what is wrong with them.
 //!
-//! Only names under a suffix of ECR are looked at. Any other name may be somebody else's registry, which must not
+//! Only names under a suffix of ECR are looked at. Any other name may be another operator's registry, which must not
 //! be disturbed by a line on stderr.
 
 use super::hosts::{self, SUFFIXES};

@@ -52,7 +52,7 @@ fn every_suffix_names_its_partition_and_api_host() {
 }
 
 #[test]
-fn the_callers_wish_for_fips_and_dual_stack_counts_too() {
+fn fips_and_dual_stack_of_the_caller_count_too() {
     let registry = parsed("123456789012.dkr.ecr.us-east-1.amazonaws.com");
     assert_eq!(registry.api_host(true, false), "ecr-fips.us-east-1.amazonaws.com");
     assert_eq!(registry.api_host(false, true), "ecr.us-east-1.api.aws");
@@ -85,7 +85,7 @@ fn clients_spell_a_host_in_many_ways() {
 }
 
 #[test]
-fn what_only_looks_like_ecr_is_somebody_elses() {
+fn what_only_looks_like_ecr_is_another_registry() {
     for text in [
         "",
         " ",

@@ -16,18 +16,18 @@ pub enum SettingsError {
     Unreadable {
         /// The file.
         path: PathBuf,
-        /// What the system said.
+        /// The system's message.
         #[source]
         cause: io::Error,
     },
-    /// Somebody else could have written it.
+    /// Another user could have written it.
     #[error("the settings file {} is not trusted: {reason}", path.display())]
     Untrusted {
         /// The file.
         path: PathBuf,
         /// Whose it is, or who may write it or put another in its place.
         reason: String,
-        /// What mends it.
+        /// The remedy.
         remedy: String,
     },
     /// A part of it is wrong.

@@ -1,4 +1,4 @@
-//! Finding the settings file, and reading it only if nobody else could have written it.
+//! Finding the settings file, and reading it only if no other user could have written it.
 
 use std::fs::{File, Metadata, OpenOptions};
 use std::io::{self, Read};
@@ -18,7 +18,7 @@ const LARGEST: u64 = 1 << 20;
 /// The file that means "none".
 const NULL_DEVICE: &str = "/dev/null";
 
-/// Where a machine's administrator says it for everybody. Windows has no such place: every user may make directories at the
+/// Where a machine's administrator configures it for all users. Windows has no such place: every user may make directories at the
 /// top of a drive and in `%ProgramData%`.
 const SYSTEM_WIDE: Option<&str> = if cfg!(windows) { None } else { Some("/etc/ecr-login/config.toml") };
 
@@ -81,7 +81,7 @@ fn is_in_closed_home(environment: &Environment, path: &Path) -> bool {
     environment.home().is_some_and(|home| path.starts_with(&home) && !crate::os::user::may_search(&home))
 }
 
-/// Opens without blocking, so that a FIFO in the file's place holds nobody up.
+/// Opens without blocking, so that a FIFO in the file's place blocks no call.
 fn open(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.read(true);
@@ -94,7 +94,7 @@ fn open(path: &Path) -> io::Result<File> {
 }
 
 /// The file, and the directory that has its name: who may write there may take the file away or put another one of ours
-/// in its place, and so decide who speaks.
+/// in its place, and so choose the credentials.
 #[cfg(unix)]
 fn trust(environment: &Environment, path: &Path, file: &Metadata) -> Result<(), SettingsError> {
     let untrusted = |reason, remedy| SettingsError::Untrusted { path: path.to_owned(), reason, remedy };

@@ -1,4 +1,4 @@
-//! Our own settings file: which profile or role speaks for which registry, and how long a call may take.
+//! Our own settings file: which profile or role is used for which registry, and how long a call may take.
 //!
 //! Read once for each call. A file that is in any part wrong is not used at all, and the error names file, line
 //! and key. `docs/configuration.md` describes the file for its users.
@@ -8,6 +8,7 @@ mod file;
 mod parse;
 mod pattern;
 mod plain;
+mod raw;
 #[cfg(test)]
 mod tests;
 mod timeout;
@@ -44,13 +45,13 @@ pub struct Settings {
 pub struct RegistryRule {
     /// `match`, a host pattern.
     pub pattern: String,
-    /// Who speaks for it.
+    /// The credentials that are used for it.
     pub credentials: CredentialSettings,
     /// `alias_of`: the host of the ECR registry that this name leads to.
     pub alias_of: Option<String>,
 }
 
-/// Who speaks for a registry, as the settings say it; the default is the SDK's default chain.
+/// The credentials that are used for a registry, by the settings; the default is the SDK's default chain.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CredentialSettings {
     /// `profile`.
@@ -110,7 +111,7 @@ pub struct AssumeRoleSettings {
 pub struct ResolvedRegistry {
     /// The ECR registry whose token opens it; for an alias, the target.
     pub registry: Registry,
-    /// Who speaks for it.
+    /// The credentials that are used for it.
     pub credentials: CredentialSettings,
 }
 
@@ -161,7 +162,7 @@ impl Settings {
         self.registries.iter().map(|rule| rule.pattern.as_str()).filter(|pattern| !pattern.contains('*'))
     }
 
-    /// The rule that speaks for a host: the first that matches it.
+    /// The rule for a host: the first that matches it.
     fn rule(&self, host: &str) -> Option<&RegistryRule> {
         self.registries.iter().find(|e| pattern::matches(&e.pattern, host))
     }

@@ -5,7 +5,7 @@
 //! does. Whatever is not of the plain shape, be it other TOML or an error, gives `None` here and goes to the full
 //! parser, which alone says what is wrong. A property holds the two against each other (`tests.rs`).
 
-use super::parse::{RawEntry, RawFile, Seconds};
+use super::raw::{RawEntry, RawFile, Seconds};
 
 /// Room for as many entries as most files have, so that they are not moved again and again.
 const EXPECTED: usize = 32;

@@ -36,7 +36,7 @@ fn refused(text: &str) -> String {
 }
 
 #[test]
-fn the_first_entry_that_matches_speaks() {
+fn the_first_entry_that_matches_counts() {
     let settings = parsed(EXAMPLE);
     assert_eq!(settings.timeout, Some(Duration::from_millis(2500)));
     assert_eq!((settings.strict, settings.delegate.as_deref()), (true, Some("pass")));
@@ -61,7 +61,7 @@ fn account_and_region_of_the_registry_stand_in_the_role() {
 }
 
 #[test]
-fn an_alias_opens_the_registry_that_it_leads_to_with_that_registrys_speaker() {
+fn an_alias_gets_the_credentials_of_the_registry_that_it_leads_to() {
     let target = parsed(EXAMPLE).target("Images.Example.com:443/team/app").unwrap();
     assert_eq!(target.registry.host(), "210987654321.dkr.ecr.eu-west-1.amazonaws.com");
     assert_eq!(target.credentials.profile.as_deref(), Some("base"));

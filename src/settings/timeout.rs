@@ -3,13 +3,14 @@
 use std::time::Duration;
 
 use super::Settings;
+use crate::os::deadline::LimitSetting;
 use crate::os::environment::Environment;
 use crate::text::user_error::{Kind, UserError};
 
 /// The time limit where neither environment nor settings have one, but for the kubelet's plugin.
 pub(crate) const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
 
-const VARIABLE: &str = "ECR_LOGIN_TIMEOUT";
+const VARIABLE: &str = LimitSetting::Variable.name();
 
 /// `ECR_LOGIN_TIMEOUT`, else the settings' `timeout` (where they could be read), else `default`.
 ///

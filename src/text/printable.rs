@@ -25,7 +25,12 @@ pub fn one_line(text: &str) -> String {
     text.trim_end().chars().map(|c| if misleads(c) { ' ' } else { c }).collect()
 }
 
-/// The text without Rust's `(os error 13)`: what the system says of it stands before it in words.
+/// A name from a file or the environment, fit for a line of text: no control characters, at most 100 characters.
+pub(crate) fn plain(name: &str) -> String {
+    name.chars().take(100).map(|c| if misleads(c) { '?' } else { c }).collect()
+}
+
+/// The text without Rust's `(os error 13)`: the system's text for it stands before it.
 pub(crate) fn without_errno(text: &str) -> Cow<'_, str> {
     const BEGINS: &str = " (os error ";
     let mut text = Cow::Borrowed(text);

@@ -58,7 +58,7 @@ mod tests {
     const NOON: i64 = 1_775_044_800;
 
     #[test]
-    fn a_span_is_said_in_its_two_largest_units() {
+    fn a_span_is_reported_in_its_two_largest_units() {
         for (seconds, said) in [
             (-5, "0 s"),
             (59, "59 s"),

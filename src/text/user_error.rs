@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::printable::without_errno;
 
-/// Everything that the one line on stderr says. Modules have their own `thiserror` enums with the cause kept; each
+/// The parts of the one line on stderr. Modules have their own `thiserror` enums with the cause kept; each
 /// converts itself into this at its edge. Never holds a secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UserError {
@@ -27,7 +27,7 @@ pub enum Kind {
     NoCredentials,
     /// A source exists and failed, or AWS refused it.
     Credentials,
-    /// AWS said "too fast".
+    /// AWS throttled the call.
     Throttled,
     /// The network, the server or the deadline.
     Network,
@@ -79,7 +79,7 @@ impl fmt::Display for UserError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let message = without_errno(&self.message);
         f.write_str(&message)?;
-        // Each is said once.
+        // Each is printed once.
         if let Some(endpoint) = self.endpoint.as_ref().filter(|endpoint| !message.contains(host_of_url(endpoint))) {
             write!(f, ", asking {endpoint}")?;
         }
@@ -104,7 +104,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn host_and_identity_are_said_once_and_no_error_number() {
+    fn host_and_identity_are_reported_once_and_no_error_number() {
         let failure = UserError::new(Kind::Network, "cannot connect to 10.0.0.1: Connection refused (os error 111)");
         let failure = failure.endpoint("http://10.0.0.1/x").identity("profile dev").hint("try again");
         assert_eq!(failure.to_string(), "cannot connect to 10.0.0.1: Connection refused, as profile dev; try again");

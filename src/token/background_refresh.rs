@@ -34,7 +34,7 @@ pub(super) fn start(registry: &str) -> bool {
 }
 
 /// What the detached process does: leads a session of its own, so that no terminal's signals reach it, and
-/// refreshes the token of `registry` unless somebody else does or has.
+/// refreshes the token of `registry` unless another process does or has.
 pub fn run(environment: Environment, registry: &str) -> ExitCode {
     #[cfg(unix)]
     let _ = rustix::process::setsid();

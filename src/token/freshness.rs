@@ -12,7 +12,7 @@ use crate::cache::{Millis, TokenLifetime};
 /// begins with less than that can outlive its token, and clients keep what they got: regsync for an hour.
 const EXPIRING_PART: i64 = 4;
 
-/// How long a failed fetch answers everybody who would send the same request, in milliseconds.
+/// How long a failed fetch is the answer to every process that would send the same request, in milliseconds.
 const FAILURE_TTL_MILLIS: i64 = 1_000;
 
 /// The longest pause after a background refresh that failed, in milliseconds.

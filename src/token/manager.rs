@@ -1,4 +1,4 @@
-//! The way of a request for a token, top to bottom: the cached token where it is valid, else one fetch for everybody who
+//! The way of a request for a token, top to bottom: the cached token where it is valid, else one fetch for every process that
 //! would send the same request.
 
 use std::time::{Duration, Instant};
@@ -51,7 +51,7 @@ impl<W: TokenBackend> TokenManager<'_, W> {
     /// Gets a token for the registry.
     ///
     /// # Errors
-    /// The failure that the user is told of.
+    /// The failure that is reported to the user.
     pub(super) fn get(&self, mode: FetchMode) -> Result<RegistryCredentials, UserError> {
         let mut who = self.backend.resolve()?;
         for _ in 0..MAX_IDENTITY_CHANGES {
@@ -289,7 +289,7 @@ impl<W: TokenBackend> TokenManager<'_, W> {
     ) -> Result<RegistryCredentials, UserError> {
         let fetched = context.slot.store(|| {
             let token = self.backend.fetch(context.who, self.with_grace(context.who, deadline)).map_err(|failure| {
-                // A failure of a short deadline says nothing to callers who have more time.
+                // A failure of a short deadline does not apply to callers who have more time.
                 CachedFailure { failed_at: self.backend.now(), short_deadline: self.is_short(deadline), failure }
             })?;
             let jitter = self.backend.jitter(context.slot.cache_key());

@@ -1,4 +1,4 @@
-//! Tokens: which token answers, when it is refreshed, who asks ECR and who waits.
+//! Tokens: which token is served, when it is refreshed, which process asks ECR and which ones wait.
 
 mod backend;
 mod background_refresh;
@@ -53,7 +53,7 @@ pub(crate) enum FetchMode {
 }
 
 impl FetchMode {
-    /// What whoever waits for an answer wants: the cache's, unless the environment says otherwise.
+    /// The mode of a call that waits for its answer: from the cache, unless the environment says otherwise.
     pub(crate) fn of(environment: &Environment) -> Self {
         if environment.switch("ECR_LOGIN_REFRESH") == Some(true) { Self::ForceRefresh } else { Self::UseCache }
     }
@@ -62,9 +62,9 @@ impl FetchMode {
 /// One request to the broker.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct TokenRequest<'a> {
-    /// The registry, and who speaks for it by the settings.
+    /// The registry, and the credentials that the settings choose for it.
     pub(crate) target: &'a ResolvedRegistry,
-    /// A pod's service account, which then speaks instead.
+    /// A pod's service account, which is then used instead.
     pub(crate) service_account: Option<&'a ServiceAccount>,
     /// Which answer will do.
     pub(crate) mode: FetchMode,
@@ -88,7 +88,7 @@ pub(crate) struct RegistryCredentials {
 /// Answers one request.
 ///
 /// # Errors
-/// The one failure that the user is told of.
+/// The one failure that is reported to the user.
 pub(crate) fn token(call: &RequestContext, request: &TokenRequest<'_>) -> Result<RegistryCredentials, UserError> {
     token_with_mfa(call, request, None)
 }
@@ -96,7 +96,7 @@ pub(crate) fn token(call: &RequestContext, request: &TokenRequest<'_>) -> Result
 /// The same as [`token`], where a person can be asked for MFA codes.
 ///
 /// # Errors
-/// The one failure that the user is told of.
+/// The one failure that is reported to the user.
 pub(crate) fn token_with_mfa(
     call: &RequestContext,
     request: &TokenRequest<'_>,
@@ -104,7 +104,7 @@ pub(crate) fn token_with_mfa(
 ) -> Result<RegistryCredentials, UserError> {
     let cache = if request.target.credentials.cache { Cache::open(&call.environment) } else { None };
     let public = request.target.registry.service() == Service::Public;
-    // The refresh of a service account's token happens here: nobody else holds what it rests on.
+    // The refresh of a service account's token happens here: no other process holds what it rests on.
     // Nor is what `warm` wants left to a process that outlives it: a unit of systemd that ends takes it along.
     let background = request.service_account.is_none()
         && request.mode != FetchMode::Prefetch

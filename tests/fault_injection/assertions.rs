@@ -6,7 +6,7 @@ use crate::support::{NOT_FOUND, Outcome, REGISTRY, Token, binary};
 
 /// What a client is told keeps to its protocol, whatever happened: an answer for the right identity, or its want.
 /// `call` is the one that failed: one of those by which the streams themselves are read and written takes words along.
-/// `absent` says that files were made to be missing, so that another identity speaks by right.
+/// `absent` says that files were made to be missing, so that another identity is used by right.
 pub fn keeps_to_the_protocol(home: &Home, scenario: Scenario, outcome: &Outcome, call: &str, absent: bool, what: &str) {
     let Outcome { code, stdout, stderr, .. } = outcome;
     assert!(matches!(code, Some(0..=2)), "{what}: {outcome:?}");

@@ -53,7 +53,7 @@ fn a_file_system_that_fails_in_the_cache_fails_no_get() {
 }
 
 #[test]
-fn a_token_that_cannot_be_read_is_not_said_to_be_none() {
+fn a_token_that_cannot_be_read_is_not_reported_as_absent() {
     if !has_strace() {
         return;
     }

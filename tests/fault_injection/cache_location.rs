@@ -156,7 +156,7 @@ fn without_any_place_the_token_is_delivered_in_silence() {
 }
 
 #[test]
-fn a_home_that_belongs_to_somebody_else_holds_no_cache_of_ours() {
+fn a_home_of_another_user_holds_no_cache_of_ours() {
     if !can_unshare("a HOME of another owner") {
         return;
     }

@@ -170,7 +170,7 @@ fn a_clock_that_jumps_by_a_day_and_back_never_gets_a_dead_token_or_one_of_the_fu
 }
 
 #[test]
-fn in_1970_and_in_2100_a_token_is_fetched_and_that_of_today_is_served_to_nobody() {
+fn in_1970_and_in_2100_a_token_is_fetched_and_that_of_today_is_not_served() {
     let Some(clock) = Clock::new() else { return };
     let (epoch, far) = (3_600 - now(), 4_102_444_800 - now());
     for ahead in [0, epoch, far, epoch, 0, far, 0] {
@@ -199,7 +199,7 @@ fn a_clock_that_only_we_have_wrong_gets_a_token_that_is_not_kept_or_a_reason() {
 
 /// One of them asks, and the other waits for it.
 #[test]
-fn a_clock_that_jumps_while_ecr_is_asked_costs_nobody_the_token_and_leaves_no_dead_one() {
+fn a_clock_that_jumps_during_the_fetch_loses_no_token_and_leaves_no_dead_one() {
     let Some(clock) = Clock::new() else { return };
     for then in jumps() {
         clock.aws.fail_times(Service::Ecr, 1, Fault::late(1_000));
@@ -214,7 +214,7 @@ fn a_clock_that_jumps_while_ecr_is_asked_costs_nobody_the_token_and_leaves_no_de
 
 /// The signature's time is wrong, and the clock is not any more when AWS says so.
 #[test]
-fn a_clock_that_is_put_right_while_ecr_is_asked_costs_nobody_the_token() {
+fn a_clock_that_is_set_during_the_fetch_loses_no_token() {
     let Some(clock) = Clock::new() else { return };
     for ahead in jumps() {
         clock.aws.fail_times(Service::Ecr, 1, Fault::late(1_000));

@@ -20,14 +20,14 @@ const KUBELET: &str = "{\"kind\": \"CredentialProviderConfig\", \"apiVersion\": 
 const LOG: &str = "ecr.log";
 const FULL_LOG: u64 = 5 << 20;
 
-/// Files of the user's, a profile that the settings name, and two others who would speak if those could not be read.
+/// Files of the user's, a profile that the settings name, and two other sources that would be used if those could not be read.
 pub struct Home {
     pub helper: Helper,
     login: Option<Login>,
 }
 
 impl Home {
-    /// Keys speak here.
+    /// The credential source is static keys.
     pub fn new(aws: &FakeAws) -> Self {
         Self::of(aws, Scenario::ColdGet)
     }
@@ -54,11 +54,11 @@ impl Home {
             fs::set_permissions(helper.home().join(name), fs::Permissions::from_mode(mode)).unwrap();
         }
         let login = Login::new(aws, &helper, scenario);
-        Self { helper, login }.with_speaker(aws, scenario)
+        Self { helper, login }.with_source(aws, scenario)
     }
 
-    /// Who speaks as the profile that the settings name.
-    fn with_speaker(mut self, aws: &FakeAws, scenario: Scenario) -> Self {
+    /// The credential source of the profile that the settings name.
+    fn with_source(mut self, aws: &FakeAws, scenario: Scenario) -> Self {
         let keys = |profile: &str, id: &str| {
             format!("[{profile}]\naws_access_key_id = {id}\naws_secret_access_key = secret-of-{id}\n")
         };

@@ -160,7 +160,7 @@ fn a_setup_for_podman_killed_anywhere_loses_nothing_and_is_undone() {
 
 #[test]
 fn a_setup_for_the_kubelet_killed_anywhere_loses_no_binary_and_no_configuration() {
-    killed_everywhere(&[Scenario::SetupKubelet]);
+    killed_everywhere(&[Scenario::SetupKubelet, Scenario::UndoKubelet]);
 }
 
 #[test]

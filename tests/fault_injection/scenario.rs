@@ -4,7 +4,7 @@ use std::path::Path;
 
 use crate::support::{Certificate, FakeAws, Outcome, REGISTRY, Token};
 
-/// The one identity that may speak for [`REGISTRY`] in these homes, where keys speak.
+/// The one identity that may be used for [`REGISTRY`] in these homes, where the source is static keys.
 pub const RIGHT: &str = "AKIATEAM";
 /// A registry that `setup` adds.
 pub const ADDED: &str = "210987654321.dkr.ecr.eu-west-1.amazonaws.com";
@@ -40,6 +40,7 @@ pub enum Scenario {
     SetupPodman,
     UndoPodman,
     SetupKubelet,
+    UndoKubelet,
     SetupPlugin,
     UndoPlugin,
 }
@@ -53,6 +54,7 @@ impl Scenario {
                 | Self::SetupPodman
                 | Self::UndoPodman
                 | Self::SetupKubelet
+                | Self::UndoKubelet
                 | Self::SetupPlugin
                 | Self::UndoPlugin
         )
@@ -109,6 +111,11 @@ impl Scenario {
             Self::SetupKubelet => {
                 of(&["setup", "kubelet", "--config", &path("node/config.json"), "--bin-dir", &path("node/bin")])
             }
+            Self::UndoKubelet => {
+                let mut words = Self::SetupKubelet.arguments(home);
+                words.push("--undo".to_owned());
+                words
+            }
             Self::SetupPlugin => of(&["setup", "plugin", "--bin-dir", &path("node/bin")]),
             Self::UndoPlugin => of(&["setup", "plugin", "--bin-dir", &path("node/bin"), "--undo"]),
             _ => of(&["get"]),
@@ -140,6 +147,7 @@ impl Scenario {
             | Self::Refresh => Some(Self::ColdGet),
             Self::UndoDocker => Some(Self::SetupDocker),
             Self::UndoPodman => Some(Self::SetupPodman),
+            Self::UndoKubelet => Some(Self::SetupKubelet),
             Self::UndoPlugin => Some(Self::SetupPlugin),
             _ => None,
         }
@@ -150,7 +158,7 @@ impl Scenario {
         matches!(self, Self::Refresh | Self::StartsRefresh)
     }
 
-    /// Whether this is the token of the identity that speaks in this scenario's home.
+    /// Whether this is the token of the identity that is used in this scenario's home.
     pub fn is_right(self, token: &Token) -> bool {
         match self {
             Self::SsoRefresh => token.identity == "sso-123456789012-Pull",
@@ -193,6 +201,7 @@ impl Scenario {
         match self {
             Self::SetupDocker => Some(Self::UndoDocker),
             Self::SetupPodman => Some(Self::UndoPodman),
+            Self::SetupKubelet => Some(Self::UndoKubelet),
             Self::SetupPlugin => Some(Self::UndoPlugin),
             _ => None,
         }

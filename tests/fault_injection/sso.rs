@@ -15,7 +15,7 @@ fn says_that_the_login_is_lost(line: &str, helper: &Helper) {
 }
 
 #[test]
-fn a_refreshed_login_that_cannot_be_kept_serves_the_call_and_is_said_with_file_reason_and_command() {
+fn a_refreshed_login_that_cannot_be_kept_serves_the_call_and_is_reported_with_file_reason_and_command() {
     if !has_strace() {
         return;
     }
@@ -33,7 +33,7 @@ fn a_refreshed_login_that_cannot_be_kept_serves_the_call_and_is_said_with_file_r
 }
 
 #[test]
-fn a_refreshed_login_that_cannot_be_kept_is_said_where_the_call_fails_for_another_reason_too() {
+fn a_refreshed_login_that_cannot_be_kept_is_reported_where_the_call_fails_for_another_reason_too() {
     if !has_strace() {
         return;
     }

@@ -116,7 +116,7 @@ fn an_answer_that_a_full_stdout_does_not_take_is_no_success() {
 }
 
 #[test]
-fn an_answer_that_nobody_reads_is_not_waited_for_beyond_the_deadline() {
+fn an_answer_without_a_reader_is_not_waited_for_beyond_the_deadline() {
     let aws = FakeAws::start();
     let home = Home::new(&aws);
     home.do_it(Scenario::ColdGet);
@@ -132,7 +132,7 @@ fn an_answer_that_nobody_reads_is_not_waited_for_beyond_the_deadline() {
 }
 
 #[test]
-fn a_stderr_that_nobody_reads_keeps_no_answer_back() {
+fn a_stderr_without_a_reader_keeps_no_answer_back() {
     let aws = FakeAws::start();
     let home = Home::new(&aws);
     for (arguments, level) in [(&["get"][..], "trace"), (&["password", "nonsense"], ""), (&["nonsense"], "wrong")] {

@@ -137,7 +137,7 @@ impl Trial<'_> {
         let what = format!("{scenario:?} with {call}:error={error}:when={when}");
         let home = Home::before(self.aws, scenario);
         let outcome = home.injected(scenario, &format!("{call}:error={error}:when={when}"));
-        // What is not there is not there, and somebody else may speak; what cannot be read is.
+        // A file that is missing is absent, and another source may be used; one that cannot be read is not absent.
         let absent = error == "ENOENT";
         keeps_to_the_protocol(&home, scenario, &outcome, call, absent, &what);
         if OF_THE_CACHE.contains(&call) && scenario.answers_with_a_token() {
@@ -212,17 +212,17 @@ fn fails_well(scenarios: &[Scenario]) {
 }
 
 #[test]
-fn whatever_call_fails_a_cold_get_answers_or_says_why_and_never_as_somebody_else() {
+fn whatever_call_fails_a_cold_get_answers_or_says_why_and_never_as_another_identity() {
     fails_well(&[Scenario::ColdGet]);
 }
 
 #[test]
-fn whatever_call_fails_a_cached_get_answers_or_says_why_and_never_as_somebody_else() {
+fn whatever_call_fails_a_cached_get_answers_or_says_why_and_never_as_another_identity() {
     fails_well(&[Scenario::WarmGet]);
 }
 
 #[test]
-fn whatever_call_fails_a_login_is_refreshed_and_kept_or_it_is_said_that_it_is_not() {
+fn whatever_call_fails_a_login_is_refreshed_and_kept_or_the_failure_is_reported() {
     fails_well(&[Scenario::SsoRefresh]);
 }
 
@@ -257,7 +257,7 @@ fn whatever_call_fails_a_foreign_name_gets_the_protocols_not_found() {
 }
 
 #[test]
-fn whatever_call_fails_nothing_is_said_to_be_forgotten_that_is_not() {
+fn whatever_call_fails_nothing_is_reported_as_removed_that_is_not() {
     fails_well(&[Scenario::Erase, Scenario::Clear]);
 }
 
@@ -278,10 +278,10 @@ fn whatever_call_fails_setup_for_podman_changes_all_or_says_what_it_did_not() {
 
 #[test]
 fn whatever_call_fails_setup_for_the_kubelet_changes_all_or_says_what_it_did_not() {
-    fails_well(&[Scenario::SetupKubelet]);
+    fails_well(&[Scenario::SetupKubelet, Scenario::UndoKubelet]);
 }
 
 #[test]
-fn whatever_call_fails_the_plugin_gives_way_and_comes_back_or_it_is_said_what_did_not() {
+fn whatever_call_fails_the_plugin_is_replaced_and_restored_or_the_failure_is_reported() {
     fails_well(&[Scenario::SetupPlugin, Scenario::UndoPlugin]);
 }

@@ -4,7 +4,7 @@
 use std::fs;
 
 use ecr_login::cli::setup::backup::{self, Undone};
-use ecr_login::cli::setup::client::{self, Edits};
+use ecr_login::cli::setup::client_file::{self, Edits};
 use ecr_login::cli::setup::json::Document;
 use ecr_login::os::fs::user_file::UserFile;
 use ecr_login::registry::Registry;
@@ -32,11 +32,11 @@ pub fn check(input: &[u8]) {
     let edits = Edits {
         helpers: HOSTS.iter().filter(|host| words.contains(host)).map(|host| (*host).to_owned()).collect(),
         store: words.contains(&"store"),
-        clean: if words.contains(&"clean") { client::logins(&before) } else { Vec::new() },
+        clean: if words.contains(&"clean") { client_file::logins(&before) } else { Vec::new() },
     };
     let mut after = before.clone();
     let done = memory::bounded(bytes.len(), BOUND, || {
-        let done = client::apply(&mut after, &edits);
+        let done = client_file::apply(&mut after, &edits);
         let _ = (after.redacted(), after.compact());
         done
     });

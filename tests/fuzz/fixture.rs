@@ -61,9 +61,9 @@ impl Fixture {
             // Were anything ever asked, this host would be, and nobody listens there.
             ("AWS_ENDPOINT_URL", "http://127.0.0.1:9".as_ref()),
         ]);
-        let speaker = Settings::load(&environment).unwrap().target(REGISTRY).unwrap().credentials;
+        let chosen = Settings::load(&environment).unwrap().target(REGISTRY).unwrap().credentials;
         let registry = Registry::parse(REGISTRY).unwrap();
-        let identity = Identity::resolve(&environment, CredentialSelector::Settings(&speaker), &registry).unwrap();
+        let identity = Identity::resolve(&environment, CredentialSelector::Settings(&chosen), &registry).unwrap();
         let cache_key = *identity.cache_key(now()).unwrap();
         Self { environment, cache_key, home }
     }

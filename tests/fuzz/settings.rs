@@ -45,7 +45,7 @@ pub fn check(input: &[u8]) {
     }
 }
 
-/// The first entry that matches says where a name leads and who speaks there.
+/// The first entry that matches decides where a name leads and which credentials are used there.
 fn check_target(settings: &Settings, name: &str) {
     let host = host_of(name);
     let first = |host: &str| settings.registries.iter().find(|entry| matches(&entry.pattern, host));

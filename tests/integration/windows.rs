@@ -114,7 +114,7 @@ fn a_delegate_is_found_by_the_extensions_of_pathext() {
 }
 
 #[test]
-fn a_delegate_that_is_this_program_under_another_name_is_told_so() {
+fn a_delegate_that_is_this_program_under_another_name_is_refused() {
     let helper = Helper::new().settings("delegate = \"other\"\n");
     let bin = helper.home().join("bin");
     std::fs::create_dir_all(&bin).unwrap();
@@ -139,7 +139,7 @@ fn who_reads_the_answer_does_not_wait_for_the_refresh_in_the_background() {
 }
 
 #[test]
-fn an_answer_that_nobody_takes_is_a_failure() {
+fn an_answer_without_a_reader_is_a_failure() {
     let aws = FakeAws::start();
     let helper = Helper::new().aws(&aws).keys("AKIATEST");
     let mut command = helper.command(["get"]);

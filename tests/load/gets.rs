@@ -27,7 +27,7 @@ const ROLE: &str = "arn:aws:iam::123456789012:role";
 const REGIONS: [&str; 3] = ["eu-west-1", "us-east-1", "ap-southeast-2"];
 const ACCOUNTS: u64 = 6;
 
-/// Who asks: by which variables, and who that is to AWS.
+/// The identity of a `get`: its variables, and the identity that AWS sees.
 struct Who {
     variables: Vec<(&'static str, String)>,
     identity: &'static str,
@@ -123,7 +123,7 @@ struct Load<'a> {
 }
 
 #[test]
-fn under_load_every_answer_is_the_right_token_alive_or_a_failure_that_is_said() {
+fn under_load_every_answer_is_the_right_valid_token_or_a_failure_that_is_reported() {
     let _alone = crate::alone();
     let seconds = seconds("ECR_LOGIN_LOAD_SECONDS", 4);
     // Every age must come by. The policy goes by parts of the life: refreshed from its half on, waited for in its last

@@ -6,7 +6,7 @@
 #
 # The empty root has the binary, /etc/hosts and /etc/resolv.conf: no /dev, /proc, /tmp or /etc/passwd. ROOT is a directory
 # with a system's files (tests/portability/unpack-debian.sh or debootstrap makes one); it is covered by an overlay, so nothing in it changes,
-# and has /proc and /dev as a host has them. The network is loopback alone, with a DNS server and an AWS that speaks TLS
+# and has /proc and /dev as a host has them. The network is loopback alone, with a DNS server and an AWS with TLS
 # on the ports that the real ones have; so the names, the ports and the certificate check are those of a real pull.
 set -euo pipefail
 

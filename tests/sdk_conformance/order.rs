@@ -38,7 +38,7 @@ fn measured() -> Measured {
     serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
 }
 
-/// Whom we take where these are set up in `profile`.
+/// The source that we use where these are set up in `profile`.
 fn used(setups: &[&Setup], profile: &str, selector: &CredentialSettings) -> String {
     let home = tempfile::tempdir().unwrap();
     let path = home.path().to_str().unwrap();
@@ -93,7 +93,7 @@ fn describe(source: &CredentialSource) -> String {
 fn each_source_alone_and_each_pair_of_sources_is_used_as_by_the_aws_cli() {
     let Measured { setups, used: measured } = measured();
     let by_name: BTreeMap<&str, &Setup> = setups.iter().map(|setup| (setup.name.as_str(), setup)).collect();
-    let (mut different, mut spoke) = (Vec::new(), BTreeSet::new());
+    let (mut different, mut answers) = (Vec::new(), BTreeSet::new());
     for (names, cli) in &measured {
         let setups: Vec<&Setup> =
             names.split(" + ").filter(|name| *name != "nothing").map(|name| by_name[name]).collect();
@@ -102,10 +102,10 @@ fn each_source_alone_and_each_pair_of_sources_is_used_as_by_the_aws_cli() {
             if ours != *cli {
                 different.push(format!("{names}, profile {profile}: the AWS CLI uses {cli}, we {ours}"));
             }
-            spoke.insert(ours);
+            answers.insert(ours);
         }
     }
-    println!("{} sets of sources, {} different answers", measured.len(), spoke.len());
+    println!("{} sets of sources, {} different answers", measured.len(), answers.len());
     assert!(different.is_empty(), "{} differ:\n{}", different.len(), different.join("\n"));
 }
 

@@ -149,7 +149,7 @@ fn an_entry_that_another_user_planted_is_never_served() {
 
 /// What stood open once, and was closed: the directory is the victim's again, what lies in it is the attacker's.
 #[test]
-fn pipes_devices_and_huge_files_under_our_names_hold_nobody_up() {
+fn pipes_devices_and_huge_files_under_our_names_block_no_call() {
     if !can_switch("pipes, devices and huge files") {
         return;
     }
@@ -198,7 +198,7 @@ fn pipes_devices_and_huge_files_under_our_names_hold_nobody_up() {
 
 /// An access control list that the directory above hands down would let the attacker in, mode or not.
 #[test]
-fn an_access_control_list_that_is_handed_down_lets_nobody_in() {
+fn an_inherited_access_control_list_grants_no_access() {
     if !can_switch("an access control list") {
         return;
     }

@@ -150,7 +150,7 @@ fn helper() -> Helper {
 }
 
 #[test]
-fn a_docker_client_gets_not_found_at_once_and_nobody_is_asked() {
+fn a_docker_client_gets_not_found_at_once_and_no_request_is_sent() {
     if !strace::has_strace() {
         return;
     }
@@ -214,7 +214,7 @@ fn the_kubelet_gets_an_answer_without_credentials() {
 }
 
 #[test]
-fn people_are_told_on_one_line_that_it_is_no_registry() {
+fn one_line_says_that_it_is_no_registry() {
     if !strace::has_strace() {
         return;
     }

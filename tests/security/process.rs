@@ -44,7 +44,7 @@ fn a_crash_leaves_no_core() {
 
 /// Not even another process of the same user sees memory, environment or open files.
 #[test]
-fn while_it_runs_nobody_but_root_looks_into_it() {
+fn while_it_runs_only_root_can_look_into_it() {
     if !can_switch("a look into the process") {
         return;
     }

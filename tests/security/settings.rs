@@ -72,7 +72,7 @@ fn a_file_in_a_directory_where_others_may_put_another_is_refused_by_name() {
 }
 
 #[test]
-fn in_tmp_and_on_a_volume_that_nobody_writes_a_file_of_ones_own_is_used() {
+fn in_tmp_and_on_a_volume_without_writers_a_file_of_ones_own_is_used() {
     if !can_switch("a settings file in /tmp") {
         return;
     }
@@ -103,7 +103,7 @@ fn in_tmp_and_on_a_volume_that_nobody_writes_a_file_of_ones_own_is_used() {
 }
 
 #[test]
-fn what_is_no_file_in_its_place_holds_nobody_up() {
+fn what_is_no_file_in_its_place_blocks_no_call() {
     if !can_switch("a pipe in the place of the settings file") {
         return;
     }

@@ -95,7 +95,7 @@ fn a_delegate_is_a_name_and_nothing_else() {
 
 /// What the client sends goes to the delegate's stdin, and no place where anybody would run it.
 #[test]
-fn what_a_delegate_is_sent_is_run_by_nobody() {
+fn what_a_delegate_is_sent_is_not_run_as_a_command() {
     if !strace::has_strace() {
         return;
     }

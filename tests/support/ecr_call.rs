@@ -114,8 +114,8 @@ impl Call {
     pub fn fetch(&self) -> Result<AuthorizationToken, UserError> {
         let environment = Environment::of(self.variables.clone());
         let registry = Registry::parse(self.registry).unwrap();
-        let speaker = CredentialSettings::default();
-        let identity = Identity::resolve(&environment, CredentialSelector::Settings(&speaker), &registry).unwrap();
+        let chosen = CredentialSettings::default();
+        let identity = Identity::resolve(&environment, CredentialSelector::Settings(&chosen), &registry).unwrap();
         aws::fetch(&environment, &identity, &registry, Deadline::within(self.limit), self.retry_policy, None)
     }
 

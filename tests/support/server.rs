@@ -104,7 +104,7 @@ pub enum Step {
 /// How connections begin.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Opening {
-    /// As they should, with TLS where it is spoken.
+    /// As they should, with TLS where it is used.
     #[default]
     Talk,
     /// Nothing is ever said, not even a TLS handshake.
@@ -113,7 +113,7 @@ pub enum Opening {
     Garbage,
     HangUp,
     Reset,
-    /// As they should, and right after TLS, where it is spoken, the end.
+    /// As they should, and right after TLS, where it is used, the end.
     HangUpAfterTls,
     /// The same with a reset.
     ResetAfterTls,
@@ -222,7 +222,7 @@ impl Server {
         self.shared.written.load(Ordering::SeqCst)
     }
 
-    /// That a client is connected, through TLS where it is spoken.
+    /// That a client is connected, through TLS where it is used.
     pub fn is_connected(&self) -> Event {
         let shared = Arc::clone(&self.shared);
         Event::new(move || shared.opened.load(Ordering::SeqCst) > 0)

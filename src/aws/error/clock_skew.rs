@@ -86,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn a_span_is_said_in_the_unit_that_people_use() {
+    fn a_span_is_reported_in_the_unit_that_people_use() {
         assert_eq!(span(-600), "10 minutes");
         assert_eq!(span(7_300), "2 hours");
         assert_eq!(span(86_400 * 3), "3 days");

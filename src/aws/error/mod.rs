@@ -19,9 +19,10 @@ pub(super) use transport::connector;
 use super::PUBLIC_TIMEOUT;
 use super::progress::{Phase, Progress};
 use super::retry::Outcome;
+use crate::os::deadline::{Deadline, LimitSetting};
 use crate::text::user_error::{Kind, UserError};
 
-/// Who was asked, for the message.
+/// The service that was called, for the message.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct CallTarget<'a> {
     /// The service as people call it: `ECR`, `STS`, `the SSO portal`.
@@ -33,9 +34,9 @@ pub(super) struct CallTarget<'a> {
 /// What kind of call_error it was.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Class {
-    /// The service said no.
+    /// The service refused.
     Refused,
-    /// The service said "too fast".
+    /// The service throttled the call.
     Throttled,
     /// The service failed: 5xx.
     Server,
@@ -43,7 +44,7 @@ pub(super) enum Class {
     Garbage,
     /// Name, TCP, proxy or a connection that broke.
     Network,
-    /// TLS refused the server, which another try does not mend.
+    /// TLS refused the server, which another try does not help.
     Tls,
     /// Our clock is too far from the server's.
     Clock,
@@ -111,8 +112,13 @@ pub(super) const PUBLIC: &str = "ECR Public";
 /// What to do about a proxy that is not there.
 const PROXY: &str = "check the proxy that HTTPS_PROXY names, or add the host to NO_PROXY";
 
-/// The deadline passed: what was being waited for, and whose.
-pub(super) fn deadline(asked: &CallTarget<'_>, limit: Duration, progress: &Progress) -> CallError {
+/// No answer within `limit`: what was being waited for, and of which service. `set_by` is what to raise for more time.
+pub(super) fn deadline(
+    asked: &CallTarget<'_>,
+    limit: Duration,
+    set_by: LimitSetting,
+    progress: &Progress,
+) -> CallError {
     let (phase, host) = progress.now();
     let host = host.unwrap_or_else(|| asked.host.to_owned());
     let to_proxy = progress.is_to_proxy() && matches!(phase, Phase::Name | Phase::Connect | Phase::Tls);
@@ -120,24 +126,28 @@ pub(super) fn deadline(asked: &CallTarget<'_>, limit: Duration, progress: &Progr
     let what = format!("{} did not answer within {}: {phase}{way}", asked.service, seconds(limit));
     // Where the limit is ours, a longer deadline is no remedy.
     let ours = asked.service == PUBLIC && limit >= PUBLIC_TIMEOUT;
+    let or_raise = |remedy: &str| format!("{remedy}, or raise {}", set_by.name());
     let remedy = match phase {
-        _ if to_proxy => PROXY,
-        Phase::Name if cfg!(any(windows, target_os = "macos")) => {
-            "check the system's name servers, or raise ECR_LOGIN_TIMEOUT"
+        _ if to_proxy => PROXY.to_owned(),
+        Phase::Name if cfg!(any(windows, target_os = "macos")) => or_raise("check the system's name servers"),
+        Phase::Name => or_raise("check the name servers in /etc/resolv.conf"),
+        Phase::Proxy => PROXY.to_owned(),
+        Phase::Connect | Phase::Tls => {
+            "check the network, a firewall or a missing proxy setting (HTTPS_PROXY)".to_owned()
         }
-        Phase::Name => "check the name servers in /etc/resolv.conf, or raise ECR_LOGIN_TIMEOUT",
-        Phase::Proxy => PROXY,
-        Phase::Connect | Phase::Tls => "check the network, a firewall or a missing proxy setting (HTTPS_PROXY)",
-        Phase::Idle | Phase::Answer | Phase::Body if ours => "try again; a pull without a login is served too",
-        Phase::Idle | Phase::Answer | Phase::Body => "try again, or raise ECR_LOGIN_TIMEOUT",
+        Phase::Idle | Phase::Answer | Phase::Body if ours => {
+            "try again; a pull without a login is served too".to_owned()
+        }
+        Phase::Idle | Phase::Answer | Phase::Body => or_raise("try again"),
     };
     CallError::new(Class::Deadline, UserError::new(Kind::Network, what).endpoint(host).hint(remedy))
 }
 
-/// The same, where it is not known who was asked.
-pub(super) fn late(limit: Duration, progress: &Progress) -> UserError {
+/// The same, where it is not known which service was called.
+pub(super) fn late(deadline: Deadline, progress: &Progress) -> UserError {
     let (_, host) = progress.now();
-    deadline(&CallTarget { service: "AWS", host: host.as_deref().unwrap_or("AWS") }, limit, progress).failure
+    let asked = CallTarget { service: "AWS", host: host.as_deref().unwrap_or("AWS") };
+    self::deadline(&asked, deadline.limit(), deadline.set_by(), progress).failure
 }
 
 /// A limit as people say it.

@@ -154,7 +154,7 @@ fn of_tls(asked: &CallTarget<'_>, host: &str, source: &io::Error) -> CallError {
     CallError::new(class, UserError::new(Kind::Network, what).endpoint(asked.host).hint(remedy))
 }
 
-/// Whether the other side spoke something else.
+/// Whether the other side answered in another protocol.
 fn is_no_tls(source: &io::Error) -> bool {
     let error = source.get_ref().and_then(|e| e.downcast_ref::<rustls::Error>());
     matches!(error, Some(rustls::Error::InvalidMessage(_)))

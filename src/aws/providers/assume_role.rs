@@ -9,6 +9,7 @@ use aws_credential_types::Credentials;
 use aws_credential_types::provider::ProvideCredentials;
 use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_sts::operation::assume_role::AssumeRoleError;
+use aws_sdk_sts::operation::assume_role::builders::AssumeRoleFluentBuilder;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 
@@ -31,10 +32,22 @@ pub(super) struct AssumeRoleParameters<'a> {
     pub(super) duration_seconds: Option<i32>,
 }
 
-/// Becomes the role, as the one whose `credentials` of the source `base` these are.
+impl AssumeRoleParameters<'_> {
+    /// The request without a code of an MFA device.
+    pub(super) fn request(&self, client: &aws_sdk_sts::Client) -> AssumeRoleFluentBuilder {
+        client
+            .assume_role()
+            .role_arn(self.role_arn)
+            .role_session_name(self.session_name.unwrap_or(SESSION_NAME))
+            .set_external_id(self.external_id.map(str::to_owned))
+            .set_duration_seconds(self.duration_seconds)
+    }
+}
+
+/// Assumes the role with `credentials`, which are those of the source `base`.
 ///
 /// # Errors
-/// STS said no, or did not answer.
+/// STS refused, or did not answer.
 pub(super) async fn assume(
     base: &CredentialSource,
     credentials: Credentials,
@@ -108,7 +121,7 @@ pub(super) fn refused(
     }
 }
 
-/// Who STS says that we are: `User: arn:aws:sts::...:assumed-role/base/x is not authorized to perform: ...`.
+/// The caller's identity in STS's message: `User: arn:aws:sts::...:assumed-role/base/x is not authorized to perform: ...`.
 fn caller(message: &str) -> Option<&str> {
     let (arn, _) = message.strip_prefix("User: ")?.split_once(" is not authorized")?;
     Some(arn).filter(|arn| arn.starts_with("arn:") && !arn.contains(' '))

@@ -1,4 +1,4 @@
-//! Container credentials: of an ECS task, of EKS Pod Identity, or of any agent that speaks the same form
+//! Container credentials: of an ECS task, of EKS Pod Identity, or of any agent that serves the same form
 //! (<https://docs.aws.amazon.com/sdkref/latest/guide/feature-container-credentials.html>).
 
 use std::net::IpAddr;
@@ -21,7 +21,7 @@ const READ_TIMEOUT: Duration = Duration::from_secs(5);
 /// Where plain HTTP may go besides loopback: the ECS agent, and the EKS Pod Identity agent by IPv4 and IPv6.
 const AGENTS: [&str; 3] = ["169.254.170.2", "169.254.170.23", "fd00:ec2::23"];
 
-/// What to do where nobody or something else answers.
+/// What to do where nothing or another service answers.
 const ELSE: &str = "check that the agent runs, and the variable that names it (AWS_CONTAINER_CREDENTIALS_FULL_URI or \
                     AWS_CONTAINER_CREDENTIALS_RELATIVE_URI)";
 
@@ -40,7 +40,7 @@ enum UriError {
 /// Asks the agent at `uri`.
 ///
 /// # Errors
-/// A URI that must not be asked, an agent that is silent or says no.
+/// A URI that must not be called, an agent that does not answer or refuses.
 pub(super) async fn credentials(
     uri: &str,
     authorization: Option<&Secret>,
@@ -175,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn strangers_are_not_asked() {
+    fn hosts_that_are_not_allowed_are_not_called() {
         for (uri, error) in [
             ("http://evil.example/c", UriError::Host),
             ("http://169.254.169.254/c", UriError::Host),

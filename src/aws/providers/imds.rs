@@ -159,8 +159,8 @@ fn unanswered(endpoint: &str, aws: &AwsContext<'_>, silence: Silence<'_>) -> Use
     }
 }
 
-/// The first request had no answer. No connection: nobody is there, as on a laptop. A connection without an answer
-/// is what a container sees whose packets are one hop too far away.
+/// The first request had no answer. No connection: there is no such service, as on a laptop. A connection without an answer
+/// is what a container sees whose packets have one hop too many.
 fn no_token(endpoint: &str, aws: &AwsContext<'_>, silence: Silence<'_>) -> UserError {
     match (silence, aws.progress().now().0) {
         (Silence::Late(_), Phase::Answer) => {

@@ -160,7 +160,9 @@ async fn renewed(
     let answer = match tokio::time::timeout(aws.deadline.left(), metadata_http::ask(&aws.http(), request)).await {
         Ok(Ok(answer)) => answer,
         Ok(Err(error)) => return Err(error::sdk_error(&asked, &error).failure),
-        Err(_) => return Err(error::deadline(&asked, aws.deadline.limit(), aws.progress()).failure),
+        Err(_) => {
+            return Err(error::deadline(&asked, aws.deadline.limit(), aws.deadline.set_by(), aws.progress()).failure);
+        }
     };
     aws.progress().clear();
     if answer.status != 200 {

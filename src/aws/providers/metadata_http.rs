@@ -112,7 +112,7 @@ fn http_request(
 /// Why a body holds no credentials. Never quotes what it does not understand.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BodyError {
-    /// The service said why, with a code.
+    /// The service gave a reason, with a code.
     #[error("{code}: {message}")]
     Said {
         /// `AssumeRoleUnauthorizedAccess`.
@@ -179,7 +179,7 @@ pub fn credentials(body: &[u8], provider: &'static str) -> Result<Credentials, B
 
 /// The failure of a request that had no answer within `limit`: the service's `own`, or what was left of the deadline.
 /// Where it is the service's, or no connection came about, more time for the call would be none for the request, and
-/// `remedy` is said.
+/// `remedy` is the hint.
 pub(super) fn late(
     asked: &CallTarget<'_>,
     limit: Duration,
@@ -188,15 +188,15 @@ pub(super) fn late(
     remedy: &str,
 ) -> CallError {
     let said = if limit == own { own } else { aws.deadline.limit() };
-    let mut call_error = error::deadline(asked, said, aws.progress());
+    let mut call_error = error::deadline(asked, said, aws.deadline.set_by(), aws.progress());
     if limit == own || !matches!(aws.progress().now().0, Phase::Answer | Phase::Body) {
         call_error.failure = call_error.failure.hint(remedy);
     }
     call_error
 }
 
-/// The failure of a request that had no answer. What mends the way to AWS, a proxy among it, mends none to a service
-/// next door: then `remedy` is said instead.
+/// The failure of a request that had no answer. A remedy for the way to AWS (a proxy, for instance) does not help with a
+/// link-local service: then `remedy` is the hint instead.
 pub(super) fn unanswered(call_error: CallError, remedy: &str) -> UserError {
     match call_error.class {
         // A certificate, a CA bundle and the deadline have their own.

@@ -8,7 +8,7 @@ use aws_credential_types::Credentials;
 use zeroize::Zeroizing;
 
 use super::assume_role::{AssumeRoleParameters, refused};
-use super::sts::{self, SESSION_NAME};
+use super::sts;
 use crate::PROGRAM;
 use crate::aws::client::AwsContext;
 use crate::aws::error::{CallTarget, Class};
@@ -18,7 +18,7 @@ use crate::text::user_error::{Kind, UserError};
 /// How many codes may be wrong; STS locks nobody out, but who errs three times has the wrong device.
 const TRIES: usize = 3;
 
-/// What STS says of a code that is wrong, or was used before. (Of a device that is not the user's it says something else.)
+/// STS's message for a code that is wrong, or was used before. (A device of another user has another message.)
 const WRONG_CODE: &str = "invalid MFA one time pass code";
 
 /// What a person is asked.
@@ -74,28 +74,14 @@ pub(super) async fn assume(
     prompt: &MfaPrompt<'_>,
     aws: &AwsContext<'_>,
 ) -> Result<Credentials, UserError> {
-    let region = aws.registry.region();
-    let endpoint = aws.network.sts_endpoint.as_deref();
-    let client = aws_sdk_sts::Client::new(&aws.sdk(region, endpoint, Some(credentials)).await);
-    let host = super::host(aws, "sts", region, endpoint);
+    let (client, host) = sts::client(aws, Some(credentials)).await;
     let asked = CallTarget { service: "STS", host: &host };
     let mut refusal: Option<String> = None;
     for left in (0..TRIES).rev() {
         let question = MfaQuestion { serial, role_arn: role.role_arn, refusal: refusal.as_deref() };
         let code = (prompt.ask)(&question)?;
-        let answer = aws
-            .call(&asked, || {
-                client
-                    .assume_role()
-                    .role_arn(role.role_arn)
-                    .role_session_name(role.session_name.unwrap_or(SESSION_NAME))
-                    .set_external_id(role.external_id.map(str::to_owned))
-                    .set_duration_seconds(role.duration_seconds)
-                    .serial_number(serial)
-                    .token_code(code.as_str())
-                    .send()
-            })
-            .await;
+        let answer =
+            aws.call(&asked, || role.request(&client).serial_number(serial).token_code(code.as_str()).send()).await;
         match answer {
             Ok(answer) => return sts::credentials(answer.credentials, "AssumeRole", &asked),
             Err(error) => {
@@ -107,7 +93,7 @@ pub(super) async fn assume(
                     return Err(UserError::new(Kind::Credentials, format!("STS refused the MFA code: {said}"))
                         .hint(format!("check the device's clock, and that mfa_serial names your device ({serial})")));
                 } else {
-                    return Err(refused(base, role, region, error));
+                    return Err(refused(base, role, aws.registry.region(), error));
                 }
             }
         }

@@ -2,10 +2,10 @@
 //!
 //! | source | file | asks |
 //! |---|---|---|
-//! | keys | here | nobody |
+//! | keys | here | none |
 //! | `credential_process` | `process`, `command_line` | a child process |
 //! | SSO session, legacy SSO | `sso`, `sso_token_file` | SSO portal; OIDC where the login ends |
-//! | `aws login` | `login_session`, `login_session_file`, `dpop` | nobody; AWS Sign-In where the session's keys end |
+//! | `aws login` | `login_session`, `login_session_file`, `dpop` | none; AWS Sign-In where the session's keys end |
 //! | web identity | `web_identity` | STS |
 //! | role | `assume_role` | STS, after the source that it rests on |
 //! | container | `ecs` | the agent of ECS or EKS |
@@ -136,7 +136,7 @@ fn is_list(json: &[u8]) -> bool {
     json.trim_ascii_start().first() == Some(&b'[')
 }
 
-/// A source that a role names is there: that it is silent is a failure, not an absence.
+/// A source that a role names is configured: that it does not answer is a failure, not an absence.
 fn named(failure: UserError) -> UserError {
     let kind = if failure.kind == Kind::NoCredentials { Kind::Credentials } else { failure.kind };
     UserError { kind, ..failure }
@@ -164,7 +164,7 @@ pub(super) fn nowhere_with_list(identity: &Identity, environment: &Environment, 
     UserError { hint: hint.or(failure.hint), ..failure }
 }
 
-/// A source, for messages: who could not become somebody else.
+/// A source, for messages: the identity that could not assume a role.
 fn in_words(source: &CredentialSource) -> String {
     match source {
         CredentialSource::StaticKeys { .. } => "the owner of the access key".to_owned(),
@@ -186,10 +186,7 @@ fn in_words(source: &CredentialSource) -> String {
 /// # Errors
 /// STS did not answer, or the credentials are none.
 pub(super) async fn caller(credentials: Credentials, aws: &AwsContext<'_>) -> Result<String, UserError> {
-    let region = aws.registry.region();
-    let endpoint = aws.network.sts_endpoint.as_deref();
-    let client = aws_sdk_sts::Client::new(&aws.sdk(region, endpoint, Some(credentials)).await);
-    let host = host(aws, "sts", region, endpoint);
+    let (client, host) = sts::client(aws, Some(credentials)).await;
     let asked = super::error::CallTarget { service: "STS", host: &host };
     let answer = aws.call(&asked, || client.get_caller_identity().send()).await?;
     Ok(answer.arn.unwrap_or_else(|| "an identity that STS does not name".to_owned()))

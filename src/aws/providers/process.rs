@@ -27,10 +27,10 @@ use super::redact;
 
 /// The most that an answer may be long, in bytes.
 const ANSWER: usize = 64 * 1024;
-/// How long somebody in front of a terminal has for touching a key.
+/// How long a person at a terminal has for touching a security key.
 pub(super) const ATTENDED: Duration = Duration::from_secs(60);
 
-/// Whether somebody sees what the command says and can act on it.
+/// Whether a person sees the command's output and can act on it.
 pub(super) fn attended() -> bool {
     std::io::stderr().is_terminal()
 }
@@ -128,7 +128,7 @@ fn try_run(
     let mut command = Command::new(found.as_deref().unwrap_or(Path::new(&words[0])));
     #[cfg(unix)]
     std::os::unix::process::CommandExt::arg0(&mut command, &words[0]);
-    // The whole environment, as the AWS CLI gives it: such commands are told by it who and where they are.
+    // The whole environment, as the AWS CLI gives it: such commands find their identity and their files by it.
     command.args(&words[1..]).env_clear().envs(environment.variables());
     let stderr = if attended { Stderr::Terminal } else { Stderr::Kept };
     let finished = match subprocess::run(command, b"", Bounds { deadline, stdout: ANSWER, stderr }) {

@@ -1,4 +1,4 @@
-//! One line of what a program or a server said, fit for our own stderr: printable, short, secrets out.
+//! One line of the output of a program or a server, fit for our own stderr: printable, short, without secrets.
 
 use crate::os::environment::Environment;
 use crate::text::printable::misleads;
@@ -10,7 +10,7 @@ const REMOVED: &str = "[removed]";
 /// A shorter value of a variable is no secret worth the confusion of removing it everywhere.
 const SHORTEST_SECRET: usize = 8;
 
-/// The last line of `bytes` that says anything: programs put the reason there, after usage texts and traces.
+/// The last line of `bytes` that is not empty: programs put the reason there, after usage texts and traces.
 pub(super) fn last_line(bytes: &[u8], environment: &Environment) -> Option<String> {
     let text = String::from_utf8_lossy(bytes);
     text.lines().rev().map(|line| printable(line, environment)).find(|line| !line.is_empty())

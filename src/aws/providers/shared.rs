@@ -19,7 +19,7 @@ const LONGEST_WAIT: Duration = Duration::from_secs(5);
 /// What the first has come to.
 #[derive(Clone, Debug)]
 enum Progress {
-    /// It has asked nobody yet.
+    /// It has sent no request yet.
     Begun,
     /// It asks STS or the SSO portal.
     Asking,
@@ -75,7 +75,7 @@ impl SharedCredentials {
         }
     }
 
-    /// The first of a source is told to ask; the others, whom to wait for.
+    /// The first of a source is told to fetch; the others, which fetch to wait for.
     fn join(&self, source: &CredentialSource, aws: &AwsContext<'_>) -> Result<Arc<Sharing>, watch::Receiver<Progress>> {
         let mut origins = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let partition = aws.registry.partition();

@@ -15,7 +15,7 @@ use crate::text::user_error::{Kind, UserError};
 /// A login that ends sooner is refreshed; the SDK for Rust's margin.
 const MARGIN: Duration = Duration::from_secs(5 * 60);
 
-/// Which role of which account, by whose login.
+/// The role, its account, and the login that gives access to it.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct SsoParameters<'a> {
     /// The profile that names it.

@@ -4,11 +4,20 @@ use std::time::SystemTime;
 
 use aws_credential_types::Credentials;
 
+use crate::aws::client::AwsContext;
 use crate::aws::error::CallTarget;
 use crate::text::user_error::{Kind, UserError};
 
 /// The session's name where none is configured: what CloudTrail shows.
 pub(super) const SESSION_NAME: &str = "ecr-login";
+
+/// A client of STS in the registry's region, and STS's host for messages. Calls that are not signed need no credentials.
+pub(super) async fn client(aws: &AwsContext<'_>, credentials: Option<Credentials>) -> (aws_sdk_sts::Client, String) {
+    let region = aws.registry.region();
+    let endpoint = aws.network.sts_endpoint.as_deref();
+    let config = aws.sdk(region, endpoint, credentials).await;
+    (aws_sdk_sts::Client::new(&config), super::host(aws, "sts", region, endpoint))
+}
 
 /// The credentials in STS's answer.
 ///

@@ -11,7 +11,7 @@ use crate::aws::error::{CallError, CallTarget, Class};
 use crate::os::secret::Secret;
 use crate::text::user_error::{Kind, UserError};
 
-/// The role, and what proves who we are.
+/// The role, and the token that proves the identity.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct WebIdentityParameters<'a> {
     /// `role_arn`.
@@ -29,12 +29,9 @@ pub(super) struct WebIdentityParameters<'a> {
 /// Becomes the role.
 ///
 /// # Errors
-/// STS said no, or did not answer.
+/// STS refused, or did not answer.
 pub(super) async fn assume(wanted: WebIdentityParameters<'_>, aws: &AwsContext<'_>) -> Result<Credentials, UserError> {
-    let region = aws.registry.region();
-    let endpoint = aws.network.sts_endpoint.as_deref();
-    let client = aws_sdk_sts::Client::new(&aws.sdk(region, endpoint, None).await);
-    let host = super::host(aws, "sts", region, endpoint);
+    let (client, host) = sts::client(aws, None).await;
     let asked = CallTarget { service: "STS", host: &host };
     aws.preconnect();
     let answer = aws
@@ -47,7 +44,7 @@ pub(super) async fn assume(wanted: WebIdentityParameters<'_>, aws: &AwsContext<'
                 .send()
         })
         .await
-        .map_err(|call_error| refused(wanted, region, call_error))?;
+        .map_err(|call_error| refused(wanted, aws.registry.region(), call_error))?;
     sts::credentials(answer.credentials, "WebIdentityToken", &asked)
 }
 

@@ -68,7 +68,7 @@ pub(crate) enum Grant {
     DeviceCode,
 }
 
-/// How a person is told what to do.
+/// How the instructions reach the person.
 pub(crate) trait Guide {
     /// Open `url` to go on.
     fn open_page(&self, url: &str);

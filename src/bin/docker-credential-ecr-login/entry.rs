@@ -9,7 +9,7 @@
 //! thing more is done that it does not do: it is remembered whether stdout was closed, since exit code 0 would say
 //! that an answer was delivered there.
 //!
-//! And children are leashed here, for the same reason: that a child goes when we are killed can only be said between
+//! And children are tied to this process here, for the same reason: that a child goes when we are killed can only be said between
 //! fork and exec and in a signal handler, and for neither there is safe code.
 //!
 //! And the kernel is asked here for the cookie of the network namespace, for which no safe code has a call yet.

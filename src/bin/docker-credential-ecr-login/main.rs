@@ -70,7 +70,7 @@ fn dispatch(arguments: &[OsString], environment: Environment, no_log: Option<Str
             }
             cli::run(arguments, environment)
         }
-        _ => docker::usage(arguments, action.and_then(cli::nearest_command).as_deref()),
+        _ => docker::usage(arguments, action.and_then(cli::nearest_command).as_deref(), &cli::commands()),
     }
 }
 

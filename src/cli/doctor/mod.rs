@@ -1,4 +1,4 @@
-//! `doctor`: walks the way that a pull takes, and says of each step what was found and what to do where it is wrong.
+//! `doctor`: runs the steps of a pull, and prints for each what was found and what to do where it is wrong.
 //!
 //! It runs the very code that a `get` runs, one step at a time, each within the limit of a `get`, and shows no secret.
 
@@ -161,7 +161,7 @@ fn examine(name: &str, wanted: &Doctor, environment: &Environment) -> Report {
     conclude(steps, NOT_TRIED)
 }
 
-/// What a `get` last said: several clients hide it.
+/// The last line of a failed `get`: several clients hide it.
 fn last_failure(environment: &Environment) -> Step {
     const NAME: &str = "last";
     match Cache::open(environment).and_then(|cache| cache.last_failure()) {
@@ -173,7 +173,7 @@ fn last_failure(environment: &Environment) -> Step {
     }
 }
 
-/// What our settings file says of the registry.
+/// The rule of our settings file for the registry.
 fn says(settings: &Settings, target: &ResolvedRegistry, asked: &str) -> Step {
     let Some(path) = &settings.path else { return Step::ok("settings", "no settings file, so the defaults") };
     let mut words = Vec::new();

@@ -121,6 +121,9 @@ impl Report {
                 steps.insert(before.map_or(0, |before| before + 1), Step::skipped(name, rest));
             }
         }
+        for step in &mut steps {
+            step.found = without_errno(&step.found).into_owned();
+        }
         let ok = steps.iter().all(|step| step.state != State::Wrong);
         Self { version: env!("CARGO_PKG_VERSION"), registry, ok, clients: Vec::new(), steps }
     }
@@ -164,9 +167,9 @@ impl Report {
                 State::Wrong => paint.bad("WRONG"),
                 State::Skipped => paint.weak("-    "),
             };
-            text.push_str(&layout.line(&format!("  {state}  {:8}  {}", step.name, said(&step.found)), COLUMN));
+            text.push_str(&layout.line(&format!("  {state}  {:8}  {}", step.name, one_line(&step.found)), COLUMN));
             if let Some(remedy) = step.remedy.as_deref().filter(|remedy| !remedy.is_empty()) {
-                let line = format!("{:COLUMN$}{} {}", "", paint.strong("->"), said(remedy));
+                let line = format!("{:COLUMN$}{} {}", "", paint.strong("->"), one_line(remedy));
                 text.push_str(&layout.line(&line, COLUMN + 3));
             }
         }
@@ -179,11 +182,16 @@ impl Report {
         } else {
             let (idle, used): (Vec<&Verdict>, Vec<&Verdict>) =
                 self.clients.iter().partition(|verdict| verdict.not_set_up);
-            let verdict = |verdict: &&Verdict| match &verdict.because {
-                None => format!("{}: a pull would work", verdict.client),
-                Some(because) => format!("{}: fails, because {}", verdict.client, said(because)),
-            };
-            let mut verdicts: Vec<String> = used.iter().map(verdict).collect();
+            let mut verdicts: Vec<String> = Vec::new();
+            // Those that fail for the same reason fail together.
+            for together in used.chunk_by(|one, other| one.because.is_some() && one.because == other.because) {
+                let names: Vec<&str> = together.iter().map(|verdict| verdict.client.as_str()).collect();
+                let fail = if names.len() > 1 { "fail" } else { "fails" };
+                verdicts.push(match together.first().and_then(|verdict| verdict.because.as_deref()) {
+                    None => format!("{}: a pull would work", names.concat()),
+                    Some(because) => format!("{}: {fail}, because {}", names.join(", "), one_line(because)),
+                });
+            }
             if !idle.is_empty() {
                 let names: Vec<&str> = idle.iter().map(|verdict| verdict.client.as_str()).collect();
                 verdicts.push(format!("not set up for it: {}", names.join(", ")));
@@ -193,11 +201,6 @@ impl Report {
         text.push_str(&layout.line(&if self.ok { paint.good(&line) } else { paint.bad(&line) }, 2));
         text
     }
-}
-
-/// On one line, without the system's error numbers.
-fn said(text: &str) -> String {
-    one_line(&without_errno(text))
 }
 
 /// The reports of several registries.

@@ -30,7 +30,7 @@ use browser::Browser;
 use guide::TerminalGuide;
 use plan::{Planned, SignIn};
 
-/// Signs in, fetches, and says in one line who, for which registries and until when.
+/// Signs in, fetches, and prints in one line the identity, the registries and the end.
 pub(super) fn run(wanted: &Login, environment: Environment) -> ExitCode {
     // Clients' files may hold logins in plain text.
     secret::wipe_what_is_freed();
@@ -45,7 +45,7 @@ pub(super) fn run(wanted: &Login, environment: Environment) -> ExitCode {
 
 fn login(wanted: &Login, environment: Environment) -> Result<String, UserError> {
     let settings = Settings::load(&environment)?;
-    let deadline = Deadline::within(Duration::from_secs(wanted.timeout));
+    let deadline = Deadline::by_option(Duration::from_secs(wanted.timeout));
     let planned = plan::plan(wanted, &settings, &environment)?;
     let call =
         RequestContext { environment, settings, deadline, shared_credentials: Some(SharedCredentials::default()) };

@@ -5,7 +5,7 @@ use crate::cli::arguments::Login;
 use crate::cli::configured;
 use crate::credentials::{self, CredentialSelector, CredentialSource, Identity};
 use crate::os::environment::Environment;
-use crate::registry::Registry;
+use crate::registry::{Registry, Service};
 use crate::settings::{CredentialSettings, ResolvedRegistry, Settings};
 use crate::text::user_error::{Kind, UserError};
 
@@ -107,8 +107,16 @@ pub(super) fn plan(wanted: &Login, settings: &Settings, environment: &Environmen
             served.push(target);
         }
     }
-    let found: Vec<Result<Planned, UserError>> =
-        served.into_iter().map(|target| resolve(target, environment)).collect();
+    // ECR Public serves without a login: that there are no credentials for it is no failure.
+    let found: Vec<Result<Planned, UserError>> = served
+        .into_iter()
+        .map(|target| (target.registry.service(), resolve(target, environment)))
+        .filter(|(service, found)| {
+            let is_missing = found.as_ref().is_err_and(|failure| failure.kind == Kind::NoCredentials);
+            !(*service == Service::Public && is_missing)
+        })
+        .map(|(_, found)| found)
+        .collect();
     let Some(profile) = &wanted.profile else {
         return all(found);
     };

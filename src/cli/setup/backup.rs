@@ -2,9 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use super::client::{Edits, HELPERS, STORE, parse};
+use super::SetupError;
+use super::client_file::{Edits, HELPERS, STORE, apply, logins, parse};
 use super::json::{Document, NotJson};
-use super::{SetupError, client};
 use crate::HELPER;
 use crate::os::fs::user_file::{MayReplace, UserFile, exists};
 
@@ -65,7 +65,7 @@ pub fn undo(original: &mut UserFile, document: &Document, registries: &[String])
     let failed = |source| SetupError::NotJson { path: original.path.clone(), source };
     if registries.is_empty() {
         let mut again = before.clone();
-        client::apply(&mut again, &put_in).map_err(failed)?;
+        apply(&mut again, &put_in).map_err(failed)?;
         if again == *document {
             original.no_more_open_than(&copy);
             return Ok(match copy.content {
@@ -87,13 +87,13 @@ pub fn undo(original: &mut UserFile, document: &Document, registries: &[String])
 fn put_in(before: &Document, now: &Document, registries: &[String]) -> Edits {
     let had: Vec<String> = ours(before).collect();
     let wanted = |host: &String| registries.is_empty() || registries.contains(host);
-    let logins_now = client::logins(now);
+    let logins_now = logins(now);
     Edits {
         helpers: ours(now).filter(|host| !had.contains(host) && wanted(host)).collect(),
         store: registries.is_empty()
             && now.string(STORE).as_deref() == Some(HELPER)
             && before.string(STORE).as_deref() != Some(HELPER),
-        clean: client::logins(before).into_iter().filter(|host| !logins_now.contains(host)).collect(),
+        clean: logins(before).into_iter().filter(|host| !logins_now.contains(host)).collect(),
     }
 }
 

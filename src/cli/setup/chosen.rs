@@ -3,10 +3,11 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use super::client::{HELPERS, Job, host, logins};
+use super::client_file::{HELPERS, Job, STORE, host, logins};
 use super::discovery::{self, Found};
 use super::json::Document;
 use super::{SetupError, client_paths, identities, settings_file};
+use crate::cli::layout::Layout;
 use crate::os::deadline::Deadline;
 use crate::os::environment::Environment;
 use crate::os::tty::Terminal;
@@ -27,6 +28,8 @@ pub(super) struct Chosen {
     pub(super) hosts: Vec<String>,
     /// Registries that were found with a profile, and that profile, to be written to our settings file.
     pub(super) pairs: Vec<(String, String)>,
+    /// Registries for which a profile has to be chosen first.
+    pub(super) undecided: Vec<String>,
 }
 
 /// The registries to set up: those named, or those found that no other helper serves.
@@ -43,19 +46,23 @@ pub(super) fn registries(job: &Job<'_>, document: &Document, report: &mut String
                 hosts.push(host);
             }
         }
-        return Ok(Chosen { hosts, pairs: Vec::new() });
+        return Ok(Chosen { hosts, ..Chosen::default() });
     }
     let settings = Settings::load(job.environment).ok();
     let found = found(job, document, settings.as_ref(), report);
+    if found.is_empty() && job.client == "docker" && document.string(STORE).as_deref() == Some(HELPER) {
+        let _ = writeln!(report, "docker asks {HELPER} for every registry already: {STORE} names it");
+        return Ok(Chosen::default());
+    }
     if found.is_empty() {
         return Err(SetupError::NothingFound);
     }
     for (host, candidate) in &found {
         let _ = writeln!(report, "found {host} ({})", one_line(&candidate.place));
     }
-    let offered = settings.map(|settings| pairs(job, &found, &settings, report)).unwrap_or_default();
+    let (offered, undecided) = settings.map(|settings| pairs(job, &found, &settings, report)).unwrap_or_default();
     let pairs = if offered.is_empty() { Vec::new() } else { agreed(job, offered, report) };
-    Ok(Chosen { hosts: found.into_keys().collect(), pairs })
+    Ok(Chosen { hosts: found.into_keys().collect(), pairs, undecided })
 }
 
 fn found(job: &Job<'_>, document: &Document, settings: Option<&Settings>, report: &mut String) -> Found {
@@ -88,9 +95,15 @@ fn found(job: &Job<'_>, document: &Document, settings: Option<&Settings>, report
     found
 }
 
-/// The profile of each registry that has exactly one which can be used, and of which the settings say nothing.
-fn pairs(job: &Job<'_>, found: &Found, settings: &Settings, report: &mut String) -> Vec<(String, String)> {
-    let mut pairs = Vec::new();
+/// The profile of each registry that has exactly one which can be used, and of which the settings say nothing; and the
+/// registries that have several.
+fn pairs(
+    job: &Job<'_>,
+    found: &Found,
+    settings: &Settings,
+    report: &mut String,
+) -> (Vec<(String, String)>, Vec<String>) {
+    let (mut pairs, mut undecided) = (Vec::new(), Vec::new());
     for (host, candidate) in found {
         let Some(target) = settings.target(host).filter(|_| !candidate.profiles.is_empty()) else { continue };
         let said = &target.credentials;
@@ -111,6 +124,7 @@ fn pairs(job: &Job<'_>, found: &Found, settings: &Settings, report: &mut String)
             [] => {}
             [profile] => pairs.push((host.clone(), (*profile).clone())),
             [first, ..] => {
+                undecided.push(host.clone());
                 let names = usable.iter().map(|profile| one_line(profile)).collect::<Vec<_>>().join(", ");
                 let _ = writeln!(
                     report,
@@ -122,7 +136,7 @@ fn pairs(job: &Job<'_>, found: &Found, settings: &Settings, report: &mut String)
             }
         }
     }
-    pairs
+    (pairs, undecided)
 }
 
 /// The pairs, if they are to be written: by `--yes`, by an answer on the terminal, or to be shown.
@@ -153,7 +167,8 @@ fn agreed(job: &Job<'_>, offered: Vec<(String, String)>, report: &mut String) ->
             _ => "these",
         }
     );
-    let answer = terminal.ask(&page(&question), Deadline::within(ANSWER_TIME));
+    let question = Layout::for_stdout(job.environment).page(&page(&question));
+    let answer = terminal.ask(question.trim_end_matches('\n'), Deadline::within(ANSWER_TIME));
     let agreed = answer.is_ok_and(|answer| matches!(answer.to_ascii_lowercase().as_str(), "" | "y" | "yes"));
     if agreed { offered } else { Vec::new() }
 }

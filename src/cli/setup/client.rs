@@ -2,80 +2,25 @@
 //! delegate is to be said.
 
 use std::fmt::Write as _;
-use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use super::chosen::{self, Chosen};
-use super::json::{Document, NotJson};
+use super::client_file::{Edits, HELPERS, Job, STORE, apply, logins, read, sweep};
+use super::json::Document;
 use super::report::{describe, preview};
 use super::settings_file::{self, SettingsEdit};
 use super::{SetupError, backup, client_paths, identities, undo, way_out};
-use crate::cli::arguments::{SetupCommon, SetupDocker, SetupPodman};
+use crate::cli::arguments::{SetupDocker, SetupPodman};
 use crate::cli::doctor::clients;
 use crate::cli::layout::Layout;
 use crate::cli::terminal;
 use crate::os::environment::Environment;
-use crate::os::fs::user_file::{self, UserFile};
+use crate::os::fs::user_file::UserFile;
 use crate::os::secret;
 use crate::registry::{Registry, host_of};
 use crate::settings::Settings;
 use crate::text::printable::{line_of, one_line, page};
 use crate::{HELPER, PROGRAM};
-
-/// The object that names a helper for each registry.
-pub(super) const HELPERS: &str = "credHelpers";
-/// The helper for every other registry.
-pub(super) const STORE: &str = "credsStore";
-/// The object with logins in plain text.
-const LOGINS: &str = "auths";
-
-/// What is to change in a client's file.
-#[derive(Clone, Debug, Default)]
-pub struct Edits {
-    /// Registries to be served by us.
-    pub helpers: Vec<String>,
-    /// Become the store for all.
-    pub store: bool,
-    /// Keys of `auths` to take out.
-    pub clean: Vec<String>,
-}
-
-/// Makes the changes.
-///
-/// # Errors
-/// A section that is there and is no object; what came before it is done.
-pub fn apply(document: &mut Document, edits: &Edits) -> Result<(), NotJson> {
-    for host in &edits.helpers {
-        document.set_in(HELPERS, host, HELPER)?;
-    }
-    if edits.store {
-        document.set(STORE, HELPER)?;
-    }
-    // No client reads a file with it.
-    document.remove_byte_order_mark();
-    for host in &edits.clean {
-        document.remove_in(LOGINS, host)?;
-    }
-    Ok(())
-}
-
-/// Keys of `auths` with a login to an ECR registry. An empty entry, as every `docker login` through a helper leaves it, is
-/// none.
-pub fn logins(document: &Document) -> Vec<String> {
-    document.logins().into_iter().filter(|key| Registry::parse(key).is_some()).collect()
-}
-
-pub(super) fn parse(path: &Path, bytes: &[u8]) -> Result<Document, SetupError> {
-    Document::parse(bytes).map_err(|source| SetupError::NotJson { path: path.to_owned(), source })
-}
-
-pub(super) struct Job<'a> {
-    pub(super) client: &'static str,
-    pub(super) common: &'a SetupCommon,
-    store: bool,
-    file: Option<PathBuf>,
-    pub(super) environment: &'a Environment,
-}
 
 /// `setup docker`
 pub(crate) fn docker(arguments: &SetupDocker, environment: &Environment) -> ExitCode {
@@ -172,7 +117,7 @@ fn set_up(job: &Job<'_>) -> Result<String, SetupError> {
     };
     if common.dry_run {
         report.push_str(&preview(&original, &document, change, settings.as_ref()));
-        identities::describe(&mut report, in_force, &chosen.hosts, job.environment);
+        identities::describe(&mut report, in_force, &chosen.hosts, &chosen.undecided, job.environment);
         return Ok(report);
     }
 
@@ -193,7 +138,7 @@ fn set_up(job: &Job<'_>) -> Result<String, SetupError> {
             describe(&mut report, &original, &edits, copy);
         }
     }
-    let ready = identities::describe(&mut report, in_force, &chosen.hosts, job.environment);
+    let next = identities::describe(&mut report, in_force, &chosen.hosts, &chosen.undecided, job.environment);
     // An old login in a file that comes before, a variable that wins, a file at which podman stops.
     let mut served = true;
     if common.file.is_none() {
@@ -205,8 +150,8 @@ fn set_up(job: &Job<'_>) -> Result<String, SetupError> {
         }
     }
     let on_path = way_out::warn_of_path(job.client, job.environment);
-    if ready && served && on_path {
-        identities::next_step(&mut report, job.client, chosen.hosts.first());
+    if served && on_path {
+        identities::next_step(&mut report, job.client, &next);
     }
     Ok(report)
 }
@@ -221,36 +166,6 @@ fn will_serve(job: &Job<'_>, document: &Document, edits: &Edits, login: &str) ->
             Some((_, helper)) => helper.as_deref() == Some(HELPER),
             None => stored,
         }
-}
-
-/// Removes what a setup that was killed left over.
-pub(super) fn sweep(original: &UserFile, environment: &Environment) {
-    user_file::sweep(&original.path);
-    if let Ok(settings) = settings_file::path(environment) {
-        user_file::sweep(&settings);
-    }
-}
-
-pub(super) fn read(job: &Job<'_>) -> Result<(UserFile, Document), SetupError> {
-    let path = job.common.file.clone().or_else(|| job.file.clone()).ok_or(SetupError::NoHome)?;
-    let original = UserFile::read(&path)?;
-    let document = match &original.content {
-        Some(bytes) => parse(&path, bytes)?,
-        None => Document::empty(),
-    };
-    Ok((original, document))
-}
-
-/// The host under which the client will ask for `name`.
-pub(super) fn host(job: &Job<'_>, name: &str) -> Result<String, SetupError> {
-    if let Some(registry) = Registry::parse(name) {
-        return Ok(registry.host().to_owned());
-    }
-    let settings = Settings::load(job.environment)?;
-    match settings.target(name).and_then(|_| host_of(name)) {
-        Some(host) => Ok(host),
-        None => Err(SetupError::NotEcr(name.to_owned())),
-    }
 }
 
 /// Behind a `credsStore`, docker does not look into `auths`: logins there would be lost without a delegate.

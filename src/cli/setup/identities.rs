@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use super::SetupError;
 use super::settings_file::{self, SettingsEdit};
 use crate::PROGRAM;
-use crate::credentials::{CredentialSelector, Identity, IdentityError};
+use crate::credentials::{CredentialSelector, CredentialSource, Identity, IdentityError};
 use crate::os::environment::Environment;
 use crate::registry::Registry;
 use crate::settings::{CredentialSettings, Settings, SettingsError};
@@ -68,37 +68,55 @@ pub(super) fn check_profile(profile: &str, registry: &Registry, environment: &En
     })
 }
 
-/// Says which credentials each registry will be asked with; whether there are some for each.
+/// What can be done next.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Next {
+    /// Nothing yet: the report says why.
+    Nothing,
+    /// To sign in to IAM Identity Center.
+    SignIn,
+    /// To pull, from this registry if one is known.
+    Pull(Option<String>),
+}
+
+/// Says which credentials each registry will be asked with; what can be done next.
 pub(super) fn describe(
     report: &mut String,
     settings: Result<Settings, SettingsError>,
     hosts: &[String],
+    undecided: &[String],
     environment: &Environment,
-) -> bool {
+) -> Next {
     let settings = match settings {
         Ok(settings) => settings,
         Err(error) => {
             let _ = writeln!(report, "no registry can be used yet: {}", one_line(&UserError::from(error).to_string()));
-            return false;
+            return Next::Nothing;
         }
     };
-    let mut all = true;
+    let (mut pull, mut sign_in) = (None, false);
     for host in hosts {
         let Some(target) = settings.target(host) else { continue };
         if target.credentials.anonymous {
             let _ = writeln!(report, "{host} is asked without credentials, as the settings say");
+            pull.get_or_insert_with(|| host.clone());
             continue;
         }
-        let chosen = CredentialSelector::Settings(&target.credentials);
-        match Identity::resolve(environment, chosen, &target.registry) {
+        let selector = CredentialSelector::Settings(&target.credentials);
+        match Identity::resolve(environment, selector, &target.registry) {
             Ok(identity) => {
                 let _ = writeln!(report, "{host} will use {}", one_line(&identity.label));
+                sign_in |= lacks_login(&identity.source);
+                pull.get_or_insert_with(|| host.clone());
             }
             Err(IdentityError::NoSource { .. }) if target.registry.account().is_none() => {
                 let _ = writeln!(report, "{host} will be asked without credentials, as there are none here");
+                pull.get_or_insert_with(|| host.clone());
+            }
+            Err(IdentityError::NoSource { .. }) if undecided.contains(host) => {
+                let _ = writeln!(report, "{host} cannot be used until its profile is chosen");
             }
             Err(error) => {
-                all = false;
                 let reason = match &error {
                     // The list of all that was looked for is doctor's.
                     IdentityError::NoSource { .. } => "no AWS credentials were found".to_owned(),
@@ -109,15 +127,30 @@ pub(super) fn describe(
             }
         }
     }
-    all
+    match (sign_in, pull) {
+        (true, _) => Next::SignIn,
+        (false, None) if !hosts.is_empty() => Next::Nothing,
+        (false, pull) => Next::Pull(pull),
+    }
 }
 
-/// The last line of a setup after which a pull can work.
-pub(super) fn next_step(report: &mut String, client: &str, host: Option<&String>) {
-    let _ = match host {
-        Some(host) => {
+/// Whether the source rests on a login of IAM Identity Center whose file is not there.
+fn lacks_login(source: &CredentialSource) -> bool {
+    match source {
+        CredentialSource::AssumeRole { base, .. } => lacks_login(base),
+        CredentialSource::Sso { token_file, .. } => token_file.as_ref().is_some_and(|file| !file.exists()),
+        _ => false,
+    }
+}
+
+/// The last line of a setup.
+pub(super) fn next_step(report: &mut String, client: &str, next: &Next) {
+    let _ = match next {
+        Next::Nothing => Ok(()),
+        Next::SignIn => writeln!(report, "Next: {PROGRAM} login, which signs in and fetches the tokens"),
+        Next::Pull(Some(host)) => {
             writeln!(report, "Next: {client} pull {host}/IMAGE; where it fails, {PROGRAM} doctor {host} says why")
         }
-        None => writeln!(report, "Next: pull as ever; where it fails, {PROGRAM} doctor REGISTRY says why"),
+        Next::Pull(None) => writeln!(report, "Next: pull as ever; where it fails, {PROGRAM} doctor REGISTRY says why"),
     };
 }

@@ -1,4 +1,4 @@
-//! Edits to a JSON file of somebody else's: every byte that an edit does not name stays as it was.
+//! Edits to a JSON file of another program's: every byte that an edit does not name stays as it was.
 //!
 //! `jsonc-parser` says where each key and value lies; an edit is then an insertion or a removal in the text. The
 //! file's own style (tabs, blanks, all on one line, line ends, a byte order mark) is followed. Two keys of the

@@ -2,7 +2,8 @@
 
 pub mod backup;
 mod chosen;
-pub mod client;
+mod client;
+pub mod client_file;
 pub(crate) use crate::protocol::clients::paths as client_paths;
 mod diff;
 mod discovery;
@@ -61,7 +62,7 @@ pub enum SetupError {
         /// The registry's host.
         registry: String,
     },
-    /// Nobody's home.
+    /// There is no home directory.
     #[error("there is no home directory: set HOME, or name the file with --file")]
     NoHome,
     /// A name that this helper would never answer for.

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
-use super::client::{Edits, STORE};
+use super::client_file::{Edits, STORE};
 use super::difference;
 use super::json::Document;
 use crate::HELPER;

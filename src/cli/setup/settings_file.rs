@@ -230,7 +230,7 @@ fn read(original: &UserFile) -> Result<DocumentMut, SetupError> {
     })
 }
 
-/// What is about to be written must be a settings file, and say what was edited.
+/// What is about to be written must be a settings file, and hold the edit.
 fn checked(path: &Path, text: String, edit: &SettingsEdit<'_>) -> Result<String, SetupError> {
     let settings = Settings::parse(path, &text)?;
     let of_all = edit.registries.iter().map(|name| (name, edit.profile));
@@ -242,10 +242,10 @@ fn checked(path: &Path, text: String, edit: &SettingsEdit<'_>) -> Result<String,
         }) else {
             continue;
         };
-        let speaks = |new: Option<&str>, said: Option<&str>| new.is_none() || new == said;
+        let is_there = |new: Option<&str>, said: Option<&str>| new.is_none() || new == said;
         let role = edit.role_arn.map(|arn| role_for(arn, &target.registry));
         let said = target.credentials.role.as_ref().map(|role| role.arn.as_str());
-        if !speaks(profile, target.credentials.profile.as_deref()) || !speaks(role.as_deref(), said) {
+        if !is_there(profile, target.credentials.profile.as_deref()) || !is_there(role.as_deref(), said) {
             return Err(SetupError::Hidden { path: path.to_owned(), registry: name.clone() });
         }
     }

@@ -3,14 +3,14 @@
 use std::fmt::Write as _;
 use std::io::ErrorKind;
 
-use super::client::{Job, STORE, host, parse, read, sweep};
+use super::client_file::{Job, STORE, host, parse, read, sweep};
 use super::json::Document;
 use super::report::preview;
 use super::{SetupError, backup, client_paths, settings_file};
-use crate::HELPER;
 use crate::os::fs::user_file::{FileError, UserFile, exists};
 use crate::protocol::clients::config_file::{Config, Content};
 use crate::text::printable::{line_of, one_line};
+use crate::{HELPER, PROGRAM};
 
 pub(super) fn undo(job: &Job<'_>) -> Result<String, SetupError> {
     let (mut original, document) = read(job)?;
@@ -65,6 +65,9 @@ pub(super) fn undo(job: &Job<'_>) -> Result<String, SetupError> {
         }
     }
     say_what_went(&mut report, &document, after.as_ref().unwrap_or(&document));
+    if let Some(after) = &after {
+        say_who_else_read_it(&mut report, job, &original, &document, after);
+    }
     if let Some((file, text)) = settings {
         put_settings(&mut report, &file, &text)?;
     }
@@ -102,6 +105,23 @@ fn say_what_went(report: &mut String, before: &Document, after: &Document) {
     }
     if store(after) {
         let _ = writeln!(report, "{STORE} stays {HELPER}");
+    }
+}
+
+/// podman, buildah and skopeo read docker's file last.
+fn say_who_else_read_it(report: &mut String, job: &Job<'_>, original: &UserFile, before: &Document, after: &Document) {
+    let is_dockers = client_paths::docker(job.environment).as_deref() == Some(&*original.path);
+    let readers = ["podman", "buildah", "skopeo"];
+    let here = readers.iter().find(|name| client_paths::on_path(job.environment, name).is_some());
+    let (Some(reader), true) = (here, is_dockers) else { return };
+    let stay: Vec<String> = backup::ours(after).collect();
+    let others = served_elsewhere(job, original);
+    for host in backup::ours(before).filter(|host| !stay.contains(host)) {
+        if !others.iter().any(|(_, config)| config.helper(&host).is_some()) {
+            let host = one_line(&host);
+            let _ =
+                writeln!(report, "{reader} read this file too; to keep {host} there: {PROGRAM} setup podman {host}");
+        }
     }
 }
 

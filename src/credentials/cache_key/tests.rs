@@ -316,7 +316,7 @@ fn a_new_token_for_the_same_pod_or_its_successor_is_the_same_identity() {
 }
 
 #[test]
-fn a_token_for_somebody_else_is_another_identity() {
+fn a_token_of_another_subject_is_another_identity() {
     let mut seen = vec![print(&web(&jwt(&claims())))];
     for (pointer, value) in [
         ("/iss", json!("https://oidc.example/id/B")),

@@ -244,7 +244,7 @@ fn a_key_that_would_be_lost_in_the_value_above_it_is_an_error() {
 }
 
 #[test]
-fn what_may_hide_a_profile_is_said() {
+fn what_may_hide_a_profile_is_reported() {
     let hidden = |text, name| Sections::find(text, FileKind::Credentials).hidden(name).map(|malformed| malformed.line);
     assert_eq!(hidden("[a]\n[default\naws_access_key_id = x\n", "default"), Some(2));
     assert_eq!(hidden("[b\n", "b"), Some(1));

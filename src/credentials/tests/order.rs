@@ -96,7 +96,7 @@ fn aws_default_profile_counts_when_aws_profile_is_unset() {
 }
 
 #[test]
-fn half_a_pair_of_keys_in_the_environment_is_an_error_and_nobody_else_is_asked() {
+fn half_a_pair_of_keys_in_the_environment_is_an_error_and_no_other_source_is_tried() {
     let home = Home::new("", STATIC).with([
         ("AWS_ACCESS_KEY_ID", "AKIA"),
         ("AWS_SECRET_ACCESS_KEY", "  "),

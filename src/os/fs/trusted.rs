@@ -1,4 +1,4 @@
-//! Whether anybody but root decides what a path leads to.
+//! Whether anyone but root can change what a path leads to.
 
 use std::path::Path;
 

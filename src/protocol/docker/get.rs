@@ -69,7 +69,7 @@ fn answer(context: &HelperContext, name: &str, target: &ResolvedRegistry) -> Res
         .map_err(|error| UserError::new(Kind::Other, format!("the answer cannot be written: {error}")))
 }
 
-/// The client is told not-found; one line on stderr tells the user why.
+/// The client gets the not-found answer; one line on stderr gives the user the reason.
 fn explain(name: &str, target: &ResolvedRegistry, failure: &UserError, is_strict: bool) -> Response {
     let host = host_of(name);
     let line = format!("{}: {failure}", host.as_deref().unwrap_or(name));

@@ -84,7 +84,7 @@ impl Action {
     }
 }
 
-/// Does what the client wants, and says it. `no_log` says why a log that was asked for cannot be had; whoever asks for a
+/// Handles the client's action, and prints the answer. `no_log` says why a log that was asked for cannot be had; whoever asks for a
 /// registry that is not ours need not hear of it.
 pub fn run(action: Action, environment: Environment, no_log: Option<String>) -> ExitCode {
     if action == Action::Version {
@@ -109,9 +109,11 @@ const KUBELET_HINT: &str = "no action was given; the kubelet's CredentialProvide
                             this name, or the name ecr-credential-provider: setup kubelet sees to it";
 
 /// Answers arguments that are no action: one line on stdout, as the reference helper does. `nearest` is the command for
-/// people that is nearest to the first one. The kubelet logs stderr alone, so that what a node's owner has to know is said there.
-pub fn usage(arguments: &[OsString], nearest: Option<&str>) -> ExitCode {
-    let usage = format!("usage: {PROGRAM} <store|get|erase|list|version>; people type {PROGRAM} --help");
+/// people that is nearest to the first one, `commands` all of them. The kubelet logs stderr alone, so that what a node's owner has to know is said there.
+pub fn usage(arguments: &[OsString], nearest: Option<&str>, commands: &str) -> ExitCode {
+    let usage = format!(
+        "usage: {PROGRAM} <store|get|erase|list|version>; people type {PROGRAM} --help, or one of these commands: {commands}"
+    );
     if let [action, help] = arguments
         && let Some(action) = action.to_str().and_then(Action::of)
         && ["--help", "-h"].iter().any(|it| help == it)

@@ -110,7 +110,7 @@ fn kept_nothing(name: &str, user: &str) -> String {
     let user: String = one_line(user).chars().take(60).collect();
     format!(
         "{name}: WARNING: the login of user {user:?} was NOT stored: ECR knows only the user {ECR_USER}, and this \
-         registry is opened with your AWS credentials; say in our settings file which profile or role speaks for it"
+         registry is opened with your AWS credentials; say in our settings file which profile or role is used for it"
     )
 }
 

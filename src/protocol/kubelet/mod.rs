@@ -3,7 +3,7 @@
 //!
 //! - An image on ECR: credentials under its registry's name, and how long they may be remembered.
 //! - Any other image, a registry that the settings call anonymous, ECR Public without credentials that work: a
-//!   valid answer without credentials. AWS credentials never go to anybody else's registry, however broad the
+//!   valid answer without credentials. AWS credentials never go to another operator's registry, however broad the
 //!   kubelet's `matchImages` is.
 //! - A failure: exit code 1, one line on stderr, nothing on stdout. The kubelet logs the line and pulls
 //!   anonymously.
@@ -162,8 +162,8 @@ fn nothing(request: &Request, warnings: Vec<String>) -> Result<Delivery, UserErr
     Ok((response::without_credentials(request.version).map_err(unwritable)?, warnings))
 }
 
-/// With a settings file in error nobody knows who speaks for an ECR registry. A name that is not ECR's goes its
-/// way, as ever; it may have been an alias, so the line is said.
+/// With a settings file in error it is unknown which credentials an ECR registry gets. A name that is not ECR's gets
+/// the not-found answer, as always; it may have been an alias, so the line is printed.
 fn without_settings(request: &Request, registry: Option<&str>, error: SettingsError) -> Result<Delivery, UserError> {
     let is_ecr = registry.is_some_and(|registry| Settings::default().target(registry).is_some());
     let failure = UserError::from(error);

@@ -71,7 +71,7 @@ pub enum RequestError {
     /// Another kind of object.
     #[error("the request's kind is {0}, not {KIND}")]
     WrongKind(String),
-    /// A version that we do not speak.
+    /// A version that is not supported.
     #[error("the request's apiVersion is {0}; credentialprovider.kubelet.k8s.io/v1, v1beta1 and v1alpha1 are spoken")]
     UnknownVersion(String),
     /// No image in it.

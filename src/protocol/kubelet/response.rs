@@ -1,4 +1,4 @@
-//! `CredentialProviderResponse`: what the kubelet is told, and for how long it may remember it.
+//! `CredentialProviderResponse`: the credentials, and for how long the kubelet may cache them.
 
 use std::collections::BTreeMap;
 use std::io::Write as _;
@@ -70,7 +70,7 @@ fn write(version: Version, auth: BTreeMap<&str, Credentials<'_>>, seconds: u64) 
 /// to 2.5 % of that by `spread`, which is 0 for nothing less and `u32::MAX` for the whole of it. Nodes that
 /// booted in the same second have different `spread`s and so do not come back in the same second.
 ///
-/// 0, which means "do not remember", only for a token that is about to end, or whose end nobody knows.
+/// 0, which means "do not remember", only for a token that is about to end, or whose end is not known.
 pub fn cache_duration(now: i64, expires_at: Option<i64>, spread: u32) -> u64 {
     let left = expires_at.map_or(0, |end| end.saturating_sub(now)).clamp(0, MAX_TOKEN_LIFE_SECONDS);
     let half = left.unsigned_abs() / 2;

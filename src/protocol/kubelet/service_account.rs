@@ -8,7 +8,7 @@ use crate::os::secret::Secret;
 /// The role of pods whose service account has no annotation, as Kubernetes' own AWS provider reads it.
 const ROLE_VARIABLE: &str = "AWS_ECR_ROLE_ARN";
 
-/// Why a request's service account cannot speak. Never quotes the token.
+/// Why a request's service account cannot be used. Never quotes the token.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum ServiceAccountError {
     /// Not an ARN of an IAM role.
@@ -24,11 +24,11 @@ pub(super) enum ServiceAccountError {
     Token,
 }
 
-/// Who speaks for the pod: its service account in the role that the annotation names, else the one of
-/// [`ROLE_VARIABLE`]. `None` without a token or without a role: the node speaks.
+/// The identity of the pod: its service account in the role that the annotation names, else the one of
+/// [`ROLE_VARIABLE`]. `None` without a token or without a role: the node's credentials are used.
 ///
 /// # Errors
-/// The token or the role is malformed. The node never speaks for a pod that has named a role.
+/// The token or the role is malformed. The node's credentials are never used for a pod that has named a role.
 pub(super) fn of(request: &Request, environment: &Environment) -> Result<Option<ServiceAccount>, ServiceAccountError> {
     let Some(token) = &request.service_account_token else { return Ok(None) };
     let (place, role) = match (&request.role_annotation, environment.var_os(ROLE_VARIABLE)) {
@@ -105,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn without_token_or_role_the_node_speaks() {
+    fn without_token_or_role_the_credentials_of_the_node_are_used() {
         assert!(of(&request(None, Some(ROLE)), &environment(Some(OTHER))).unwrap().is_none());
         assert!(of(&request(Some(TOKEN), None), &environment(None)).unwrap().is_none());
     }

@@ -23,7 +23,7 @@ struct FakeBackend {
     directory: TempDir,
     now: Cell<Millis>,
     who: Cell<u8>,
-    /// Who it is once ECR has answered.
+    /// The identity after ECR has answered.
     then: Cell<Option<u8>>,
     /// How many of the next calls fail.
     down: Cell<usize>,
@@ -160,7 +160,7 @@ fn what_needs_a_person_is_not_refreshed_ahead_of_time() {
 fn a_source_that_changed_during_the_fetch_leaves_nothing_in_the_cache() {
     let backend = FakeBackend::new();
     backend.then.set(Some(2));
-    assert_eq!(backend.get("a").unwrap(), 0, "it was asked for by who we were");
+    assert_eq!(backend.get("a").unwrap(), 0, "it was fetched by the former identity");
     assert!(backend.cache().entries().is_empty());
     assert_eq!(backend.get("a").unwrap(), 1);
     assert_eq!(backend.issued.borrow()[1].0, 2);
@@ -168,7 +168,7 @@ fn a_source_that_changed_during_the_fetch_leaves_nothing_in_the_cache() {
 }
 
 #[test]
-fn who_cannot_be_told_apart_is_never_cached() {
+fn an_identity_without_a_cache_key_is_never_cached() {
     let backend = FakeBackend::new();
     backend.who.set(0);
     assert_eq!((backend.get("a").unwrap(), backend.get("a").unwrap()), (0, 1));
@@ -223,7 +223,7 @@ fn a_waiter_takes_what_the_one_that_asks_brings() {
 }
 
 #[test]
-fn a_try_with_little_time_left_fails_nobody_who_has_more() {
+fn a_try_with_little_time_left_fails_no_caller_that_has_more() {
     let backend = FakeBackend::new();
     backend.get("a").unwrap();
     backend.now.set(START + LIFE * 1_000 - 20);

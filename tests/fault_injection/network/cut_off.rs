@@ -48,7 +48,7 @@ fn read_of(asked: Asked, fault: &Fault) -> usize {
 }
 
 #[test]
-fn of_an_answer_without_end_no_more_is_read_than_is_said() {
+fn an_endless_answer_is_read_up_to_the_bound_alone() {
     if !strace::has_strace() {
         return;
     }

@@ -157,17 +157,17 @@ fn table(rows: &[Row]) {
 }
 
 #[test]
-fn a_connection_or_a_certificate_that_is_none_is_said_of_every_service_in_time() {
+fn a_refused_connection_or_certificate_is_reported_for_every_service_in_time() {
     table(&faults::on_the_way());
 }
 
 #[test]
-fn an_answer_that_does_not_begin_is_said_of_every_service_in_time() {
+fn an_answer_that_does_not_begin_is_reported_for_every_service_in_time() {
     table(&faults::in_the_head());
 }
 
 #[test]
-fn an_answer_that_is_none_is_said_of_every_service_in_time_and_within_bounds() {
+fn a_malformed_answer_is_reported_for_every_service_in_time_and_within_bounds() {
     table(&faults::in_the_body());
 }
 

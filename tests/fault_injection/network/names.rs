@@ -86,8 +86,8 @@ fn ask(asked: Asked, url: &str, what: &What<'_>, host: &str) -> String {
 }
 
 #[test]
-fn a_name_that_does_not_resolve_is_said_of_every_service_in_time() {
-    if !alone("network::names::a_name_that_does_not_resolve_is_said_of_every_service_in_time", "") {
+fn a_name_that_does_not_resolve_is_reported_for_every_service_in_time() {
+    if !alone("network::names::a_name_that_does_not_resolve_is_reported_for_every_service_in_time", "") {
         return;
     }
     let current = Arc::new(AtomicUsize::new(0));
@@ -113,8 +113,8 @@ fn a_name_that_does_not_resolve_is_said_of_every_service_in_time() {
 }
 
 #[test]
-fn packets_that_vanish_are_said_of_every_service_in_time() {
-    if !alone("network::names::packets_that_vanish_are_said_of_every_service_in_time", CABLE) {
+fn lost_packets_are_reported_for_every_service_in_time() {
+    if !alone("network::names::lost_packets_are_reported_for_every_service_in_time", CABLE) {
         return;
     }
     // Those next door have a second to connect, which is this call's deadline too: who is first says it.

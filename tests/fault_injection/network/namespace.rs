@@ -117,8 +117,8 @@ fn packets_that_vanish_end_at_the_connect_timeout_or_the_deadline() {
 }
 
 #[test]
-fn no_route_is_said_at_once() {
-    if inside("no_route_is_said_at_once", "") {
+fn no_route_is_reported_at_once() {
+    if inside("no_route_is_reported_at_once", "") {
         let took = Call::to("http://10.9.0.9").fails_after(&["cannot connect to 10.9.0.9", "unreachable"]);
         assert!(took < Duration::from_secs(3), "{took:?}");
     }
@@ -139,8 +139,8 @@ fn a_silent_name_server_does_not_outlive_the_deadline() {
 }
 
 #[test]
-fn a_name_server_that_is_not_there_and_a_name_that_is_none_are_said() {
-    if inside("a_name_server_that_is_not_there_and_a_name_that_is_none_are_said", "") {
+fn a_missing_name_server_and_an_invalid_name_are_reported() {
+    if inside("a_missing_name_server_and_an_invalid_name_are_reported", "") {
         Call::to("https://ecr.test").fails(&["the name ecr.test does not resolve", "127.0.0.1", "refused"]);
         name_server(&[], &[]);
         Call::to("https://ecr.test").fails(&["the name ecr.test does not resolve: it has no address"]);

@@ -1,4 +1,4 @@
-//! Every service that a `get` may have to ask, and a world in which exactly one of them is in trouble.
+//! Every service that a `get` may have to ask, and a setup in which exactly one of them fails.
 
 use crate::support::{FakeAws, Fault, Helper, REGISTRY, Service, Source};
 
@@ -99,7 +99,7 @@ impl Asked {
         self.service() == Service::Imds
     }
 
-    /// Whether it speaks TLS in real life.
+    /// Whether it uses TLS in real life.
     pub fn is_secure(self) -> bool {
         !self.is_imds() && !matches!(self, Self::Container | Self::Proxy | Self::ProxyByRole)
     }

@@ -21,7 +21,7 @@ fn asks_once(aws: &FakeAws, helper: &Helper) {
 }
 
 #[test]
-fn a_cached_token_is_served_with_nobody_to_ask() {
+fn a_cached_token_is_served_without_any_service() {
     let aws = FakeAws::start();
     let helper = Helper::new().aws(&aws).keys("AKIAEXAMPLE");
     let first = helper.get(REGISTRY).token();
@@ -90,7 +90,7 @@ fn a_process() {
 
 #[cfg(unix)]
 #[test]
-fn a_process_that_reads_another_profile_is_somebody_else() {
+fn a_process_that_reads_another_profile_is_another_identity() {
     let aws = FakeAws::start();
     let helper = Helper::new().aws(&aws);
     let script = helper.script(

@@ -323,7 +323,7 @@ fn the_cache_never_holds_more_than_a_thousand_entries() {
 }
 
 #[test]
-fn a_lock_or_note_that_cannot_be_used_harms_nobody() {
+fn a_lock_or_failure_file_that_cannot_be_used_fails_no_call() {
     let (aws, helper, _) = with_entry();
     let lock = names(&helper.cache()).into_iter().find(|name| name.starts_with("lock-")).unwrap();
     let lock = helper.cache().join(lock);

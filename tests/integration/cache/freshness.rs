@@ -54,7 +54,7 @@ fn in_the_second_half_all_are_served_at_once_and_one_process_refreshes() {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn in_the_second_half_nobody_waits_for_the_refresh_which_leads_its_own_session_and_ends_in_time() {
+fn in_the_second_half_no_call_waits_for_the_refresh_which_leads_its_own_session_and_ends_in_time() {
     let registry = own_registry();
     let (aws, helper, serial) = with_token_for(&registry);
     let helper = helper.env("ECR_LOGIN_TIMEOUT", "4");

@@ -1,4 +1,4 @@
-//! Who shares a token with whom, and how many calls that takes.
+//! Which processes share one token, and how many calls that takes.
 
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
@@ -79,7 +79,7 @@ fn other_regions_endpoints_and_identities_have_tokens_of_their_own() {
 }
 
 #[test]
-fn a_failure_answers_everybody_for_a_second() {
+fn a_failure_is_the_answer_to_every_caller_for_a_second() {
     let aws = FakeAws::start();
     aws.fail(Service::Ecr, Fault::access_denied());
     let helper = helper(&aws);
@@ -110,7 +110,7 @@ fn erase_ends_the_second_of_a_failure() {
 }
 
 #[test]
-fn who_became_somebody_else_while_waiting_is_not_handed_the_token() {
+fn a_caller_whose_identity_changed_while_waiting_does_not_get_the_token() {
     let aws = FakeAws::start();
     aws.fail_times(Service::Ecr, 1, Fault::late(2_000));
     let keys = |id| format!("[default]\naws_access_key_id = {id}\naws_secret_access_key = secret-of-{id}\n");

@@ -219,7 +219,7 @@ fn no_credentials_at_all_lists_what_was_looked_for() {
 }
 
 #[test]
-fn the_sources_that_come_earlier_and_do_not_speak_are_named() {
+fn the_sources_that_come_earlier_and_are_not_used_are_named() {
     let aws = FakeAws::over_tls(Certificate::Good);
     let helper = healthy(&aws).without("AWS_ACCESS_KEY_ID").without("AWS_SECRET_ACCESS_KEY");
     let helper = helper.aws_config("[default]\naws_access_key_id = AKIAFILE\naws_secret_access_key = MARKED\n");
@@ -306,12 +306,12 @@ fn a_service_that_never_answers_holds_nothing_up() {
 }
 
 #[test]
-fn a_foreign_name_is_said_to_be_one() {
+fn a_foreign_name_is_reported_as_one() {
     doctor(&Helper::new(), "ghcr.io").is("registry", "wrong", "not the name of an Amazon ECR registry");
 }
 
 #[test]
-fn a_registry_that_answers_without_a_token_is_not_said_to_take_one() {
+fn a_registry_that_answers_without_a_token_is_not_reported_to_accept_one() {
     let aws = FakeAws::over_tls(Certificate::Good);
     aws.fail(Service::EcrPublic, Fault::access_denied());
     for status in [200, 401] {

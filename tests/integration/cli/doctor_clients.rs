@@ -8,7 +8,7 @@ use crate::support::{Certificate, FakeAws, Helper, REGISTRY, binary};
 
 const LOGIN: &str = r#"{"auth":"TUFSS0VEOk1BUktFRA=="}"#;
 
-/// Somebody for whom all but the clients is right, with these clients on PATH and nothing else.
+/// A home in which all but the clients is right, with these clients on PATH and nothing else.
 fn person(aws: &FakeAws, clients: &[&str]) -> Helper {
     // The fake registry is not where the name leads: doctor reaches it by the proxy alone, which is not needed here.
     let helper = Helper::new().aws(aws).keys("AKIADOCTOR").env("ECR_LOGIN_TIMEOUT", "5");
@@ -213,7 +213,7 @@ fn the_verdict_names_each_client_and_the_exit_code_is_1_if_one_fails() {
     assert_eq!(outcome.code, Some(1), "{outcome:?}");
     let line = last(&outcome);
     assert!(
-        line.starts_with("docker: a pull would work; podman: fails, because ") && line.contains("old login"),
+        line.starts_with("docker: a pull would work; podman, skopeo: fail, because ") && line.contains("old login"),
         "{line}"
     );
     let helper = helper.without("AWS_ACCESS_KEY_ID");

@@ -132,7 +132,16 @@ fn a_client_that_is_installed_and_not_set_up_is_a_note_where_another_one_is() {
 }
 
 #[test]
-fn docker_of_a_snap_is_said_with_what_works_instead() {
+fn clients_that_fail_for_the_same_reason_are_said_together() {
+    let helper = person(&["docker", "podman", "skopeo"]);
+    helper.write(".docker/config.json", names_us(&[REGISTRY]));
+    let outcome = helper.run(["doctor", REGISTRY], "");
+    let last = outcome.stdout.lines().last().unwrap_or_default();
+    assert!(last.starts_with("docker, podman, skopeo: fail, because source: no AWS credentials found"), "{last}");
+}
+
+#[test]
+fn docker_of_a_snap_is_reported_with_what_works_instead() {
     let helper = person(&[]);
     helper.script("snap/bin/docker", "exit 1");
     helper.write(".docker/config.json", names_us(&[REGISTRY]));

@@ -67,6 +67,8 @@ fn the_man_page_has_every_command_and_option() {
         "setup docker",
         "setup kubelet",
         "role\\-arn",
+        "SYNOPSIS",
+        "ENVIRONMENT",
         "EXIT STATUS",
         "FILES",
         "EXAMPLES",
@@ -83,4 +85,39 @@ fn a_full_stdout_is_a_failure() {
     let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
     let mut command = Command::new(env!("CARGO_BIN_EXE_docker-credential-ecr-login"));
     assert_eq!(command.arg("man").env_clear().stdout(full).status().unwrap().code(), Some(1));
+}
+
+/// The page as `man` shows it, where there is one.
+#[cfg(unix)]
+#[test]
+fn the_man_page_reads_well_on_a_narrow_terminal() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), said(&["man"])).unwrap();
+    let man = crate::support::on_our_path("man");
+    let shown = Command::new(man)
+        .args(["--warnings", "-l"])
+        .arg(file.path())
+        .env("MANWIDTH", "78")
+        .env("LC_ALL", "C")
+        .env("MAN_KEEP_FORMATTING", "")
+        .env("MANPAGER", "cat")
+        .output();
+    let Ok(shown) = shown else { return };
+    if !shown.status.success() {
+        return;
+    }
+    assert_eq!(String::from_utf8_lossy(&shown.stderr), "", "no warning of the formatter");
+    let text = String::from_utf8_lossy(&shown.stdout).into_owned();
+    let head = text.lines().find(|line| !line.is_empty()).unwrap();
+    assert!(head.contains("ecr-login   docker-credential-ecr-login(1)"), "the head's parts have room: {head}");
+    let at = |title: &str| text.find(&format!("\n{title}")).unwrap_or_else(|| panic!("no {title}: {text}"));
+    let sections =
+        ["NAME", "SYNOPSIS", "DESCRIPTION", "COMMANDS", "OPTIONS", "EXIT STATUS", "ENVIRONMENT", "FILES", "EXAMPLES"];
+    assert!(sections.map(at).is_sorted(), "{text}");
+    // A path that is broken in two cannot be copied.
+    for whole in
+        ["/etc/kubernetes/credential-provider/config.json", "123456789012.dkr.ecr.eu-west-1.amazonaws.com/app:1"]
+    {
+        assert!(text.contains(whole), "{whole}: {text}");
+    }
 }

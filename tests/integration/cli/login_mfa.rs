@@ -203,3 +203,11 @@ fn the_role_with_a_code_and_the_role_without_one_share_no_token() {
     let mode = |path: &std::path::Path| path.metadata().unwrap().permissions().mode() & 0o777;
     assert_eq!(mode(&helper.cache()), 0o700);
 }
+
+#[test]
+fn ecr_public_without_credentials_is_nothing_to_sign_in_to() {
+    let helper = Helper::new();
+    helper.write(".docker/config.json", "{\"credHelpers\":{\"public.ecr.aws\":\"ecr-login\"}}");
+    let login = helper.run(["login"], "");
+    assert!(login.code == Some(1) && login.line().contains("no registry is named"), "{login:?}");
+}

@@ -230,7 +230,7 @@ fn a_device_code_signs_in_over_ssh_without_a_browser_and_when_it_is_asked_for() 
 }
 
 #[test]
-fn a_device_that_is_told_to_slow_down_waits_longer_and_a_network_that_breaks_is_asked_again() {
+fn a_device_that_must_slow_down_waits_longer_and_a_broken_connection_is_retried() {
     let (aws, sign_in) = (FakeAws::start(), SignIn::start());
     let helper = laptop(&aws, &sign_in);
     sign_in.refuse_tokens(&[
@@ -243,7 +243,7 @@ fn a_device_that_is_told_to_slow_down_waits_longer_and_a_network_that_breaks_is_
 }
 
 #[test]
-fn a_code_that_ends_and_an_access_that_is_not_allowed_are_said() {
+fn a_code_that_ends_and_an_access_that_is_not_allowed_are_reported() {
     for (exception, said) in [
         ("ExpiredTokenException", "the code was not entered before it ended"),
         ("AccessDeniedException", "the access was not allowed"),
@@ -260,7 +260,7 @@ fn a_code_that_ends_and_an_access_that_is_not_allowed_are_said() {
 }
 
 #[test]
-fn a_page_that_refuses_is_said_with_its_reason() {
+fn a_page_that_refuses_is_reported_with_its_reason() {
     let (aws, sign_in) = (FakeAws::start(), SignIn::start());
     let helper = laptop(&aws, &sign_in);
     let running = helper.start(["login", REGISTRY], "");
@@ -283,7 +283,7 @@ fn callback(page: &str) -> (String, String) {
 }
 
 #[test]
-fn strangers_on_the_port_neither_sign_in_nor_end_the_wait() {
+fn other_connections_to_the_port_neither_sign_in_nor_end_the_wait() {
     let (aws, sign_in) = (FakeAws::start(), SignIn::start());
     let helper = laptop(&aws, &sign_in);
     let running = helper.start(["login", REGISTRY], "");
@@ -401,7 +401,7 @@ fn two_at_once_both_sign_in() {
 }
 
 #[test]
-fn what_there_is_nothing_to_sign_in_to_is_said_and_its_tokens_are_fetched() {
+fn what_there_is_nothing_to_sign_in_to_is_reported_and_its_tokens_are_fetched() {
     let aws = FakeAws::start();
     let helper = Helper::new().aws(&aws).keys("AKIAEXAMPLE");
     let login = helper.run(["login", REGISTRY], "");
@@ -428,7 +428,7 @@ fn without_a_registry_and_without_clients_files_the_remedy_is_named() {
 }
 
 #[test]
-fn a_service_that_refuses_or_is_away_is_said_before_a_browser_opens() {
+fn a_service_that_refuses_or_is_away_is_reported_before_a_browser_opens() {
     let (aws, sign_in) = (FakeAws::start(), SignIn::start());
     let helper = laptop(&aws, &sign_in);
     sign_in.refuse_registration("InvalidRequestException");

@@ -35,7 +35,7 @@ fn stderr_says_what_happened_at_the_level_asked_for() {
 }
 
 #[test]
-fn a_hit_is_told_from_a_miss() {
+fn a_hit_and_a_miss_are_distinguished() {
     let aws = FakeAws::start();
     let helper = Helper::new().aws(&aws).keys("AKIALOG").env("ECR_LOGIN_LOG", "info");
     let (miss, hit) = (helper.get(REGISTRY).stderr, helper.get(REGISTRY).stderr);
@@ -53,7 +53,7 @@ fn a_failure_is_a_warning() {
 }
 
 #[test]
-fn a_level_that_is_none_is_said_and_the_answer_comes_all_the_same() {
+fn an_unknown_level_is_reported_and_the_answer_comes_all_the_same() {
     let aws = FakeAws::start();
     let outcome = Helper::new().aws(&aws).keys("AKIALOG").env("ECR_LOGIN_LOG", "loud").get(REGISTRY);
     outcome.token_with_warning();
@@ -108,7 +108,7 @@ fn a_full_file_is_put_aside_with_one_old_one_kept() {
 }
 
 #[test]
-fn a_full_file_that_somebody_else_holds_keeps_nobody_waiting_and_is_added_to() {
+fn a_full_file_that_another_process_locks_blocks_no_call_and_is_added_to() {
     let aws = FakeAws::start();
     let helper = Helper::new().aws(&aws).keys("AKIALOG").env("ECR_LOGIN_LOG", "info");
     let file = helper.write("ecr.log", vec![b'1'; 5 * 1024 * 1024]);

@@ -1,5 +1,7 @@
 //! The commands that people type, and what the program logs.
 
+#[cfg(unix)]
+mod completions;
 mod doctor;
 mod doctor_clients;
 mod doctor_kubelet;
@@ -13,4 +15,6 @@ mod login_mfa;
 mod login_sso;
 mod logs;
 mod status;
+#[cfg(unix)]
+mod terminal;
 mod warm;

@@ -78,7 +78,7 @@ fn each_token_with_its_region_its_identity_in_words_and_its_times() {
 }
 
 #[test]
-fn an_expired_token_is_said_to_be_one() {
+fn an_expired_token_is_reported_as_expired() {
     let aws = FakeAws::start();
     let helper = Helper::new().aws(&aws).keys("AKIAOLD");
     warm(&helper, &[REGISTRY]);
@@ -160,7 +160,7 @@ fn colours_are_for_a_terminal_and_no_color_turns_them_off() {
 }
 
 #[test]
-fn each_configured_registry_has_a_line_with_who_would_be_used_with_a_token_or_without() {
+fn each_configured_registry_has_a_line_with_its_identity_with_a_token_or_without() {
     let aws = FakeAws::start();
     let helper = Helper::new().aws(&aws).keys("AKIANOW");
     let rules = format!(
@@ -190,7 +190,7 @@ fn each_configured_registry_has_a_line_with_who_would_be_used_with_a_token_or_wi
     assert_eq!(said["tokens"][0]["used_now"], true);
     let text = helper.run(["status"], "").stdout;
     for line in [
-        "  used now   keys in the environment, region ap-south-1\n             no token; the next pull fetches one\n",
+        "  used now   keys in the environment, region ap-south-1\n             no token; the next pull asks ECR for one\n",
         "  used now   nobody: profile nosuch, named by ",
         "  used now   nobody: anonymous by the settings\n",
     ] {
@@ -199,7 +199,7 @@ fn each_configured_registry_has_a_line_with_who_would_be_used_with_a_token_or_wi
 }
 
 #[test]
-fn the_token_of_the_identity_that_would_be_used_now_is_marked_and_others_are_said_to_be_others() {
+fn the_token_of_the_identity_that_would_be_used_now_is_marked_and_others_are_marked_as_others() {
     let aws = FakeAws::start();
     let helper = Helper::new().aws(&aws).aws_config(
         "[profile one]\naws_access_key_id = AKIAONE\naws_secret_access_key = MARKED\n\
@@ -220,7 +220,7 @@ fn the_token_of_the_identity_that_would_be_used_now_is_marked_and_others_are_sai
 
 #[cfg(unix)]
 #[test]
-fn why_there_is_no_cache_is_said_in_the_words_of_warm() {
+fn why_there_is_no_cache_is_reported_in_the_words_of_warm() {
     let aws = FakeAws::start();
     let keys = || Helper::new().aws(&aws).keys("AKIANOCACHE");
     for helper in [keys().env("AWS_ECR_DISABLE_CACHE", "1"), keys().env("AWS_ECR_CACHE_DIR", "/dev/null")] {

@@ -69,7 +69,7 @@ fn warm_gives_up_at_its_timeout() {
 }
 
 #[test]
-fn who_gave_warm_too_little_time_is_told_how_to_give_it_more() {
+fn warm_with_too_little_time_names_its_timeout_option() {
     let aws = FakeAws::start();
     aws.fail(Service::Ecr, Fault::Hang);
     let outcome = helper(&aws).run(["warm", "--timeout", "1", REGISTRY], "");

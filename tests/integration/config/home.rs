@@ -31,7 +31,7 @@ fn get(helper: &Helper, name: &str) -> Outcome {
 }
 
 #[test]
-fn a_home_that_cannot_be_searched_is_no_home_for_sources_that_need_none_and_foreign_names_stay_silent() {
+fn a_home_that_cannot_be_searched_is_no_home_for_sources_that_need_none_and_foreign_names_print_nothing() {
     let aws = FakeAws::start();
     let helper = || {
         let helper = Helper::new().env("AWS_ENDPOINT_URL", aws.url()).env("AWS_ECR_DISABLE_CACHE", "1");

@@ -1,4 +1,4 @@
-//! What the settings file does to a `get`, on the real binary: who speaks, for which registry, and what is said of a
+//! What the settings file does to a `get`, on the real binary: which credentials are used for which registry, and the message about a
 //! file that is wrong.
 
 use std::fs;
@@ -81,7 +81,7 @@ fn an_unknown_profile_matters_only_to_the_registry_whose_entry_names_it() {
     let line = outcome.failure();
     assert!(line.contains("profile gone") && line.contains("base, prod"), "{line}");
     assert_eq!(helper.get(OTHER).token().key, "AKIAENVIRONMENT");
-    assert_eq!(aws.calls(Service::Ecr), 1, "nobody else speaks in its place");
+    assert_eq!(aws.calls(Service::Ecr), 1, "no other source is used in its place");
 }
 
 #[test]

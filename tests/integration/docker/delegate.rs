@@ -75,7 +75,7 @@ fn a_list_of_the_delegates_that_fails_costs_only_its_own_names() {
 }
 
 #[test]
-fn a_delegate_that_is_absent_is_said() {
+fn a_delegate_that_is_absent_is_reported() {
     let helper = Helper::new().settings(SETTINGS);
     for action in ["get", "erase"] {
         assert_absent(&helper.run([action], "docker.io"), "docker-credential-other is not on PATH");

@@ -34,7 +34,7 @@ fn over_tls_with_one_connection_and_one_request() {
 }
 
 #[test]
-fn the_request_says_who_we_are_and_asks_for_no_registry() {
+fn the_request_names_the_program_and_no_registry() {
     let aws = FakeAws::start();
     Helper::new().aws(&aws).keys("AKIATEST").env("AWS_SESSION_TOKEN", "session").get(REGISTRY).token();
     let request = aws.requests(Service::Ecr).remove(0);

@@ -88,7 +88,7 @@ fn the_remedy_fits_a_laptop_a_ci_job_and_a_container() {
 }
 
 #[test]
-fn the_kubelet_is_told_what_to_do_on_a_node() {
+fn the_kubelet_gets_the_remedy_for_a_node() {
     let request = format!(
         "{{\"kind\":\"CredentialProviderRequest\",\"apiVersion\":\"credentialprovider.kubelet.k8s.io/v1\",\
          \"image\":\"{REGISTRY}/app\"}}"

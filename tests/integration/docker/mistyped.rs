@@ -23,15 +23,25 @@ fn a_name_that_is_nearly_ecrs_is_not_found_and_one_line_says_what_is_wrong_with_
 #[test]
 fn a_mistyped_command_names_the_nearest_one() {
     let helper = Helper::new();
-    for (typed, nearest) in
-        [("satus", "status"), ("docter", "doctor"), ("Setup", "setup"), ("get-login", "get-login-password")]
-    {
+    for (typed, nearest) in [
+        ("satus", "status"),
+        ("logout", "clear"),
+        ("docter", "doctor"),
+        ("Setup", "setup"),
+        ("get-login", "get-login-password"),
+    ] {
         let outcome = helper.run([typed], "");
         assert_eq!(outcome.code, Some(1));
         let meant = format!("did you mean docker-credential-ecr-login {nearest}?");
         assert!(outcome.stdout.contains(&meant), "{typed}: {outcome:?}");
         assert_eq!(outcome.stdout.lines().count(), 1);
+        assert!(
+            outcome.stdout.contains("commands: setup, login, status, doctor, clear, warm, password"),
+            "{outcome:?}"
+        );
     }
+    let none: [&str; 0] = [];
+    assert!(helper.run(none, "").stdout.contains("commands: setup, login, status, doctor"));
     let outcome = helper.run(["xyzzy"], "");
     assert!(outcome.stdout.contains("unknown action xyzzy") && !outcome.stdout.contains("mean"), "{outcome:?}");
 }

@@ -331,7 +331,7 @@ mod stdout_that_takes_nothing {
     }
 
     #[test]
-    fn full_or_closed_is_a_failure_and_said() {
+    fn full_or_closed_is_a_failure_and_reported() {
         let aws = FakeAws::start();
         let helper = Helper::new().aws(&aws).keys("AKIATEST");
         helper.get(REGISTRY).token();
@@ -350,7 +350,7 @@ mod stdout_that_takes_nothing {
     }
 
     #[test]
-    fn a_pipe_that_nobody_reads_any_more_is_a_failure() {
+    fn a_pipe_without_a_reader_is_a_failure() {
         let aws = FakeAws::start();
         let helper = Helper::new().aws(&aws).keys("AKIATEST");
         let (reader, writer) = std::io::pipe().unwrap();
@@ -392,7 +392,7 @@ mod stdin_that_does_not_end {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn a_reason_that_nobody_reads_holds_nobody_up() {
+fn a_reason_without_a_reader_delays_no_answer() {
     use std::io::Write;
 
     let (reader, mut writer) = std::io::pipe().unwrap();
@@ -408,7 +408,7 @@ fn a_reason_that_nobody_reads_holds_nobody_up() {
 }
 
 #[test]
-fn a_settings_file_in_error_breaks_no_foreign_registry_and_is_said() {
+fn a_settings_file_in_error_breaks_no_foreign_registry_and_is_reported() {
     let helper = Helper::new().settings("strickt = true\n");
     let outcome = helper.get("docker.io");
     assert_eq!((outcome.code, outcome.stdout.as_str()), (Some(1), NOT_FOUND));
@@ -424,7 +424,7 @@ fn a_settings_file_in_error_breaks_no_foreign_registry_and_is_said() {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn a_crash_leaves_no_core_and_nobody_may_look_in() {
+fn a_crash_leaves_no_core_and_no_other_process_may_trace_it() {
     use std::os::unix::process::ExitStatusExt;
     let helper = Helper::new();
     let dumps = |program: &str, arguments: &str| {

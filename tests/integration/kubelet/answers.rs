@@ -1,4 +1,4 @@
-//! The kubelet asks for an image's credentials and is answered in the words of the version that it spoke.
+//! The kubelet asks for an image's credentials and is answered in the API version of its request.
 
 use crate::support::kubelet::{self, Plugin, V1, V1ALPHA1, V1BETA1, seconds};
 use crate::support::{FakeAws, Fault, Helper, REGISTRY, Service, Token};

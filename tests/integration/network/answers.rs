@@ -28,7 +28,7 @@ fn ecr_public_is_asked_in_us_east_1() {
 }
 
 #[test]
-fn without_credentials_nothing_is_asked_and_ecr_public_is_silent() {
+fn without_credentials_no_request_is_sent_and_ecr_public_prints_nothing() {
     let server = http(|_, _| token());
     let call = || Call::to(&server.url()).without_keys().with("AWS_EC2_METADATA_DISABLED", "true");
     call().registry(PUBLIC).finds_nothing();

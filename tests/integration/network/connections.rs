@@ -12,7 +12,7 @@ use crate::support::ecr_call::Call;
 use crate::support::raw_server::{raw, read_request};
 
 #[test]
-fn a_closed_port_is_said_with_its_host() {
+fn a_closed_port_is_reported_with_its_host() {
     let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let host = address.to_string();
     let failure = Call::to(&format!("http://{host}")).failure(&["cannot connect to", &host, "refused", "HTTPS_PROXY"]);
@@ -36,7 +36,7 @@ fn a_connection_that_ends_or_is_reset_without_an_answer_is_tried_three_times() {
 }
 
 #[test]
-fn what_is_not_http_is_said_to_be_none() {
+fn an_answer_that_is_not_http_is_reported_as_such() {
     let server = raw("127.0.0.1:0", |mut stream, _| {
         let _ = stream.write_all(b"SSH-2.0-OpenSSH_9.2\r\n");
         read_request(&mut stream);
@@ -46,7 +46,7 @@ fn what_is_not_http_is_said_to_be_none() {
 }
 
 #[test]
-fn an_answer_that_breaks_off_is_said() {
+fn an_answer_that_breaks_off_is_reported() {
     let server = raw("127.0.0.1:0", |mut stream, _| {
         read_request(&mut stream);
         let _ = stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n{\"autho");

@@ -80,7 +80,7 @@ fn a_proxy_that_never_answers() {
 }
 
 #[test]
-fn ecr_public_has_three_seconds_all_told() {
+fn ecr_public_has_three_seconds_in_all() {
     let server = raw("127.0.0.1:0", |mut stream, _| {
         let _ = stream.read_to_end(&mut Vec::new());
     });

@@ -53,7 +53,7 @@ fn ecr_is_connected_to_once_an_instance_has_named_its_role() {
 }
 
 #[test]
-fn for_an_instance_without_a_role_nobody_is_connected_to() {
+fn for_an_instance_without_a_role_no_connection_is_made() {
     let (aws, _) = over_tls();
     let near = aws.host_of_its_own(None);
     aws.fail_times(Service::Imds, 1, Fault::status(404));
@@ -100,7 +100,7 @@ fn a_plain_connection_that_is_closed_meanwhile_costs_one_more_and_no_failure() {
 }
 
 #[test]
-fn where_credentials_are_refused_the_trouble_of_a_connection_that_nobody_needs_is_not_said() {
+fn where_credentials_are_refused_the_failure_of_an_unused_connection_is_not_reported() {
     for opening in [Opening::Reset, Opening::HangUp, Opening::Garbage, Opening::Silence] {
         for certificate in [Certificate::Good, Certificate::Untrusted, Certificate::Expired] {
             let aws = FakeAws::over_tls(certificate);
@@ -120,7 +120,7 @@ fn where_credentials_are_refused_the_trouble_of_a_connection_that_nobody_needs_i
 }
 
 #[test]
-fn keys_that_are_refused_here_connect_to_nobody() {
+fn keys_that_are_refused_here_make_no_connection() {
     let (aws, others) = over_tls();
     let config = "[profile base]\naws_access_key_id = AKIDB\u{e4}SE\naws_secret_access_key = hunter2\n\
                   [profile role]\nrole_arn = arn:aws:iam::123456789012:role/one\nsource_profile = base\n";
@@ -133,7 +133,7 @@ fn keys_that_are_refused_here_connect_to_nobody() {
 }
 
 #[test]
-fn without_credentials_nobody_is_connected_to() {
+fn without_credentials_no_connection_is_made() {
     let (aws, others) = over_tls();
     let nobody = Helper::new().aws(&aws).env("AWS_ENDPOINT_URL_STS", others.url());
     assert!(nobody.get(REGISTRY).failure().contains("no AWS credentials"));

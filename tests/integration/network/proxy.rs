@@ -161,7 +161,7 @@ fn a_proxy_that_wants_a_password_or_refuses_is_named_without_its_user() {
 }
 
 #[test]
-fn a_proxy_that_is_not_there_hangs_up_or_is_none_is_said() {
+fn a_proxy_that_is_missing_hangs_up_or_is_no_proxy_is_reported() {
     let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
     let url = format!("http://user:hunter2@{closed}");
     Call::to("https://ecr.test").with("HTTPS_PROXY", &url).fails(&[

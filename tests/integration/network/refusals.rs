@@ -40,7 +40,7 @@ fn a_missing_permission_on_ecr_public_names_both_actions() {
 }
 
 #[test]
-fn unknown_keys_are_said_to_be_of_another_partition_or_region() {
+fn unknown_keys_are_reported_as_of_another_partition_or_region() {
     let message = "The security token included in the request is invalid.";
     refused(
         "UnrecognizedClientException",
@@ -83,7 +83,7 @@ fn words_of_the_server_are_one_line_within_bounds_and_without_secrets() {
 }
 
 #[test]
-fn throttling_is_tried_again_and_then_said() {
+fn throttling_is_tried_again_and_then_reported() {
     let limit = "ThrottlingException";
     let server =
         http(move |number, _| if number == 0 { error("400 Bad Request", limit, "Rate exceeded") } else { token() });
@@ -153,7 +153,7 @@ fn date_in(seconds: i64) -> String {
 }
 
 #[test]
-fn a_wrong_clock_is_made_good_with_the_servers_time_or_said_with_its_error() {
+fn a_wrong_clock_is_made_good_with_the_servers_time_or_reported_with_its_error() {
     let body = r#"{"__type":"InvalidSignatureException","message":"Signature expired"}"#;
     let server = http(move |number, _| match number {
         0 => answer("400 Bad Request", &date_in(-2 * 3600), body),

@@ -1,5 +1,5 @@
 //! ECR failing in every way, over plain HTTP and over TLS: to the client there is nothing for the registry, and one
-//! line on stderr says what failed, whom we asked, as whom, and what to do.
+//! line on stderr says what failed, which service was called, as which identity, and what to do.
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
@@ -112,7 +112,7 @@ fn a_refusal_is_asked_once_and_names_the_remedy() {
 }
 
 #[test]
-fn a_malformed_answer_is_said_and_never_kept() {
+fn a_malformed_answer_is_reported_and_never_kept() {
     let none = "ECR gave an unusable answer: ";
     for (fault, words) in [
         (Fault::garbage(), "ECR answered HTTP 200, but the answer is not what the service answers".to_owned()),
@@ -144,7 +144,7 @@ fn a_connection_that_breaks_is_tried_three_times() {
 }
 
 #[test]
-fn a_server_that_is_silent_or_slow_is_left_at_the_deadline() {
+fn a_server_that_does_not_answer_or_is_slow_is_left_at_the_deadline() {
     for fault in [Fault::Hang, Fault::ByteASecond, Fault::late(60_000)] {
         let line = format!(
             "ECR did not answer within 1.5 s: connected, but no answer came, asking HOST, {KEYS}try again, or raise \
@@ -215,7 +215,7 @@ fn a_server_that_shakes_no_hand_is_left_at_the_deadline() {
 }
 
 #[test]
-fn nobody_there_is_said() {
+fn a_missing_service_is_reported() {
     let aws = FakeAws::start();
     let helper = Helper::new().aws(&aws).keys("AKIATEST");
     let host = aws.host();
@@ -257,14 +257,14 @@ mod ecr_public {
     }
 
     #[test]
-    fn without_credentials_it_is_silent() {
+    fn without_credentials_it_prints_nothing() {
         let aws = FakeAws::start();
         Helper::new().aws(&aws).get("public.ecr.aws").assert_not_found();
         assert_eq!(aws.connections(), 0);
     }
 
     #[test]
-    fn a_slow_source_of_credentials_holds_nobody_up() {
+    fn a_slow_credential_source_delays_no_call_beyond_its_deadline() {
         let aws = FakeAws::start();
         aws.fail(Service::Container, Fault::Hang);
         let helper = Helper::new().aws(&aws).env("ECR_LOGIN_TIMEOUT", "60");

@@ -100,7 +100,7 @@ fn the_first_setting_counts_alone() {
 }
 
 #[test]
-fn a_certificate_that_nobody_vouches_for_is_refused_and_the_remedy_is_the_bundle() {
+fn a_certificate_of_an_unknown_ca_is_refused_and_the_remedy_is_the_bundle() {
     let server = ecr(Authority::new().server("127.0.0.1", NOW));
     let words = ["not signed by a trusted CA", "AWS_CA_BUNDLE"];
     assert_eq!(https(&server).failure(&words).kind, Kind::Network);
@@ -152,13 +152,13 @@ fn a_bundle_that_is_missing_empty_or_rubbish_is_named() {
 }
 
 #[test]
-fn a_bundle_matters_only_where_tls_is_spoken() {
+fn a_bundle_matters_only_where_tls_is_used() {
     let server = http(|_, _| token());
     assert_eq!(Call::to(&server.url()).with("AWS_CA_BUNDLE", "/nonexistent.pem").password(), "the-password");
 }
 
 #[test]
-fn a_server_that_does_not_speak_tls_is_said_to_be_none() {
+fn a_server_without_tls_is_named_as_the_reason() {
     let server = raw("127.0.0.1:0", |mut stream, _| {
         use std::io::Write;
         let _ = stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n");

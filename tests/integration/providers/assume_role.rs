@@ -85,7 +85,7 @@ fn a_role_with_the_container_s_role() {
 }
 
 #[test]
-fn assume_role_denied_says_who_tried_to_become_whom() {
+fn assume_role_denied_names_the_caller_and_the_role() {
     let aws = FakeAws::start();
     aws.fail(Service::Sts, Fault::assume_role_denied());
     let outcome = one_role(&aws).get(REGISTRY);
@@ -144,7 +144,7 @@ fn an_answer_without_credentials_is_a_reason_not_a_panic() {
 }
 
 #[test]
-fn sts_in_trouble_is_asked_again_and_then_the_pull_succeeds() {
+fn a_failing_sts_is_retried_and_then_the_pull_succeeds() {
     let aws = FakeAws::start();
     aws.fail_times(Service::Sts, 2, Fault::unavailable());
     assert_eq!(one_role(&aws).get(REGISTRY).token().identity, "role-ecr-pull-by-AKIDBASE");

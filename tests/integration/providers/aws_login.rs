@@ -95,7 +95,7 @@ fn an_ended_session_names_the_command_and_stays_as_it_was() {
 }
 
 #[test]
-fn nobody_logged_in_and_a_broken_session_name_file_and_command() {
+fn a_missing_login_and_a_broken_session_name_file_and_command() {
     let aws = FakeAws::start();
     // Without a cache no failure is remembered.
     let helper = helper(&aws, 800).env("AWS_ECR_DISABLE_CACHE", "1");

@@ -39,7 +39,7 @@ fn an_unreadable_token_file_is_named() {
 }
 
 #[test]
-fn a_refusal_is_said_with_the_agent_s_reason() {
+fn a_refusal_is_reported_with_the_agent_s_reason() {
     let aws = FakeAws::start();
     aws.fail(
         Service::Container,
@@ -54,7 +54,7 @@ fn a_refusal_is_said_with_the_agent_s_reason() {
 }
 
 #[test]
-fn an_answer_without_credentials_is_said_without_quoting_it() {
+fn an_answer_without_credentials_is_reported_without_quoting_it() {
     for fault in [Fault::web_page(), Fault::garbage(), Fault::empty(), Fault::NoData] {
         let aws = FakeAws::start();
         aws.fail(Service::Container, fault);
@@ -65,7 +65,7 @@ fn an_answer_without_credentials_is_said_without_quoting_it() {
 }
 
 #[test]
-fn an_agent_in_trouble_is_asked_again() {
+fn a_failing_agent_is_retried() {
     let aws = FakeAws::start();
     aws.fail_times(Service::Container, 2, Fault::unavailable());
     assert_eq!(helper(&aws).get(REGISTRY).token().identity, "container");
@@ -85,7 +85,7 @@ fn an_agent_that_is_not_there_is_named() {
 }
 
 #[test]
-fn plain_http_to_a_stranger_is_refused_before_anybody_is_asked() {
+fn plain_http_to_another_host_is_refused_before_any_request() {
     let aws = FakeAws::start();
     for uri in ["http://203.0.113.7/credentials", "http://169.254.169.254/credentials", "http://evil.example/c"] {
         let outcome = Helper::new()

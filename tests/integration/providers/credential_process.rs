@@ -32,7 +32,7 @@ fn dies(pid: &str) -> bool {
 }
 
 #[test]
-fn it_speaks_for_its_profile_and_runs_once_for_three_pulls() {
+fn its_keys_are_used_for_its_profile_and_it_runs_once_for_three_pulls() {
     let aws = FakeAws::start();
     let helper = helper(&aws, &format!("echo '{ANSWER}'"));
     for _ in 0..3 {
@@ -124,7 +124,7 @@ fn its_exit_code_and_its_last_word_are_passed_on_and_secrets_are_not() {
 }
 
 #[test]
-fn what_is_no_answer_is_said_without_quoting_it() {
+fn what_is_no_answer_is_reported_without_quoting_it() {
     for (script, reason) in [
         ("echo hunter2", "printed what is not the JSON that AWS asks for (line 1, column 1)"),
         ("true", "printed nothing"),

@@ -1,4 +1,4 @@
-//! The role of an instance, by IMDSv2; and nobody to speak at all.
+//! The role of an instance, by IMDSv2; and no credentials at all.
 
 use std::time::Duration;
 
@@ -76,7 +76,7 @@ fn a_service_that_knows_no_tokens_is_asked_without_one_unless_that_is_disabled()
 }
 
 #[test]
-fn trouble_is_said_with_its_status_and_not_tried_again() {
+fn a_failure_is_reported_with_its_status_and_not_retried() {
     for (fault, reason) in [
         (Fault::status(500), "answers HTTP 500 when asked for a session token (IMDSv2)"),
         (Fault::Close, "the connection was closed before an answer came"),

@@ -130,7 +130,7 @@ fn an_ended_login_that_cannot_be_refreshed_names_the_command() {
 }
 
 #[test]
-fn nobody_logged_in_names_the_file_and_the_command() {
+fn a_missing_login_names_the_file_and_the_command() {
     let aws = FakeAws::start();
     let helper = helper(&aws, None, 1);
     let outcome = helper.get(REGISTRY);

@@ -34,7 +34,7 @@ fn the_shared_files_serve_where_the_environment_says_they_are() {
 }
 
 #[test]
-fn a_profile_that_is_named_and_does_not_exist_is_an_error_and_nobody_else_is_tried() {
+fn a_profile_that_is_named_and_does_not_exist_is_an_error_and_no_other_source_is_tried() {
     let aws = FakeAws::start();
     let helper = Helper::new()
         .aws(&aws)
@@ -65,7 +65,7 @@ fn a_role_that_wants_a_code_names_the_command() {
 }
 
 #[test]
-fn keys_that_no_request_can_carry_are_refused_and_said() {
+fn keys_that_no_request_can_carry_are_refused_and_reported() {
     let aws = FakeAws::start();
     for (part, lines) in [
         ("access key id", "aws_access_key_id = AKID\u{7f}\naws_secret_access_key = s\n"),

@@ -49,7 +49,7 @@ fn an_unreadable_token_file_is_named() {
 }
 
 #[test]
-fn what_sts_rejects_is_said_with_file_role_and_remedy() {
+fn what_sts_rejects_is_reported_with_file_role_and_remedy() {
     for (status, code, reason, remedy) in [
         (400, "ExpiredTokenException", "has expired (ExpiredTokenException)", "see why it is not renewed"),
         (403, "AccessDenied", "may not assume arn:aws:iam::123456789012:role/ci: AccessDenied", "trust policy"),

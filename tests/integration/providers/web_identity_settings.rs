@@ -89,7 +89,7 @@ fn another_job_on_the_same_runner_gets_a_token_of_its_own() {
 }
 
 #[test]
-fn a_job_without_the_permission_is_told_which_one_it_lacks() {
+fn a_job_without_the_permission_gets_the_name_of_it() {
     let aws = FakeAws::start();
     let helper = Helper::new().aws(&aws).settings(&settings("github-actions", ""));
     let job = helper.env("GITHUB_ACTIONS", "true");
@@ -120,7 +120,7 @@ fn a_request_url_that_is_not_https_is_not_asked_and_a_redirect_is_not_followed()
 }
 
 #[test]
-fn an_answer_without_a_token_is_sent_to_nobody() {
+fn an_answer_without_a_token_is_not_sent_to_sts() {
     for (status, body) in [
         (401, r#"{"message":"Unauthorized"}"#),
         (500, "<html>oops</html>"),
@@ -195,7 +195,7 @@ fn azure_s_three_ways_in_the_order_of_its_own_libraries() {
 }
 
 #[test]
-fn an_identity_that_azure_does_not_know_is_said() {
+fn an_identity_that_azure_does_not_know_is_reported() {
     let (aws, services) = (FakeAws::start(), TokenServices::start());
     let helper = Helper::new()
         .aws(&aws)
@@ -230,7 +230,7 @@ fn a_token_in_a_variable_or_a_file_is_used_and_every_claim_tells_jobs_apart() {
 }
 
 #[test]
-fn a_variable_that_is_missing_and_a_token_for_another_audience_are_said() {
+fn a_variable_that_is_missing_and_a_token_for_another_audience_are_reported() {
     let aws = FakeAws::start();
     let helper =
         Helper::new().aws(&aws).settings(&settings("env:GITLAB_OIDC_TOKEN", "audience = \"sts.amazonaws.com\""));

@@ -1,5 +1,7 @@
 //! `setup kubelet` makes a node's kubelet use this binary, and loses nothing that was there.
 
+#[cfg(target_os = "linux")]
+mod distributions;
 mod undo;
 
 use std::fs;

@@ -58,7 +58,7 @@ fn store_is_dockers_alone() {
 }
 
 #[test]
-fn what_dockers_file_names_already_is_said_and_not_set_up_twice() {
+fn what_dockers_file_names_already_is_reported_and_not_set_up_twice() {
     const OTHER: &str = "210987654321.dkr.ecr.us-east-1.amazonaws.com";
     let home = crate::support::empty_home();
     let docker = home.path().join(".docker/config.json");

@@ -197,7 +197,7 @@ fn token(name: &str) -> String {
     }
 }
 
-/// Whom a token names.
+/// The subject of a token.
 pub fn principal(text: &str) -> &'static str {
     let name = TOKENS.iter().find(|name| token(name) == text);
     match name.copied() {

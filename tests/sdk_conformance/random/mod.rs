@@ -124,15 +124,15 @@ fn judge(all: &[(SourceSetup, Seen)]) {
         }
     }
     println!(
-        "{} setups, {compared} in which somebody speaks, {} cache keys, {} different answers, of {kinds:?}",
+        "{} setups, {compared} with credentials, {} cache keys, {} different answers, of {kinds:?}",
         all.len(),
         of_fingerprint.len(),
         answers.len(),
     );
     assert!(hits.is_empty(), "{} hits, the first:\n{}", hits.len(), hits[0]);
-    // The comparison is worth nothing if one source spoke for all.
+    // The comparison is worth nothing if one source was used for all.
     for kind in ["keys", "role", "web", "sso", "container", "instance", "process"] {
-        assert!(kinds.contains(kind), "{kind} never spoke");
+        assert!(kinds.contains(kind), "{kind} was never used");
     }
     assert!(of_fingerprint.len() < compared, "no two setups had one identity");
 }

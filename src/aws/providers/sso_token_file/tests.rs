@@ -50,7 +50,7 @@ fn a_login_without_refresh_token_cannot_be_refreshed() {
 }
 
 #[test]
-fn what_is_no_login_is_said_without_quoting_it() {
+fn what_is_no_login_is_reported_without_quoting_it() {
     for (bytes, why) in [
         ("", "is not a JSON object"),
         ("null", "is not a JSON object"),

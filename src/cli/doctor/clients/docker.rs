@@ -52,7 +52,7 @@ fn in_a_snap(program: &Path, host: &str) -> Step {
 /// What `DOCKER_AUTH_CONFIG` says of a registry.
 pub(super) enum Variable {
     /// Nothing.
-    Silent,
+    Nothing,
     /// It holds a login, which comes before every file and helper.
     Login(String),
     /// docker discards all of it.
@@ -63,11 +63,11 @@ impl Variable {
     /// Reads the variable.
     pub(super) fn of(environment: &Environment, host: &str) -> Self {
         let text = environment.var(DOCKER_AUTH_CONFIG).unwrap_or_default();
-        let Content::Config(config) = Content::of(text.as_bytes()) else { return Self::Silent };
+        let Content::Config(config) = Content::of(text.as_bytes()) else { return Self::Nothing };
         if !config.helpers.is_empty() {
             return Self::Discarded;
         }
-        says::login(&config, host).map_or(Self::Silent, Self::Login)
+        says::login(&config, host).map_or(Self::Nothing, Self::Login)
     }
 }
 

@@ -1,4 +1,4 @@
-//! What the clients' files say of a registry: which helper each client would run, and what stands in its way. How each
+//! Which helper each client would run for a registry by its files, and what prevents that. How each
 //! client reads its files was measured; docs/clients.md has the runs.
 
 mod docker;
@@ -43,7 +43,8 @@ pub(super) fn examine(environment: &Environment, host: &str, kubelet: Client) ->
         |client: &Client| client.step.state == State::Ok && (!any_installed || !client.installed.is_empty());
     let served = clients.iter().any(is_served);
     for client in &mut clients {
-        // The file of a client that is not here keeps nobody from pulling, and who set one client up may not use the others.
+        // The file of a client that is not installed prevents no pull, and a person with one client set up may not use
+        // the others.
         let matters = if any_installed { !client.installed.is_empty() } else { !served };
         if client.step.state == State::Wrong && (!matters || served && client.step.not_set_up) {
             client.step.state = State::Note;

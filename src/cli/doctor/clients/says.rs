@@ -1,10 +1,10 @@
-//! Who answers for a registry, by one file.
+//! Which helper or login one file names for a registry.
 
 use crate::HELPER;
 use crate::protocol::clients::config_file::Config;
 use crate::registry::host_of;
 
-/// Who answers.
+/// What a client takes for the registry.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Says {
     /// This helper, by the named key of the file.
@@ -15,7 +15,7 @@ pub(super) enum Says {
     Login(String),
     /// A key that means the registry and is not what the client compares.
     NearMiss(String),
-    /// Nobody.
+    /// Neither a helper nor a login.
     Nothing,
 }
 
@@ -69,7 +69,7 @@ mod tests {
     const HOST: &str = "123456789012.dkr.ecr.eu-west-1.amazonaws.com";
 
     #[test]
-    fn each_way_of_a_file_to_speak_of_a_registry() {
+    fn each_way_in_which_a_file_names_a_registry() {
         for (text, expected) in [
             (r#"{"credHelpers":{"@":"ecr-login"},"credsStore":"pass"}"#, Says::Us("credHelpers")),
             (r#"{"credHelpers":{"@":"pass"}}"#, Says::Another("pass".into(), "credHelpers")),
@@ -93,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn a_login_to_a_repository_is_told_from_one_to_the_registry() {
+    fn a_login_to_a_repository_is_not_taken_for_one_to_the_registry() {
         for (key, found) in [("@/app", true), ("@/v1/", false), ("@", false), ("https://@/app", false)] {
             let key = key.replace('@', HOST);
             let config = Config { logins: vec![key.clone()], ..Config::default() };

@@ -122,6 +122,45 @@ pub(super) fn is_copy(plugin: &Path, binary: &Path) -> bool {
     fs::symlink_metadata(plugin).is_ok_and(|there| there.is_file()) && are_equal().unwrap_or(false)
 }
 
+/// Whether the plugin is this binary: a link to it, or a copy.
+///
+/// # Errors
+/// That cannot be told.
+pub(super) fn is_this(plugin: &Path, binary: &Path) -> Result<bool, LinkError> {
+    let failed = |source| LinkError { path: plugin.to_owned(), source };
+    let Some(there) = fs::symlink_metadata(plugin).map(Some).or_else(or_nothing).map_err(failed)? else {
+        return Ok(false);
+    };
+    if there.is_symlink() {
+        let leads = canonical(plugin).map(Some).or_else(or_nothing).map_err(failed)?;
+        return Ok(leads == Some(canonical(binary).map_err(failed)?));
+    }
+    let length = fs::metadata(binary).map_err(failed)?.len();
+    Ok(there.is_file()
+        && there.len() == length
+        && fs::read(plugin).map_err(failed)? == fs::read(binary).map_err(failed)?)
+}
+
+fn or_nothing<T>(error: io::Error) -> io::Result<Option<T>> {
+    if error.kind() == io::ErrorKind::NotFound { Ok(None) } else { Err(error) }
+}
+
+/// The newest that was kept of the plugin.
+///
+/// # Errors
+/// That cannot be told: it must not be taken for none.
+pub(super) fn kept_newest(plugin: &Path) -> Result<Option<PathBuf>, LinkError> {
+    let mut newest = None;
+    for path in kept_names(plugin) {
+        match fs::symlink_metadata(&path) {
+            Ok(_) => newest = Some(path),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => break,
+            Err(source) => return Err(LinkError { path, source }),
+        }
+    }
+    Ok(newest)
+}
+
 /// How the plugin comes to be this binary.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Placing {
@@ -279,7 +318,7 @@ mod tests {
     }
 
     #[test]
-    fn a_copy_is_made_once_and_nobody_else_may_write_it() {
+    fn a_copy_is_made_once_and_no_other_user_may_write_it() {
         use std::os::unix::fs::PermissionsExt;
         let (_directory, plugin, binary) = place();
         let linking = plan(&plugin, &binary).unwrap();

@@ -285,7 +285,7 @@ mod tests {
     }
 
     #[test]
-    fn a_plugin_that_somebody_put_there_meanwhile_stays() {
+    fn a_plugin_that_was_put_there_meanwhile_stays() {
         let (_root, place, binary) = node();
         place.put(&binary).unwrap();
         fs::remove_file(&place.plugin).unwrap();

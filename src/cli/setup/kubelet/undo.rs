@@ -12,7 +12,6 @@ use super::files::{self, FilesError};
 use super::link;
 use super::paths::Distribution;
 use crate::cli::setup::{backup, difference};
-use crate::os::fs::canonical;
 use crate::os::fs::user_file::{self, FileError, UserFile, exists};
 use crate::protocol::kubelet::PLUGIN;
 use crate::text::printable::line_of;
@@ -57,10 +56,15 @@ pub(super) fn undo(
         Config::Remove(_, now) => (now.name_of_ours().unwrap_or(PLUGIN), None),
     };
     let plugin = link::plugin(bin_dir, name);
-    let placed = look_at_plugin(&plugin, binary, named_after == Some(name));
+    let placed = look_at_plugin(&plugin, binary, named_after == Some(name))?;
     let mut said = String::new();
     if !dry_run {
+        // What a setup or an undo that was killed left over.
         user_file::sweep(&plugin);
+        user_file::sweep(match &planned {
+            Config::Nothing => config,
+            Config::Stays(file, _) | Config::Before { file, .. } | Config::Remove(file, _) => &file.path,
+        });
     }
     undo_config(&mut said, config, &planned, dry_run)?;
     undo_plugin(&mut said, &plugin, &placed, dry_run)?;
@@ -83,11 +87,15 @@ fn look(config: &Path) -> Result<Config, KubeletError> {
     let candidates = if config.is_dir() { files::read_by_kubelet(config)? } else { vec![config.to_owned()] };
     for path in candidates {
         let (mut file, now) = files::read(&path)?;
-        if file.content.is_none() || now.name_of_ours().is_none() {
+        if file.content.is_none() {
             continue;
         }
         let copy = backup::path(&path);
         let kept = UserFile::read_copy(&copy, &file)?;
+        // An undo that was killed has written the file and not yet removed the copy.
+        if now.name_of_ours().is_none() && kept.content != file.content {
+            continue;
+        }
         let extension = path.extension().and_then(|extension| extension.to_str()).unwrap_or_default();
         let before = match &kept.content {
             Some(bytes) => ConfigText::read(bytes, extension)
@@ -96,7 +104,7 @@ fn look(config: &Path) -> Result<Config, KubeletError> {
                 ConfigText::read(b"", extension).map_err(|source| FilesError::Config { path: path.clone(), source })?
             }
         };
-        let is_ours = made_of(&before, &now);
+        let is_ours = kept.content == file.content || made_of(&before, &now);
         return match kept.content {
             None if is_ours => Ok(Config::Remove(file, now)),
             None => Ok(Config::Stays(file, now)),
@@ -123,16 +131,15 @@ fn made_of(before: &ConfigText, now: &ConfigText) -> bool {
     })
 }
 
-fn look_at_plugin(plugin: &Path, binary: &Path, is_named: bool) -> Plugin {
-    let is_link_to_us = matches!((canonical(plugin), canonical(binary)), (Ok(plugin), Ok(binary)) if plugin == binary);
-    if !is_link_to_us && !link::is_copy(plugin, binary) {
-        return Plugin::Stays;
+fn look_at_plugin(plugin: &Path, binary: &Path, is_named: bool) -> Result<Plugin, KubeletError> {
+    if !link::is_this(plugin, binary)? {
+        return Ok(Plugin::Stays);
     }
-    match link::kept_last(plugin) {
+    Ok(match link::kept_newest(plugin)? {
         Some(kept) => Plugin::PutBack(kept),
         None if is_named => Plugin::Needed,
         None => Plugin::Remove,
-    }
+    })
 }
 
 fn undo_config(said: &mut String, config: &Path, planned: &Config, dry_run: bool) -> Result<(), KubeletError> {

@@ -1,4 +1,4 @@
-//! Where we are, and what a command is told.
+//! The host, and the inputs of a command.
 
 use super::*;
 use crate::credentials::aws_env::AwsEnv;
@@ -52,7 +52,7 @@ fn the_host_is_looked_at_for_sources_that_depend_on_it_and_for_no_other() {
 
 #[cfg(unix)]
 #[test]
-fn a_command_that_is_told_by_other_variables_speaks_for_another() {
+fn a_command_with_other_variables_is_another_identity() {
     let command = CredentialSource::CredentialProcess { profile: "p".into(), command: secret("/bin/sh $WHO") };
     let told = |source: &CredentialSource, name: &str, value: &str| {
         let environment = Environment::of([("HOME", "/home/a"), ("AWS_PROFILE", "dev"), (name, value)]);
@@ -87,7 +87,7 @@ fn a_command_that_is_told_by_other_variables_speaks_for_another() {
 }
 
 #[test]
-fn everything_that_a_command_is_told_counts() {
+fn every_variable_that_a_command_reads_counts() {
     let command = CredentialSource::CredentialProcess { profile: "p".into(), command: secret("x") };
     let file = FileIdentity([1, 2, 3, 4, 5]);
     let other = FileIdentity([1, 2, 3, 4, 6]);

@@ -62,7 +62,7 @@ fn everything_that_the_answer_depends_on_tells_two_requests_apart() {
 }
 
 #[test]
-fn where_the_machine_cannot_be_told_its_tokens_are_not_cached() {
+fn tokens_of_a_machine_without_an_id_are_not_cached() {
     let nowhere = HostContext::default();
     let google = source("r", "a", IdTokenRequest::Google { endpoint: "http://e".into() });
     assert_eq!(print_of(REGISTRY, &EndpointConfig::default(), &google, &nowhere), None);

@@ -1,7 +1,7 @@
 use super::*;
 
 #[test]
-fn a_file_that_somebody_else_wrote_meanwhile_is_left_alone() {
+fn a_file_that_another_program_wrote_meanwhile_is_left_alone() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("config.json");
     fs::write(&path, "{}").unwrap();
@@ -15,7 +15,7 @@ fn a_file_that_somebody_else_wrote_meanwhile_is_left_alone() {
 }
 
 #[test]
-fn a_file_that_somebody_else_wrote_meanwhile_is_not_removed() {
+fn a_file_that_another_program_wrote_meanwhile_is_not_removed() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("config.json");
     fs::write(&path, "{}").unwrap();

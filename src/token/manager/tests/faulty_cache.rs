@@ -18,7 +18,7 @@ enum Move {
     Erase(usize),
     Clear,
     Become(u8),
-    /// Who it is changes while ECR answers the next call.
+    /// The identity changes while ECR answers the next call.
     BecomeMeanwhile(u8),
     Down(usize),
     Takes(Millis),
@@ -112,7 +112,7 @@ impl Model {
             Some(host) => self.backend.cache().erase(HOSTS[host]),
             None => self.backend.cache().clear(),
         });
-        // What is said to be gone is gone, whatever failed on the way.
+        // What is reported as removed is gone, whatever failed on the way.
         if !matches!(done, Some(Ok(_))) {
             return Ok(());
         }

@@ -59,7 +59,7 @@ fn try_source(source: &Change, changes: &[&Change], tally: &Mutex<Tally>) {
 }
 
 #[test]
-fn whatever_is_changed_nobody_gets_the_token_of_another_identity() {
+fn whatever_is_changed_no_call_gets_the_token_of_another_identity() {
     let sources = sources();
     let changes = Arc::new(changes());
     let tally = Mutex::new(Tally::default());

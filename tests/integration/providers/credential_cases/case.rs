@@ -1,4 +1,4 @@
-//! A case: who is asked with which variables and files, and what the peers use.
+//! A case: variables and files, the source that is expected, and what the peers use.
 
 use std::collections::BTreeMap;
 use std::fs;

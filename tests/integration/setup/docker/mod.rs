@@ -131,7 +131,7 @@ fn store_keeps_the_old_store_as_our_delegate() {
 }
 
 #[test]
-fn store_does_not_hide_logins_that_nobody_else_keeps() {
+fn store_does_not_hide_logins_that_are_kept_nowhere_else() {
     let before = "{\"auths\":{\"ghcr.io\":{\"auth\":\"eQ==\"}}}";
     let home = Home::with(before.as_bytes());
     let line = home.refused(&["--store"]);
@@ -249,7 +249,7 @@ fn without_names_every_account_of_the_aws_profiles_is_found() {
 
 #[cfg(unix)]
 #[test]
-fn aws_files_that_are_pipes_or_endless_name_no_registry_and_keep_nobody_waiting() {
+fn aws_files_that_are_pipes_or_endless_name_no_registry_and_block_no_call() {
     for (config, credentials) in [("pipe", "/dev/null"), ("/dev/null", "pipe"), ("/dev/zero", "/dev/null")] {
         let home = Home::with(b"{}");
         let pipe = home.path("pipe");
@@ -264,7 +264,7 @@ fn aws_files_that_are_pipes_or_endless_name_no_registry_and_keep_nobody_waiting(
 }
 
 #[test]
-fn without_names_and_without_anything_found_the_remedy_is_said() {
+fn without_names_and_without_anything_found_the_remedy_is_reported() {
     let home = Home::with(b"{}");
     let line = home.refused(&[]);
     assert!(line.contains("--registry"), "{line}");
@@ -307,7 +307,7 @@ fn docker_config_and_file_name_another_place() {
 }
 
 #[test]
-fn a_profile_speaks_for_registries_that_are_named_never_for_all_that_are_found() {
+fn a_profile_is_written_for_the_named_registries_never_for_all_that_are_found() {
     let home = Home::with(b"{}");
     for arguments in
         [&["--profile", "prod"][..], &["--store", "--profile", "prod"], &["--store", "--registry", REGISTRY]]

@@ -31,6 +31,7 @@ fn yes_writes_each_registry_with_its_profile_and_says_what_each_will_use() {
     assert!(said.contains(&format!("{OTHER}: several profiles are of its account (admin, viewer)")), "{said}");
     assert!(said.contains(&format!("setup docker {OTHER} --profile admin")), "{said}");
     assert!(said.contains(&format!("profile broken is not used for {BROKEN}")) && said.contains("gone"), "{said}");
+    assert!(said.contains(&format!("{OTHER} cannot be used until its profile is chosen")), "{said}");
     assert!(said.contains(&format!("{BROKEN} cannot be used yet: no AWS credentials were found")), "{said}");
     assert!(home.done(&["--yes"]).contains("nothing to do"));
     assert_eq!(fs::read_to_string(home.settings()).unwrap(), settings);
@@ -129,10 +130,31 @@ fn it_ends_with_the_next_step_once_a_pull_can_work() {
     assert!(last.starts_with(&format!("Next: docker pull {REGISTRY}/IMAGE")), "{said}");
 }
 
+#[test]
+fn the_next_step_of_an_sso_profile_without_a_login_is_to_sign_in() {
+    let home = home();
+    home.install();
+    let said = home.done(&["--yes"]);
+    let last = said.lines().last().unwrap();
+    assert_eq!(last, "Next: docker-credential-ecr-login login, which signs in and fetches the tokens");
+}
+
+/// As the Go helper's documents have it.
+#[test]
+fn where_every_registry_is_served_already_that_is_said() {
+    let home = Home::with(b"{\"credsStore\":\"ecr-login\"}");
+    let said = home.done(&[]);
+    assert!(
+        said.contains("docker asks ecr-login for every registry already") && said.contains("nothing to do"),
+        "{said}"
+    );
+    assert_eq!(home.read(), "{\"credsStore\":\"ecr-login\"}");
+}
+
 /// A terminal: the question is put there, and the answer counts.
 #[cfg(unix)]
 #[test]
-fn on_a_terminal_it_asks_and_does_as_it_is_told() {
+fn on_a_terminal_it_asks_and_follows_the_answer() {
     use crate::support::terminal::terminal;
     use std::io::{Read as _, Write as _};
     for (answer, written) in [("\n", true), ("y\n", true), ("n\n", false), ("\u{4}", false)] {

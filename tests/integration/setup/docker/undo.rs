@@ -58,3 +58,20 @@ fn undo_leaves_the_settings_that_another_client_needs() {
     home.done(&["--undo"]);
     assert!(!home.settings().exists());
 }
+
+#[cfg(unix)]
+#[test]
+fn undo_says_that_podman_read_dockers_file_too() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let home = Home::with(b"{}");
+    home.done(&[REGISTRY, OTHER]);
+    fs::create_dir_all(home.path("bin")).unwrap();
+    fs::write(home.path("bin/podman"), "#!/bin/sh\n").unwrap();
+    fs::set_permissions(home.path("bin/podman"), fs::Permissions::from_mode(0o755)).unwrap();
+    let podmans = home.path(".config/containers/auth.json");
+    fs::create_dir_all(podmans.parent().unwrap()).unwrap();
+    fs::write(&podmans, format!("{{\"credHelpers\":{{\"{OTHER}\":\"ecr-login\"}}}}")).unwrap();
+    let said = home.done(&["--undo"]);
+    assert!(said.contains(&format!("podman read this file too; to keep {REGISTRY} there")), "{said}");
+    assert!(!said.contains(&format!("to keep {OTHER}")), "{said}");
+}

@@ -7,7 +7,7 @@ use super::home::Home;
 
 #[cfg(unix)]
 #[test]
-fn another_program_of_the_name_that_comes_first_on_path_is_said() {
+fn another_program_of_the_name_that_comes_first_on_path_is_reported() {
     use std::os::unix::fs::PermissionsExt as _;
     let home = Home::with(b"{}");
     home.aws_profile("default");
@@ -38,7 +38,7 @@ fn a_mistyped_file_makes_no_directories() {
 
 #[cfg(unix)]
 #[test]
-fn without_the_right_to_write_the_ways_out_are_said() {
+fn without_the_right_to_write_the_remedies_are_named() {
     use std::os::unix::fs::PermissionsExt as _;
     use std::os::unix::process::CommandExt as _;
     let home = Home::with(b"{}");

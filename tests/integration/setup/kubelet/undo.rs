@@ -55,7 +55,7 @@ fn undo_removes_what_was_not_there_before_and_says_which_flags_go() {
 }
 
 #[test]
-fn what_somebody_changed_since_is_not_undone_and_nothing_is_half_done() {
+fn what_was_changed_since_is_not_undone_and_nothing_is_half_done() {
     let node = Node::with("config.json", EKS);
     done(&node.set_up(&[]));
     let changed = node.text().replace("x.example", "y.example");
