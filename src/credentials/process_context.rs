@@ -2,9 +2,8 @@
 //! that.
 //!
 //! Seen are its command line, the file that is run and the files that the line names, both of AWS's files as a whole (the
-//! command may be one of AWS's own tools, and name another profile), the variables by which such tools find the identity that they
-//! are and where their files lie, those that the line itself names, and the working directory where any of these is
-//! relative. Not seen are other variables, other files and what the command asks of others: docs/identity.md has the list.
+//! command may be one of AWS's own tools, and name another profile), the variables by which such tools find their identity
+//! and their files, those that the line itself names, and the working directory where any of these is relative. Not seen are other variables, other files and what the command asks of others: docs/identity.md has the list.
 
 use std::ffi::OsStr;
 use std::fs::Metadata;

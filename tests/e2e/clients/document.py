@@ -49,7 +49,7 @@ def write(seen, path):
         for name, client in seen.items()
         for question, found in client.get("list", {}).items()
     ]
-    parts.append("\n## `list`\n\nWho asks for all names first, with `credsStore`; and what follows from the form of the names.\n\n")
+    parts.append("\n## `list`\n\nWhich clients ask for all names first, with `credsStore`; and what follows from the form of the names.\n\n")
     parts.append(table(["client", "command", "named", "calls", "the command"], lists))
     parts.append("\n## Within one file\n\nWhose password the registry was shown, with the helper and something else in docker's file.\n\n")
     questions = [
@@ -88,7 +88,7 @@ def write(seen, path):
             if "answers" in client
         ],
     ))
-    parts.append("\n## Through `setup`\n\nWith this helper and the file that `setup` wrote: the calls, and whether somebody without AWS keys sees why.\n\n")
+    parts.append("\n## Through `setup`\n\nWith this helper and the file that `setup` wrote: the calls, and whether a user without AWS keys sees the reason.\n\n")
     parts.append(table(
         ["client", "push", "pull", "the reason of a refusal"],
         [
