@@ -66,7 +66,10 @@ const EXAMPLES: [(&str, &str); 5] = [
         "docker-credential-ecr-login doctor --image 123456789012.dkr.ecr.eu-west-1.amazonaws.com/app:1",
         "On a node, as root: find out why the kubelet cannot pull an image.",
     ),
-    ("docker-credential-ecr-login status", "Show who would be used for each registry, and how long its token is good."),
+    (
+        "docker-credential-ecr-login status",
+        "Show the identity that would be used for each registry, and how long its token is good.",
+    ),
     (
         "docker-credential-ecr-login password REGISTRY | helm registry login --username AWS --password-stdin REGISTRY",
         "Log in with a tool that knows no credential helpers.",

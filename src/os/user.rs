@@ -14,6 +14,14 @@ pub(crate) fn effective() -> u32 {
     *USER.get_or_init(|| rustix::process::geteuid().as_raw())
 }
 
+/// Whether the effective user is root; there is none on Windows.
+pub(crate) fn is_root() -> bool {
+    #[cfg(unix)]
+    return effective() == 0;
+    #[cfg(not(unix))]
+    false
+}
+
 /// Whether `path` is an absolute path of a directory that the effective user owns.
 #[cfg(unix)]
 pub(crate) fn owns_directory(path: &Path) -> bool {

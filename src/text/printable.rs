@@ -47,7 +47,7 @@ pub(crate) fn without_errno(text: &str) -> Cow<'_, str> {
 }
 
 /// The text as one word of a shell's command line.
-pub fn shell_word(text: &str) -> Cow<'_, str> {
+pub(crate) fn shell_word(text: &str) -> Cow<'_, str> {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/._-+:@%,~".contains(&byte);
     if !text.is_empty() && text.bytes().all(is_plain) {
         return Cow::Borrowed(text);

@@ -115,7 +115,7 @@ fn what_was_kept_elsewhere_since_home_could_not_be_opened_is_listed_and_forgotte
     place.as_nobody("get", &variables).token();
     assert_eq!(place.aws.calls(Service::Ecr), 3);
     let doctor = place.as_nobody(&format!("doctor {REGISTRY}"), &[("HOME", &*home)]).stdout;
-    assert!(doctor.contains("cannot be opened") && doctor.contains(closed.to_str().unwrap()), "{doctor}");
+    assert!(doctor.contains("cannot be read") && doctor.contains(closed.to_str().unwrap()), "{doctor}");
     // Once home can be opened, what is elsewhere is forgotten with what is there.
     std::fs::remove_dir(closed).unwrap();
     place.as_nobody("get", &variables).token();

@@ -1,4 +1,4 @@
-//! What name servers answer, and the two files that say whom to ask. An input that begins with a letter is a
+//! What name servers answer, and the two files that name the servers. An input that begins with a letter is a
 //! `resolv.conf` and, behind an empty line, a hosts file; in any other the first byte chooses the question, and the
 //! rest is a message.
 

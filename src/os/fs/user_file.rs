@@ -158,7 +158,7 @@ impl UserFile {
         Ok(file)
     }
 
-    /// From now on a new content is open to nobody whom `other` is closed to.
+    /// From now on a new content gives no user access that `other` does not give.
     pub(crate) fn no_more_open_than(&mut self, other: &Self) {
         #[cfg(unix)]
         if let Some(found) = &other.found {

@@ -12,8 +12,9 @@ kept() {
 }
 
 new_home
-set_up_docker
 person=(env "${dated_aws[@]}" AWS_CA_BUNDLE="$work/ca.crt" docker-credential-ecr-login)
+kept setup "${person[@]}" setup docker "$registry"
+set_up_docker
 
 check "warm: fetches a token" "${person[@]}" warm "$registry"
 check_says "status: shows the token" "$registry" "${person[@]}" status

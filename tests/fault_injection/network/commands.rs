@@ -87,7 +87,7 @@ fn whatever_hangs_no_action_outlives_its_deadline() {
         call("store", &["store"], &login, How::Delegate, KILLED),
         call("erase", &["erase"], FOREIGN, How::Delegate, KILLED),
         call("list", &["list"], "", How::Delegate, KILLED),
-        // A process of its own, whom nobody hears.
+        // A process of its own, whose output is not read.
         call("refresh", &["refresh-in-background", REGISTRY], "", How::Ecr, ""),
         never("get", &["get"]),
         never("store", &["store"]),

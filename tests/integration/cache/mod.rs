@@ -1,4 +1,4 @@
-//! Tokens on the disk: where, for whom, how long, and who may read them.
+//! Tokens on the disk: where, for which identity, how long, and which users may read them.
 
 mod credential_sources;
 #[cfg(unix)]

@@ -1,4 +1,4 @@
-//! `status` shows what is kept and for whom, `clear` forgets it.
+//! `status` shows the tokens and their identities, `clear` removes them.
 
 use crate::support::cache::{HOUR, age};
 use crate::support::{FakeAws, Helper, REGISTRY, Service};

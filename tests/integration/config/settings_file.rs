@@ -146,7 +146,7 @@ fn the_files_timeout_bounds_a_get_and_the_variable_wins_over_it() {
     let outcome = helper.get(REGISTRY);
     assert!(outcome.failure().contains("1 s"), "{}", outcome.failure());
     assert!(outcome.duration < Duration::from_secs(6), "{:?}", outcome.duration);
-    // Another region: a failure answers everybody who would ask the same for a second.
+    // Another region: a failure is the answer to every call that would ask the same for a second.
     let outcome = helper.env("ECR_LOGIN_TIMEOUT", "2").get(OTHER);
     assert!(outcome.failure().contains("2 s"), "{}", outcome.failure());
 }

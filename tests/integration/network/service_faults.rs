@@ -20,7 +20,7 @@ fn fakes() -> [FakeAws; 2] {
     [None, Some(Certificate::Good)].map(|certificate| FakeAws::on(IpAddr::V4(Ipv4Addr::LOCALHOST), certificate))
 }
 
-/// How a `get` fails, over both, with this line after the registry's name (`HOST` for whom was asked); the fakes.
+/// How a `get` fails, over both, with this line after the registry's name (`HOST` for the service that was called); the fakes.
 fn fails(fault: &Fault, limit: &str, line: &str) -> [FakeAws; 2] {
     side_by_side(fakes(), |aws| {
         aws.fail(Service::Ecr, fault.clone());

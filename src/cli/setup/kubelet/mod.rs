@@ -155,8 +155,7 @@ fn version(
 /// Whether the plugin may be a link to this binary, and if not, why. Root's kubelet is to run nothing that another user could
 /// change; whoever is not root decides nothing for root here.
 fn placing(binary: &Path, bin_dir: &Path) -> Result<(Placing, Option<String>), KubeletError> {
-    #[cfg(unix)]
-    if user::effective() == 0 {
+    if user::is_root() {
         // What cannot be looked at may be anybody's.
         let looked_at = |path: &Path| {
             let failed = |source| FileError::Read { path: path.to_owned(), source };
@@ -173,7 +172,6 @@ fn placing(binary: &Path, bin_dir: &Path) -> Result<(Placing, Option<String>), K
             return Ok((Placing::Copy, Some(why)));
         }
     }
-    let _ = (binary, bin_dir);
     Ok((Placing::Link, None))
 }
 
