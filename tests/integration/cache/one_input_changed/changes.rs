@@ -78,6 +78,13 @@ pub fn sources() -> Vec<Change> {
             );
             fs::write(fixture.home().join(".config/ecr-login/config.toml"), text).unwrap();
         }),
+        change("web identity of the settings, by a variable", |fixture| {
+            web_identity_of_the_settings(fixture, "env:JOB_TOKEN");
+            fixture.set("JOB_TOKEN", jwt(&claims("octocat")));
+        }),
+        change("web identity of the settings, by a file", |fixture| {
+            web_identity_of_the_settings(fixture, &format!("file:{}", fixture.home().join("token").display()));
+        }),
         change("a profile by a relative config file", |fixture| {
             fixture.set("AWS_CONFIG_FILE", "aws-config");
             fixture.set("AWS_PROFILE", "process");
@@ -100,6 +107,13 @@ pub fn sources() -> Vec<Change> {
         sources.push(change(profile, move |fixture| fixture.set("AWS_PROFILE", profile)));
     }
     sources
+}
+
+fn web_identity_of_the_settings(fixture: &Fixture, from: &str) {
+    let text = format!(
+        "[[registry]]\nmatch = \"*.dkr.ecr.*.amazonaws.com\"\nrole_arn = \"{ROLE}\"\nweb_identity = \"{from}\"\n"
+    );
+    fs::write(fixture.home().join(".config/ecr-login/config.toml"), text).unwrap();
 }
 
 fn container(fixture: &mut Fixture) {
@@ -140,6 +154,7 @@ pub fn changes() -> Vec<Change> {
             fs::copy(fixture.home().join("token-two"), fixture.home().join("token")).unwrap();
             fs::write(fixture.home().join("opaque"), "another").unwrap();
         }),
+        change("the job's token", |fixture| fixture.set("JOB_TOKEN", jwt(&claims("hubot")))),
         change("the pod's request", |fixture| {
             if fixture.request.is_some() {
                 fixture.request = Some(pod_request(&service_account("bob")));
