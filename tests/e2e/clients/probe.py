@@ -351,7 +351,7 @@ def through_setup(lab, client, report):
             seen[verb] = outcome.counted()
     if client.pull:
         run = person()
-        run.variables["AWS_ACCESS_KEY_ID"] = None
+        run.variables.update({"AWS_ACCESS_KEY_ID": None, "AWS_SECRET_ACCESS_KEY": None})
         outcome = run.go(client.pull, real=True)
         if not client.looks_up:
             report.check(f"{client.name}: without keys the pull fails", not outcome.worked, outcome.output)
