@@ -96,7 +96,9 @@ for name in os.listdir(sys.argv[1]):
     for key in times:
         entry[key] -= 8 * 3600
     meaning = struct.pack("<I", entry["version"])
-    for text in (entry[key].encode() for key in ["registry", "cache_key", "label", "username", "password"]):
+    # 0.1.0, which may stand beside this build, calls the cache key so.
+    cache_key = "cache_key" if "cache_key" in entry else "fingerprint"
+    for text in (entry[key].encode() for key in ["registry", cache_key, "label", "username", "password"]):
         meaning += struct.pack("<Q", len(text)) + text
     entry["crc32"] = zlib.crc32(meaning + struct.pack("<3q", *(entry[key] for key in times)))
     with open(path, "w") as file:
