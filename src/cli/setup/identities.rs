@@ -46,7 +46,11 @@ pub(super) fn check_arguments(edit: &SettingsEdit<'_>, environment: &Environment
 ///
 /// # Errors
 /// It does not exist, has no credentials, or is written wrong.
-pub(super) fn check_profile(profile: &str, registry: &Registry, environment: &Environment) -> Result<(), String> {
+pub(in crate::cli) fn check_profile(
+    profile: &str,
+    registry: &Registry,
+    environment: &Environment,
+) -> Result<(), String> {
     let credentials = CredentialSettings { profile: Some(profile.to_owned()), ..CredentialSettings::default() };
     let resolved = Identity::resolve(environment, CredentialSelector::Settings(&credentials), registry);
     resolved.map(drop).map_err(|error| match error {
