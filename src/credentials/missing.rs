@@ -115,12 +115,21 @@ pub(crate) fn with_list(remedy: &str) -> String {
 }
 
 /// The failure as a kubelet's log is to have it: what is mended on a node is mended there and not in a shell.
-pub(crate) fn on_node(failure: UserError, environment: &Environment) -> UserError {
-    let is_of_place = failure.kind == Kind::NoCredentials && {
-        let here = with_list(&remedy_here(environment));
-        failure.hint.as_ref().is_some_and(|hint| *hint == here)
-    };
-    if is_of_place { failure.hint(with_list(Place::Node.remedy())) } else { failure }
+pub(crate) fn on_node(mut failure: UserError, environment: &Environment) -> UserError {
+    if failure.kind == Kind::NoCredentials {
+        failure.hint = failure.hint.map(|hint| remedy_of_node(hint, environment));
+    }
+    failure
+}
+
+/// A remedy as it is on a node: the one for missing credentials is another there.
+pub(crate) fn remedy_of_node(remedy: String, environment: &Environment) -> String {
+    let here = remedy_here(environment);
+    match remedy.strip_prefix(&here) {
+        Some("") => Place::Node.remedy().to_owned(),
+        Some(_) if remedy == with_list(&here) => with_list(Place::Node.remedy()),
+        _ => remedy,
+    }
 }
 
 /// A source that was begun and is not whole.

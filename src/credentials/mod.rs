@@ -32,7 +32,7 @@ pub use error::{IdentityError, NoSuchProfile};
 pub(crate) use go_helper::go_helper_differences;
 pub(crate) use id_token_request::IdTokenRequest;
 pub(crate) use jwt::is_jwt;
-pub(crate) use missing::{half_configured, on_node, remedy_here, with_list};
+pub(crate) use missing::{half_configured, on_node, remedy_here, remedy_of_node, with_list};
 pub(crate) use profile_accounts::{ProfileAccount, profile_accounts, profile_names};
 
 use aws_env::AwsEnv;
