@@ -36,6 +36,8 @@ use std::time::Duration;
 use aws_credential_types::Credentials;
 
 use super::client::AwsContext;
+pub(crate) use sso::sign_in_is_due;
+
 use crate::credentials::{CredentialSource, Identity, half_configured, remedy_here, with_list};
 use crate::os::environment::Environment;
 use crate::text::user_error::{Kind, UserError};

@@ -25,7 +25,7 @@ use crate::os::clock;
 use crate::os::environment::Environment;
 use crate::os::secret;
 use crate::protocol::kubelet::registry_of_image;
-use crate::registry::{Service, host_of, near_miss};
+use crate::registry::{Service, host_of, near_miss, odd_region};
 use crate::settings::{DEFAULT_TIMEOUT, ResolvedRegistry, Settings, call_timeout};
 use crate::text::span;
 use crate::text::user_error::{Kind, UserError};
@@ -123,6 +123,8 @@ fn examine(name: &str, wanted: &Doctor, environment: &Environment) -> Report {
         return Report::new(Some(name.to_owned()), steps, NOT_TRIED);
     };
     let asked = host_of(name).unwrap_or_else(|| name.to_owned());
+    let odd = odd_region(target.registry.region());
+    steps.extend(odd.map(|odd| Step { remedy: None, ..Step::note("region", odd, "") }));
     let node = Node::find(wanted);
     let is_nodes = node.counts(wanted, &asked);
     let programs = if is_nodes { vec!["kubelet"] } else { Vec::new() };
