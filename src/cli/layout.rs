@@ -53,6 +53,13 @@ impl Layout {
         page.lines().map(|line| self.line(line, self.width.map_or(0, |width| last_column(line, width)))).collect()
     }
 
+    /// A report of whole lines: what is broken off a line goes on further to the right than the line began.
+    pub(crate) fn report(&self, report: &str) -> String {
+        const FURTHER: usize = 2;
+        let own = |line: &str| line.len() - line.trim_start_matches(' ').len();
+        report.lines().map(|line| self.line(line, own(line) + FURTHER)).collect()
+    }
+
     fn with_tilde<'t>(&self, text: &'t str) -> Cow<'t, str> {
         let Some(home) = self.home.as_deref().filter(|home| text.contains(home)) else { return Cow::Borrowed(text) };
         let mut short = String::with_capacity(text.len());
@@ -152,6 +159,15 @@ mod tests {
         assert_eq!(at(40).line(line, 19), expected);
         assert_eq!(at(40).page(line), expected);
         assert_eq!(Layout::default().line(line, 19), format!("{line}\n"));
+    }
+
+    #[test]
+    fn a_report_hangs_and_a_line_that_is_indented_hangs_further() {
+        let report =
+            "/home/me/x: this line is too long for forty\n  and so is this one, which is indented by two\nshort\n";
+        let expected =
+            "~/x: this line is too long for forty\n  and so is this one, which is indented by\n    two\nshort\n";
+        assert_eq!(at(42).report(report), expected);
     }
 
     #[test]

@@ -141,8 +141,10 @@ impl Report {
                 ("image", own) => own == "kubelet",
                 (name, _) => !is_a_clients(name),
             };
-            let mut steps = self.steps.iter().filter(is_its);
-            steps.find(|step| step.state == State::Wrong).map(|step| match step.name {
+            let wrong = || self.steps.iter().filter(is_its).filter(|step| step.state == State::Wrong);
+            // What the plugin said is the reason of a step below, if that is wrong as well.
+            let first = wrong().find(|step| step.name != "image").or_else(|| wrong().next());
+            first.map(|step| match step.name {
                 name if name == own => step.found.clone(),
                 name => format!("{name}: {}", step.found),
             })

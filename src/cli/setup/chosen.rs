@@ -171,7 +171,7 @@ fn agreed(job: &Job<'_>, offered: Vec<(String, String)>, report: &mut String) ->
             _ => "these",
         }
     );
-    let question = Layout::for_stdout(job.environment).page(&page(&question));
+    let question = Layout::for_stdout(job.environment).report(&page(&question));
     let answer = terminal.ask(question.trim_end_matches('\n'), Deadline::within(ANSWER_TIME));
     let agreed = answer.is_ok_and(|answer| matches!(answer.to_ascii_lowercase().as_str(), "" | "y" | "yes"));
     if agreed {

@@ -41,7 +41,7 @@ fn finish(job: &Job<'_>) -> ExitCode {
     let shown = |report: String| {
         let report = page(&report);
         // A difference is shown as it is.
-        if job.common.dry_run { report } else { Layout::for_stdout(job.environment).page(&report) }
+        if job.common.dry_run { report } else { Layout::for_stdout(job.environment).report(&report) }
     };
     match done.and_then(|report| Ok(terminal::print(&shown(report))?)) {
         Ok(()) => ExitCode::SUCCESS,

@@ -146,7 +146,7 @@ fn for_an_image_the_kubelet_counts_and_a_docker_that_is_not_set_up_does_not() {
     assert!(state == "wrong" && text.contains("give the node an instance profile"), "{state}: {text}");
     let report: Value = serde_json::from_str(&node.doctor(&["--image", &image]).stdout).unwrap();
     let verdict = report["clients"].as_array().unwrap().iter().find(|client| client["client"] == "kubelet").unwrap();
-    assert!(verdict["works"] == false && verdict["because"].as_str().unwrap().starts_with("image: "), "{report:#}");
+    assert!(verdict["works"] == false && verdict["because"].as_str().unwrap().starts_with("source: "), "{report:#}");
 }
 
 #[test]
