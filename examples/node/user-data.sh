@@ -29,6 +29,7 @@ if [ ! -x "$binary" ]; then
     install -m 0755 "$download" "$binary"
 fi
 
+install -d -m 0755 "$(dirname -- "$config")" "$plugins"
 "$binary" setup kubelet --config "$config" --bin-dir "$plugins" ${KUBELET_VERSION:+--kubelet-version "$KUBELET_VERSION"}
 
 install -d -m 0755 /etc/ecr-login

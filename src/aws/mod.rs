@@ -42,6 +42,7 @@ use crate::text::user_error::{Kind, UserError};
 use client::AwsContext;
 use providers::mfa::MfaPrompt;
 pub(crate) use providers::shared::SharedCredentials;
+pub(crate) use providers::sign_in_is_due;
 
 /// How long a question about ECR Public may take in all. It serves without credentials too: whoever waits for ours is
 /// better served by an anonymous pull.

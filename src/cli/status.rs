@@ -14,6 +14,7 @@ use super::layout::Layout;
 use super::terminal::{self, Paint};
 use super::{configured, no_cache};
 use crate::PROGRAM;
+use crate::aws::sign_in_is_due;
 use crate::cache::{Cache, Entry, LastFailure};
 use crate::credentials::{CacheKey, CredentialSelector, Identity};
 use crate::os::clock;
@@ -69,6 +70,12 @@ struct Row {
     /// Why there is no identity, or why its token is not kept.
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<String>,
+    /// Why the next fetch would fail: a person has to sign in first.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sign_in: Option<String>,
+    /// The identity in words for people.
+    #[serde(skip)]
+    described: String,
     /// The host whose tokens open it: another one for an alias.
     #[serde(skip)]
     host: String,
@@ -131,7 +138,7 @@ impl Status {
             cache: Place {
                 path: cache.as_ref().and_then(|cache| cache.path().map(PathBuf::from)),
                 warnings: cache.as_ref().map(unread).unwrap_or_default(),
-                reason: no_cache::reason(environment, cache.as_ref()),
+                reason: no_cache::reason(environment, cache.as_ref()).map(|it| without_errno(&it).into_owned()),
             },
             settings: place,
             registries,
@@ -224,6 +231,8 @@ impl Row {
             identity: None,
             has_token: false,
             reason: None,
+            sign_in: None,
+            described: String::new(),
             key: None,
         };
         let Some(settings) = settings else {
@@ -245,7 +254,10 @@ impl Row {
                     Some(_) => None,
                 };
                 let key = key.filter(|_| target.credentials.cache);
-                Self { identity: Some(identity.label), reason: reason.map(str::to_owned), key, ..row }
+                let described = identity.described().into_owned();
+                let sign_in = sign_in_is_due(&identity.source).map(|failure| failure.to_string());
+                let reason = reason.map(str::to_owned);
+                Self { identity: Some(identity.label), reason, sign_in, described, key, ..row }
             }
             Err(error) => {
                 let failure = UserError::from(error);
@@ -269,22 +281,46 @@ impl Row {
         let own = tokens.iter().filter(|token| token.registry == self.host);
         let (used, others): (Vec<&Token>, Vec<&Token>) = own.partition(|token| self.key == Some(token.key));
         match (&self.identity, &self.reason) {
-            (Some(identity), reason) => {
-                row("used now", &format!("{identity}{region}"), &plain);
+            (Some(_), reason) => {
+                row("used now", &format!("{}{region}", self.described), &plain);
+                let is_good = used.first().is_some_and(|token| !token.expired);
                 match (used.first(), reason) {
                     (Some(token), _) => row("", &token.good, if token.expired { &weak } else { &plain }),
                     (None, Some(reason)) => row("", &format!("no token is kept: {reason}"), &middling),
+                    (None, None) if self.sign_in.is_some() => row("", "no token", &plain),
                     (None, None) => row("", "no token; the next pull asks ECR for one", &plain),
                 }
+                if let Some(reason) = self.sign_in.as_ref().filter(|_| !is_good) {
+                    row("", reason, &middling);
+                }
             }
-            (None, reason) => row("used now", &format!("nobody: {}", reason.as_deref().unwrap_or_default()), &middling),
+            (None, reason) => {
+                row("used now", &format!("no credentials: {}", reason.as_deref().unwrap_or_default()), &middling)
+            }
         }
-        for token in others {
-            row("another", &format!("{}, not used now", token.identity), &weak);
-            row("", &token.good, &weak);
+        for (identity, tokens) in by_identity(others) {
+            let count = match tokens.len() {
+                1 => String::new(),
+                count => format!(" ({count} tokens)"),
+            };
+            row("another", &format!("{identity}{count}, not used now"), &weak);
+            row("", tokens.first().map_or("", |token| &token.good), &weak);
         }
         text
     }
+}
+
+/// The tokens of each identity, the one that lasts longest first: people cannot tell apart those of one name.
+fn by_identity(mut tokens: Vec<&Token>) -> Vec<(&str, Vec<&Token>)> {
+    tokens.sort_by_key(|token| std::cmp::Reverse(token.expires_in_seconds));
+    let mut found: Vec<(&str, Vec<&Token>)> = Vec::new();
+    for token in tokens {
+        match found.iter_mut().find(|(identity, _)| *identity == token.identity) {
+            Some((_, known)) => known.push(token),
+            None => found.push((&token.identity, vec![token])),
+        }
+    }
+    found
 }
 
 impl Token {

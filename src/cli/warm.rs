@@ -6,6 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use super::arguments::Warm;
+use super::layout::Layout;
 use super::terminal::{self, Progress};
 use super::{configured, no_cache};
 use crate::PROGRAM;
@@ -76,6 +77,7 @@ fn all(environment: &Environment, settings: &Settings) -> Vec<String> {
 /// What has been printed so far. Lines and the progress below them take turns.
 struct Shown {
     all: usize,
+    layout: Layout,
     state: Mutex<Counts>,
 }
 
@@ -89,8 +91,12 @@ struct Counts {
 impl Shown {
     fn of(environment: &Environment, all: usize) -> Self {
         let progress = Progress::start(environment);
-        progress.say(&format!("asking for 1 of {all}"));
-        Self { all, state: Mutex::new(Counts { progress, good: 0, failed: 0, lost: false }) }
+        progress.say(&format!("0 of {all} done"));
+        Self {
+            all,
+            layout: Layout::for_stdout(environment),
+            state: Mutex::new(Counts { progress, good: 0, failed: 0, lost: false }),
+        }
     }
 
     /// One registry is done: its line.
@@ -100,7 +106,7 @@ impl Shown {
         match line {
             Ok(line) => {
                 state.good += 1;
-                state.lost |= terminal::print_line(&format!("{line}\n"), deadline).is_err();
+                state.lost |= terminal::print_line(&self.layout.line(&line, 2), deadline).is_err();
             }
             Err(line) => {
                 state.failed += 1;

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::missing::{HalfConfigured, Place, with_list};
+use super::missing::{HalfConfigured, with_list};
 use crate::text::user_error::{Kind, UserError};
 
 /// Why no source could be named. Never holds a secret: values are named by variable or key.
@@ -98,8 +98,8 @@ pub enum IdentityError {
         skipped_sources: Vec<String>,
         /// A source that is half configured.
         half: Option<HalfConfigured>,
-        /// Where the process runs.
-        place: Place,
+        /// What to do where the process runs.
+        remedy: String,
     },
 }
 
@@ -157,7 +157,7 @@ impl IdentityError {
                 format!("let the CI system issue the token for {wanted}, or correct audience in the settings")
             }
             Self::NoSource { half: Some(half), .. } => half.remedy.clone(),
-            Self::NoSource { place, .. } => place.remedy().to_owned(),
+            Self::NoSource { remedy, .. } => remedy.clone(),
         })
     }
 

@@ -143,6 +143,7 @@ pub(super) fn source(
         WebIdentityProvider::Azure => Ok(requested(azure(environment)?, settings, role)),
         WebIdentityProvider::Variable(name) => {
             let token = variable_token(environment, name)?;
+            check_jwt(&token, name)?;
             check_audience(&token, name, settings.audience.as_deref())?;
             let request = IdTokenRequest::Variable { name: name.clone(), token: Secret::new(token) };
             Ok(requested(request, settings, role))
@@ -150,7 +151,9 @@ pub(super) fn source(
         WebIdentityProvider::File(path) => {
             let path = variables.at_home(path.as_os_str()).unwrap_or_else(|| path.clone());
             let token = env_providers::token_file(&path, "web_identity of the settings".to_owned())?;
-            check_audience(&token, &path.display().to_string(), settings.audience.as_deref())?;
+            let named = path.display().to_string();
+            check_jwt(token.trim(), &named)?;
+            check_audience(&token, &named, settings.audience.as_deref())?;
             Ok(CredentialSource::WebIdentity {
                 role_arn: role.arn.clone(),
                 session_name: role.session_name.clone(),
@@ -159,6 +162,18 @@ pub(super) fn source(
             })
         }
     }
+}
+
+/// What is no JWT may be any other secret, and is not sent to STS.
+fn check_jwt(token: &str, from: &str) -> Result<(), IdentityError> {
+    if jwt::is_jwt(token) {
+        return Ok(());
+    }
+    Err(IdentityError::NoIdToken {
+        provider: format!("{} (web_identity of the settings)", plain(from)),
+        reason: "holds no OIDC token (a JWT: three parts with dots between them)".to_owned(),
+        remedy: "name in web_identity what the CI system puts the job's OIDC token into".to_owned(),
+    })
 }
 
 /// A token for another audience is meant for another service, and is not sent to STS.

@@ -62,6 +62,17 @@ pub(super) fn counts(member: &str, pods: Pods) -> bool {
     }
 }
 
+/// The longest token that AssumeRoleWithWebIdentity takes, in bytes.
+const TOKEN_LIMIT: usize = 20_000;
+
+/// Three parts of base64url (RFC 7515, section 3.1): what STS takes.
+pub(crate) fn is_jwt(token: &str) -> bool {
+    let is_part = |part: &str| {
+        !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_=".contains(&byte))
+    };
+    token.len() <= TOKEN_LIMIT && token.split('.').count() == 3 && token.split('.').all(is_part)
+}
+
 /// The claims of `token`; `None` for what is not a JWT with issuer, subject and audience, each claim given once.
 pub(super) fn claims(token: &str) -> Option<Claims> {
     let mut parts = token.trim().split('.');
@@ -180,4 +191,18 @@ impl<'de> Deserialize<'de> for Claims {
 fn seconds(number: &serde_json::Number) -> i64 {
     #[expect(clippy::cast_possible_truncation, reason = "a cast from float saturates, which is what is wanted")]
     number.as_f64().map_or(i64::MIN, |seconds| seconds as i64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_jwt_is_taken_for_a_token() {
+        assert!(is_jwt("eyJh.eyJp.c2ln-_"));
+        let long = format!("a.{}.c", "b".repeat(TOKEN_LIMIT));
+        for token in ["", "a.b", "a.b.c.d", "a..c", "<html>.b.c", "a.b.c\n", &long] {
+            assert!(!is_jwt(token), "{token}");
+        }
+    }
 }

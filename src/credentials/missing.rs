@@ -10,7 +10,7 @@ use crate::text::user_error::{Kind, UserError};
 
 /// Where the process runs, as far as missing credentials are mended in different ways.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Place {
+pub(super) enum Place {
     /// A job of GitHub Actions; whether it may ask for OIDC tokens (`permissions: id-token: write`).
     GitHubActions {
         /// `ACTIONS_ID_TOKEN_REQUEST_URL` is set.
@@ -56,7 +56,7 @@ impl Place {
     }
 
     /// What to do there.
-    pub(crate) fn remedy(self) -> &'static str {
+    fn remedy(self) -> &'static str {
         match self {
             Self::GitHubActions { has_oidc: true } => {
                 "run aws-actions/configure-aws-credentials before this step, or name a role: setup docker --registry \
@@ -88,18 +88,48 @@ impl Place {
     }
 }
 
+/// What to do at `place`, where the shared files have these profiles: where a person wrote some, one of them is meant.
+pub(super) fn remedy(place: Place, profiles: &[&str]) -> String {
+    const MAX_NAMES: usize = 10;
+    let named: Vec<String> = profiles.iter().filter(|name| **name != "default").map(|name| plain(name)).collect();
+    if named.is_empty() || !matches!(place, Place::Machine | Place::Container) {
+        return place.remedy().to_owned();
+    }
+    let more = if named.len() > MAX_NAMES { ", ..." } else { "" };
+    let names = named[..named.len().min(MAX_NAMES)].join(", ");
+    format!(
+        "name one of your profiles ({names}{more}) in AWS_PROFILE, or for this registry: {PROGRAM} setup docker REGISTRY \
+         --profile PROFILE"
+    )
+}
+
+/// What to do where this process runs.
+pub(crate) fn remedy_here(environment: &Environment) -> String {
+    let profiles = super::profile_names(environment);
+    remedy(Place::here(environment), &profiles.iter().map(String::as_str).collect::<Vec<_>>())
+}
+
 /// A remedy, and where the list of all that was looked for is.
 pub(crate) fn with_list(remedy: &str) -> String {
     format!("{remedy}; {PROGRAM} doctor lists what was looked for")
 }
 
 /// The failure as a kubelet's log is to have it: what is mended on a node is mended there and not in a shell.
-pub(crate) fn on_node(failure: UserError, environment: &Environment) -> UserError {
-    let is_of_place = failure.kind == Kind::NoCredentials && {
-        let here = with_list(Place::here(environment).remedy());
-        failure.hint.as_ref().is_some_and(|hint| *hint == here)
-    };
-    if is_of_place { failure.hint(with_list(Place::Node.remedy())) } else { failure }
+pub(crate) fn on_node(mut failure: UserError, environment: &Environment) -> UserError {
+    if failure.kind == Kind::NoCredentials {
+        failure.hint = failure.hint.map(|hint| remedy_of_node(hint, environment));
+    }
+    failure
+}
+
+/// A remedy as it is on a node: the one for missing credentials is another there.
+pub(crate) fn remedy_of_node(remedy: String, environment: &Environment) -> String {
+    let here = remedy_here(environment);
+    match remedy.strip_prefix(&here) {
+        Some("") => Place::Node.remedy().to_owned(),
+        Some(_) if remedy == with_list(&here) => with_list(Place::Node.remedy()),
+        _ => remedy,
+    }
 }
 
 /// A source that was begun and is not whole.

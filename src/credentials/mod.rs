@@ -26,13 +26,14 @@ mod resolve_context;
 mod tests;
 mod token_files;
 
+use std::borrow::Cow;
 use std::path::PathBuf;
 
 pub use error::{IdentityError, NoSuchProfile};
 pub(crate) use go_helper::go_helper_differences;
 pub(crate) use id_token_request::IdTokenRequest;
-pub(crate) use missing::Place;
-pub(crate) use missing::{half_configured, on_node, with_list};
+pub(crate) use jwt::is_jwt;
+pub(crate) use missing::{half_configured, on_node, remedy_here, remedy_of_node, with_list};
 pub(crate) use profile_accounts::{ProfileAccount, profile_accounts, profile_names};
 
 use aws_env::AwsEnv;
@@ -236,6 +237,14 @@ impl Identity {
         registry: &Registry,
     ) -> Result<Self, IdentityError> {
         read(environment, |variables, files| provider_chain::find(variables, files, wanted, registry))
+    }
+
+    /// The source in words, and that nothing is configured where the instance's role is what is left.
+    pub(crate) fn described(&self) -> Cow<'_, str> {
+        match self.source {
+            CredentialSource::Imds { .. } => format!("{}, as no other credentials are configured", self.label).into(),
+            _ => Cow::Borrowed(&self.label),
+        }
     }
 
     /// Whose token it would be at `now` (seconds since the Unix epoch); `None` where two identities could not

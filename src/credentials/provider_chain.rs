@@ -173,7 +173,8 @@ fn default_chain(
     let skipped_sources = std::mem::take(skipped_sources);
     let environment = variables.environment;
     let half = missing::half_configured(environment, &skipped_sources);
-    Err(IdentityError::NoSource { skipped_sources, half, place: missing::Place::here(environment) })
+    let remedy = missing::remedy(missing::Place::here(environment), &context.files.profile_names());
+    Err(IdentityError::NoSource { skipped_sources, half, remedy })
 }
 
 /// The profile that is asked for; `None` where it is the default and is not there.

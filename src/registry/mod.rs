@@ -8,6 +8,7 @@ mod near_miss;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use near_miss::odd_region;
 pub use near_miss::{NearMiss, near_miss};
 
 use hosts::{PUBLIC, PUBLIC_REGION, Partition, SUFFIXES};

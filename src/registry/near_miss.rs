@@ -75,6 +75,15 @@ pub fn near_miss(host: &str) -> Option<NearMiss> {
     Some(NearMiss::OtherSuffix { region, expected, found: suffix.text })
 }
 
+/// What is odd about a region that is written like one: AWS calls its regions after points of the compass, and a mistyped name
+/// has another word there. A region to come may be called otherwise, so that this is never a reason to refuse a name.
+pub(crate) fn odd_region(region: &str) -> Option<String> {
+    const POINTS: [&str; 9] =
+        ["north", "northeast", "east", "southeast", "south", "southwest", "west", "northwest", "central"];
+    let odd = !region.split('-').any(|word| POINTS.contains(&word));
+    odd.then(|| format!("{region} is named like no region of AWS, check the registry's name"))
+}
+
 fn is_number(label: &str) -> bool {
     !label.is_empty() && label.bytes().all(|byte| byte.is_ascii_digit())
 }

@@ -5,6 +5,19 @@ fn parsed(text: &str) -> Registry {
 }
 
 #[test]
+fn no_region_that_aws_publishes_is_odd() {
+    let endpoints: serde_json::Value =
+        serde_json::from_str(include_str!("../../tests/data/ecr-endpoints.json")).unwrap();
+    let regions: Vec<&str> =
+        endpoints["ecr"].as_array().unwrap().iter().map(|it| it["region"].as_str().unwrap()).collect();
+    assert!(regions.len() > 30);
+    for region in regions {
+        assert_eq!(odd_region(region), None);
+    }
+    assert!(odd_region("us-esat-1").is_some() && odd_region("eu-wset-1").is_some());
+}
+
+#[test]
 fn every_suffix_names_its_partition_and_api_host() {
     for (name, partition, region, api) in [
         ("dkr.ecr.us-east-1.amazonaws.com", "aws", "us-east-1", "api.ecr.us-east-1.amazonaws.com"),

@@ -125,6 +125,9 @@ fn held(folder: &Path) -> String {
 /// `setup kubelet` by root with a binary in `home/bin` of this owner and mode; what it said, and the plugin.
 fn kubelet(ground: &Ground, more: &str) -> (crate::support::Outcome, PathBuf) {
     let plugins = ground.path("plugins");
+    if !plugins.exists() {
+        ground.directory("plugins", 0, 0o755);
+    }
     let script = format!(
         "{more} exec home/bin/helper setup kubelet --config \"$PWD/kubelet.json\" --bin-dir '{}'",
         plugins.display()
@@ -194,9 +197,13 @@ fn the_folder_that_setup_kubelet_makes_is_open_to_all_for_reading_whatever_the_u
     }
     for umask in ["000", "022", "077", "777"] {
         let ground = with_binary((0, 0o755), (0, 0o755));
-        let (run, plugin) = kubelet(&ground, &format!("umask {umask};"));
-        assert_eq!(run.code, Some(0), "{run:?}");
-        assert_eq!(plugin.parent().unwrap().metadata().unwrap().permissions().mode() & 0o7777, 0o755, "umask {umask}");
+        // The usual one alone is made: below /usr/local/bin, of which this has its own here.
+        let script = format!(
+            "umask {umask}; exec unshare --mount sh -c 'mount -t tmpfs -o mode=755 tmpfs /usr/local/bin && home/bin/helper setup \
+             kubelet --config \"$PWD/kubelet.json\" >&2 && stat -c %a /usr/local/bin/credential-provider'"
+        );
+        let run = root(&ground, &script);
+        assert_eq!((run.code, run.stdout.as_str()), (Some(0), "755\n"), "umask {umask}: {run:?}");
     }
 }
 

@@ -11,13 +11,10 @@ use super::metadata_http::{self, Request, Response};
 use crate::aws::client::AwsContext;
 use crate::aws::error::{self, CallError, CallTarget};
 use crate::aws::retry::{self, Outcome};
-use crate::credentials::IdTokenRequest;
+use crate::credentials::{IdTokenRequest, is_jwt};
 use crate::os::secret::Secret;
 use crate::text::percent_encoded;
 use crate::text::user_error::{Kind, UserError};
-
-/// The longest token that AssumeRoleWithWebIdentity takes, in bytes.
-const TOKEN_LIMIT: usize = 20_000;
 
 /// How long a metadata server may take. (A token service on the internet has the call's deadline.)
 const METADATA_TIMEOUT: Duration = Duration::from_secs(3);
@@ -207,26 +204,9 @@ impl Call {
     }
 }
 
-/// Three parts of base64url (RFC 7515, section 3.1): what STS takes, and nothing else is sent to it.
-fn is_jwt(token: &str) -> bool {
-    let is_part = |part: &str| {
-        !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_=".contains(&byte))
-    };
-    token.len() <= TOKEN_LIMIT && token.split('.').count() == 3 && token.split('.').all(is_part)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn only_a_jwt_is_taken_for_a_token() {
-        assert!(is_jwt("eyJh.eyJp.c2ln-_"));
-        let long = format!("a.{}.c", "b".repeat(TOKEN_LIMIT));
-        for token in ["", "a.b", "a.b.c.d", "a..c", "<html>.b.c", "a.b.c\n", &long] {
-            assert!(!is_jwt(token), "{token}");
-        }
-    }
 
     #[test]
     fn the_audience_is_encoded_into_the_url() {

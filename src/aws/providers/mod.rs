@@ -36,7 +36,9 @@ use std::time::Duration;
 use aws_credential_types::Credentials;
 
 use super::client::AwsContext;
-use crate::credentials::{CredentialSource, Identity, Place, half_configured, with_list};
+pub(crate) use sso::sign_in_is_due;
+
+use crate::credentials::{CredentialSource, Identity, half_configured, remedy_here, with_list};
 use crate::os::environment::Environment;
 use crate::text::user_error::{Kind, UserError};
 
@@ -151,7 +153,7 @@ pub(super) fn nowhere(identity: &Identity, environment: &Environment, failure: U
         let what = format!("{}, and there are no other AWS credentials", half.what);
         return UserError::new(Kind::NoCredentials, what).hint(half.remedy);
     }
-    let remedy = failure.hint.unwrap_or_else(|| Place::here(environment).remedy().to_owned());
+    let remedy = failure.hint.unwrap_or_else(|| remedy_here(environment));
     let message = format!("no AWS credentials found: {}", failure.message);
     UserError { message, hint: Some(remedy), ..failure }
 }

@@ -10,6 +10,7 @@ use super::sso_token_file::{Lock, Login, LoginError, Replacement};
 use crate::PROGRAM;
 use crate::aws::client::AwsContext;
 use crate::aws::error::{CallError, CallTarget, Class};
+use crate::credentials::CredentialSource;
 use crate::text::user_error::{Kind, UserError};
 
 /// A login that ends sooner is refreshed; the SDK for Rust's margin.
@@ -63,6 +64,25 @@ impl SsoParameters<'_> {
     fn unkept(&self, error: &LoginError) -> UserError {
         UserError::new(Kind::Credentials, format!("{} was refreshed for this call alone: {error}", self.login()))
             .hint(format!("{}, since the old login may be used up", self.remedy()))
+    }
+}
+
+/// Why a person has to sign in before this source gives credentials, as far as its login's file says.
+pub(crate) fn sign_in_is_due(source: &CredentialSource) -> Option<UserError> {
+    match source {
+        CredentialSource::AssumeRole { base, .. } => sign_in_is_due(base),
+        CredentialSource::Sso { profile, session, region, account, role, token_file, .. } => {
+            let (session, token_file) = (session.as_deref(), token_file.as_deref());
+            let wanted = SsoParameters { profile, session, region, account, role, token_file };
+            match Login::read(token_file?) {
+                Err(error) => Some(wanted.file(&error)),
+                Ok(login) if has_ended(&login) && login.refresh(SystemTime::now()).is_none() => {
+                    Some(wanted.failure("has expired"))
+                }
+                Ok(_) => None,
+            }
+        }
+        _ => None,
     }
 }
 

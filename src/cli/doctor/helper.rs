@@ -41,24 +41,32 @@ pub(super) fn helper(environment: &Environment) -> Step {
     if real.is_some() && real == ours {
         return Step::ok(NAME, format!("{} is this program, version {version}", found.display()));
     }
-    let mut command = Command::new(&found);
-    command.arg("--version").env_clear().envs(environment.variables());
-    let bounds = Bounds { deadline: Deadline::within(VERSION_TIME), stdout: 4096, stderr: Stderr::Kept };
-    let said =
-        subprocess::run(command, &[], bounds).map(|finished| String::from_utf8_lossy(&finished.stdout).into_owned());
+    let deadline = Deadline::within(VERSION_TIME);
+    let says = |option| {
+        let mut command = Command::new(&found);
+        command.arg(option).env_clear().envs(environment.variables());
+        let bounds = Bounds { deadline, stdout: 4096, stderr: Stderr::Kept };
+        subprocess::run(command, &[], bounds).map(|finished| String::from_utf8_lossy(&finished.stdout).into_owned())
+    };
+    // The Go helper knows its own option alone.
+    let said = match says("--version") {
+        Ok(said) if said.trim().is_empty() => says("-v"),
+        said => said,
+    };
     match said {
         Ok(said) if said.contains(PROGRAM) && said.trim_end().ends_with(version) => {
             Step::ok(NAME, format!("{} is a copy of this program, version {version}", found.display()))
         }
         said => {
-            let said =
-                said.map_or_else(|error| error.to_string(), |said| said.lines().next().unwrap_or_default().to_owned());
+            let words = |said: String| said.split_whitespace().collect::<Vec<_>>().join(" ");
+            let said = said.map_or_else(|error| error.to_string(), words);
             let said: String = said.chars().filter(|character| !character.is_control()).take(80).collect();
+            let said = if said.is_empty() { String::new() } else { format!(" (says {said:?})") };
             let ours = ours.unwrap_or_default();
             let directory = ours.parent().map(PathBuf::from).unwrap_or_default();
             Step::wrong(
                 NAME,
-                format!("docker would run {} (says {said:?}), not {}", found.display(), ours.display()),
+                format!("docker would run {}{said}, not {}", found.display(), ours.display()),
                 format!(
                     "put {} before the other one's directory in PATH, or remove the other one",
                     directory.display()

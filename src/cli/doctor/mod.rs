@@ -18,12 +18,14 @@ use super::terminal::{self, Paint, Progress};
 use crate::PROGRAM;
 use crate::aws::diagnostics::{self, Outcome, Part};
 use crate::cache::Cache;
-use crate::credentials::{CredentialSelector, CredentialSource, Identity, IdentityError, go_helper_differences};
+use crate::credentials::{
+    CredentialSelector, CredentialSource, Identity, IdentityError, go_helper_differences, remedy_of_node,
+};
 use crate::os::clock;
 use crate::os::environment::Environment;
 use crate::os::secret;
 use crate::protocol::kubelet::registry_of_image;
-use crate::registry::{Service, host_of, near_miss};
+use crate::registry::{Service, host_of, near_miss, odd_region};
 use crate::settings::{DEFAULT_TIMEOUT, ResolvedRegistry, Settings, call_timeout};
 use crate::text::span;
 use crate::text::user_error::{Kind, UserError};
@@ -77,7 +79,16 @@ fn examine_all(wanted: &Doctor, environment: &Environment) -> Vec<Report> {
     if let Err(error) = loaded {
         steps.push(Step::failed("settings", error.into()));
     }
-    steps.push(if configured::is_store(environment) {
+    let node = Node::find(wanted);
+    if node.is_here() {
+        steps.push(node.step(None));
+    }
+    steps.push(if node.is_here() {
+        let found = "the kubelet asks this helper for each image that matches, and no registry is named";
+        let remedy =
+            format!("name one: {PROGRAM} doctor REGISTRY, or as the kubelet asks: {PROGRAM} doctor --image IMAGE");
+        Step::note("registry", found, remedy)
+    } else if configured::is_store(environment) {
         let found = "docker asks this helper for every registry (credsStore), and none was asked for yet";
         Step::note("registry", found, format!("run: {PROGRAM} doctor REGISTRY"))
     } else {
@@ -112,10 +123,14 @@ fn examine(name: &str, wanted: &Doctor, environment: &Environment) -> Report {
         return Report::new(Some(name.to_owned()), steps, NOT_TRIED);
     };
     let asked = host_of(name).unwrap_or_else(|| name.to_owned());
+    let odd = odd_region(target.registry.region());
+    steps.extend(odd.map(|odd| Step { remedy: None, ..Step::note("region", odd, "") }));
     let node = Node::find(wanted);
-    let programs = if node.is_running() { vec!["kubelet"] } else { Vec::new() };
-    let clients = clients::examine(environment, &asked, Client { step: node.step(&asked), installed: programs });
-    if node.is_running() && clients.iter().all(|client| client.step.name == "kubelet" || client.installed.is_empty()) {
+    let is_nodes = node.counts(wanted, &asked);
+    let programs = if is_nodes { vec!["kubelet"] } else { Vec::new() };
+    let kubelet = Client { step: node.step(Some(&asked)), installed: programs };
+    let clients = clients::examine(environment, &asked, kubelet);
+    if is_nodes && clients.iter().all(|client| client.step.name == "kubelet" || client.installed.is_empty()) {
         // Nobody here looks for it on PATH.
         steps.iter_mut().filter(|step| step.state == State::Wrong).for_each(|step| step.state = State::Note);
     }
@@ -127,7 +142,14 @@ fn examine(name: &str, wanted: &Doctor, environment: &Environment) -> Report {
     }
     let verdicts: Vec<(&str, &'static str)> =
         clients.iter().flat_map(|client| client.installed.iter().map(|program| (*program, client.step.name))).collect();
-    let conclude = |steps, rest| Report::new(Some(asked.clone()), steps, rest).for_clients(&verdicts);
+    let conclude = |mut steps: Vec<Step>, rest| {
+        if is_nodes {
+            steps
+                .iter_mut()
+                .for_each(|step| step.remedy = step.remedy.take().map(|it| remedy_of_node(it, environment)));
+        }
+        Report::new(Some(asked.clone()), steps, rest).for_clients(&verdicts)
+    };
     let limit = match broken {
         Some(error) => Err(error.into()),
         None => call_timeout(environment, Some(&settings), DEFAULT_TIMEOUT),

@@ -135,8 +135,11 @@ impl Report {
         let is_a_clients = |name: &str| programs.iter().any(|(_, own)| *own == name);
         let wrong = |own: &str| {
             // The kubelet has a directory for its plugins, and looks for none on PATH.
-            let is_its = |step: &&Step| {
-                step.name == own || !(is_a_clients(step.name) || own == "kubelet" && step.name == "helper")
+            let is_its = |step: &&Step| match (step.name, own) {
+                (name, own) if name == own => true,
+                ("helper", "kubelet") => false,
+                ("image", own) => own == "kubelet",
+                (name, _) => !is_a_clients(name),
             };
             let mut steps = self.steps.iter().filter(is_its);
             steps.find(|step| step.state == State::Wrong).map(|step| match step.name {
@@ -175,6 +178,9 @@ impl Report {
         }
         let line = if self.clients.is_empty() {
             match self.steps.iter().filter(|step| step.state == State::Wrong).count() {
+                0 if self.registry.is_none() => {
+                    "Nothing is wrong here; with a registry's name doctor tries a pull.".to_owned()
+                }
                 0 => "A pull would work.".to_owned(),
                 1 => "One step is wrong.".to_owned(),
                 count => format!("{count} steps are wrong."),

@@ -69,7 +69,8 @@ fn login(wanted: &Login, environment: Environment) -> Result<String, UserError> 
                 ));
             }
             SignIn::Nothing => {
-                terminal::warn_line(&format!("there is nothing to sign in to; used: {}", planned.identity.label));
+                let (host, label) = (planned.target.registry.host(), &planned.identity.label);
+                terminal::warn_line(&format!("{host}: there is nothing to sign in to; used: {label}"));
             }
         }
         signed_in.push(sign_in);

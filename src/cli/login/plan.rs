@@ -3,6 +3,7 @@
 use crate::aws::sign_in::SsoSession;
 use crate::cli::arguments::Login;
 use crate::cli::configured;
+use crate::cli::setup::check_profile;
 use crate::credentials::{self, CredentialSelector, CredentialSource, Identity};
 use crate::os::environment::Environment;
 use crate::registry::{Registry, Service};
@@ -165,11 +166,13 @@ fn of_profile(profile: &str, environment: &Environment) -> Result<Planned, UserE
     let accounts = credentials::profile_accounts(environment);
     let own = accounts.into_iter().find(|account| account.profile == profile);
     let registry = own.and_then(|own| Registry::of(&own.account, &own.region));
+    let Some(anywhere) = Registry::of("000000000000", "us-east-1") else { return Err(no_registry(profile)) };
+    check_profile(profile, registry.as_ref().unwrap_or(&anywhere), environment)
+        .map_err(|reason| UserError::new(Kind::Settings, format!("--profile {profile}: {reason}")))?;
     if let Some(registry) = registry {
         return resolve(ResolvedRegistry { registry, credentials }, environment);
     }
     // Without a region of its own, that of its sign-in.
-    let Some(anywhere) = Registry::of("000000000000", "us-east-1") else { return Err(no_registry(profile)) };
     let planned = resolve(ResolvedRegistry { registry: anywhere, credentials }, environment)?;
     let registry = match base(&planned.identity.source) {
         CredentialSource::Sso { account, region, .. } => Registry::of(account, region),

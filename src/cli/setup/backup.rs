@@ -15,18 +15,29 @@ pub fn path(path: &Path) -> PathBuf {
     path.with_file_name(name)
 }
 
-/// Keeps a copy of what the file was before anything of ours was in it.
+/// The empty file that stands in for a copy where there was nothing to copy: `setup` made the file.
+pub(super) fn mark_path(path: &Path) -> PathBuf {
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(".made-by-ecr-login");
+    path.with_file_name(name)
+}
+
+/// Keeps a copy of what the file was before anything of ours was in it, or the mark that there was no file.
 pub fn keep(original: &UserFile, document: &Document) -> Result<Option<PathBuf>, SetupError> {
-    let copy = path(&original.path);
+    let (copy, mark) = (path(&original.path), mark_path(&original.path));
+    if original.content.is_none() {
+        original.mark(&mark)?;
+        return Ok(None);
+    }
     let untouched = !has_ours(document);
-    if original.content.is_none() || (!untouched && exists(&copy)?) {
+    if !untouched && (exists(&copy)? || exists(&mark)?) {
         return Ok(None);
     }
     original.back_up(&copy, if untouched { MayReplace::Anything } else { MayReplace::Nothing })?;
     Ok(Some(copy))
 }
 
-fn has_ours(document: &Document) -> bool {
+pub(super) fn has_ours(document: &Document) -> bool {
     document.string(STORE).as_deref() == Some(HELPER) || ours(document).next().is_some()
 }
 
@@ -50,12 +61,15 @@ pub enum Undone {
     Edited(Document),
 }
 
-/// Takes out what `setup` put in: entries of `registries`, or everything if that is empty.
+/// Takes out what `setup` put in: entries of `registries`, or everything if that is empty. Without a copy and without the mark
+/// of a file that `setup` made, nothing says what `setup` put in: then only the entries of `registries` go.
 pub fn undo(original: &mut UserFile, document: &Document, registries: &[String]) -> Result<Undone, SetupError> {
     let copy = UserFile::read_copy(&path(&original.path), original)?;
+    let is_made = UserFile::read_copy(&mark_path(&original.path), original)?.content.is_some();
     let before = match &copy.content {
         Some(bytes) => parse(&copy.path, bytes)?,
-        None => Document::empty(),
+        None if is_made || !registries.is_empty() => Document::empty(),
+        None => document.clone(),
     };
     let put_in = put_in(&before, document, registries);
     if put_in.helpers.is_empty() && !put_in.store {

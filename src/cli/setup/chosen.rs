@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use super::client_file::{HELPERS, Job, STORE, host, logins};
+use super::client_file::{self, HELPERS, Job, STORE, host, logins};
 use super::discovery::{self, Found};
 use super::json::Document;
 use super::{SetupError, client_paths, identities, settings_file};
@@ -48,7 +48,7 @@ pub(super) fn registries(job: &Job<'_>, document: &Document, report: &mut String
         }
         return Ok(Chosen { hosts, ..Chosen::default() });
     }
-    let settings = Settings::load(job.environment).ok();
+    let settings = client_file::settings(job.environment).ok();
     let found = found(job, document, settings.as_ref(), report);
     if found.is_empty() && job.client == "docker" && document.string(STORE).as_deref() == Some(HELPER) {
         let _ = writeln!(report, "docker asks {HELPER} for every registry already: {STORE} names it");
@@ -57,10 +57,14 @@ pub(super) fn registries(job: &Job<'_>, document: &Document, report: &mut String
     if found.is_empty() {
         return Err(SetupError::NothingFound);
     }
-    for (host, candidate) in &found {
-        let _ = writeln!(report, "found {host} ({})", one_line(&candidate.place));
-    }
     let (offered, undecided) = settings.map(|settings| pairs(job, &found, &settings, report)).unwrap_or_default();
+    // Those of a question are on the screen already.
+    let is_asked = !(job.common.yes || job.common.dry_run) && Terminal::of_stdio().is_some();
+    for (host, candidate) in &found {
+        if !(is_asked && offered.iter().any(|(offered, _)| offered == host)) {
+            let _ = writeln!(report, "found {host} ({})", one_line(&candidate.place));
+        }
+    }
     let pairs = if offered.is_empty() { Vec::new() } else { agreed(job, offered, report) };
     Ok(Chosen { hosts: found.into_keys().collect(), pairs, undecided })
 }
@@ -170,7 +174,12 @@ fn agreed(job: &Job<'_>, offered: Vec<(String, String)>, report: &mut String) ->
     let question = Layout::for_stdout(job.environment).page(&page(&question));
     let answer = terminal.ask(question.trim_end_matches('\n'), Deadline::within(ANSWER_TIME));
     let agreed = answer.is_ok_and(|answer| matches!(answer.to_ascii_lowercase().as_str(), "" | "y" | "yes"));
-    if agreed { offered } else { Vec::new() }
+    if agreed {
+        return offered;
+    }
+    let _ =
+        writeln!(report, "{file} is left as it is: these profiles are not used; to write them, run this with --yes");
+    Vec::new()
 }
 
 /// Takes out the registries that podman finds in docker's file already, before any other file says something of them.

@@ -63,6 +63,13 @@ fn set_up(job: &Job<'_>) -> Result<String, SetupError> {
     }
     let (original, document) = read(job)?;
     let mut report = String::new();
+    if let Some(place) = document.rest_begins() {
+        let file = line_of(&original.path);
+        let _ = writeln!(
+            report,
+            "{file}: {place}, which stays: docker does not read it, podman and others refuse the file"
+        );
+    }
     let mut edits = Edits { store: job.store, ..Edits::default() };
     let mut chosen = Chosen::default();
     if !job.store {

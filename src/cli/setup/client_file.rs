@@ -9,7 +9,7 @@ use crate::cli::arguments::SetupCommon;
 use crate::os::environment::Environment;
 use crate::os::fs::user_file::{self, UserFile};
 use crate::registry::{Registry, host_of};
-use crate::settings::Settings;
+use crate::settings::{Settings, SettingsError};
 
 /// The object that names a helper for each registry.
 pub(super) const HELPERS: &str = "credHelpers";
@@ -55,7 +55,15 @@ pub fn logins(document: &Document) -> Vec<String> {
 }
 
 pub(super) fn parse(path: &Path, bytes: &[u8]) -> Result<Document, SetupError> {
-    Document::parse(bytes).map_err(|source| SetupError::NotJson { path: path.to_owned(), source })
+    Document::parse_first(bytes).map_err(|source| SetupError::NotJson { path: path.to_owned(), source })
+}
+
+/// Fails where text follows the JSON and the client does not read such a file: docker alone does.
+fn check_rest(job: &Job<'_>, path: &Path, document: &Document) -> Result<(), SetupError> {
+    match document.rest_begins().filter(|_| job.client != "docker") {
+        Some(source) => Err(SetupError::NotJson { path: path.to_owned(), source }),
+        None => Ok(()),
+    }
 }
 
 /// One `setup docker` or `setup podman`.
@@ -82,7 +90,19 @@ pub(super) fn read(job: &Job<'_>) -> Result<(UserFile, Document), SetupError> {
         Some(bytes) => parse(&path, bytes)?,
         None => Document::empty(),
     };
+    check_rest(job, &path, &document)?;
     Ok((original, document))
+}
+
+/// The settings in force. A file that `ECR_LOGIN_CONFIG` names and that is not there yet is what a setup may make.
+///
+/// # Errors
+/// The file cannot be used.
+pub(super) fn settings(environment: &Environment) -> Result<Settings, SettingsError> {
+    match Settings::load(environment) {
+        Err(SettingsError::Missing(_)) => Ok(Settings::default()),
+        settings => settings,
+    }
 }
 
 /// The host under which the client will ask for `name`.
@@ -90,7 +110,10 @@ pub(super) fn host(job: &Job<'_>, name: &str) -> Result<String, SetupError> {
     if let Some(registry) = Registry::parse(name) {
         return Ok(registry.host().to_owned());
     }
-    let settings = Settings::load(job.environment)?;
+    if name.trim().is_empty() {
+        return Err(SetupError::NoName);
+    }
+    let settings = settings(job.environment)?;
     match settings.target(name).and_then(|_| host_of(name)) {
         Some(host) => Ok(host),
         None => Err(SetupError::NotEcr(name.to_owned())),

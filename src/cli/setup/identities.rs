@@ -5,9 +5,10 @@ use std::fmt::Write as _;
 use super::SetupError;
 use super::settings_file::{self, SettingsEdit};
 use crate::PROGRAM;
-use crate::credentials::{CredentialSelector, CredentialSource, Identity, IdentityError};
+use crate::aws::sign_in_is_due;
+use crate::credentials::{CredentialSelector, Identity, IdentityError};
 use crate::os::environment::Environment;
-use crate::registry::Registry;
+use crate::registry::{Registry, odd_region};
 use crate::settings::{CredentialSettings, Settings, SettingsError};
 use crate::text::printable::one_line;
 use crate::text::user_error::UserError;
@@ -46,7 +47,11 @@ pub(super) fn check_arguments(edit: &SettingsEdit<'_>, environment: &Environment
 ///
 /// # Errors
 /// It does not exist, has no credentials, or is written wrong.
-pub(super) fn check_profile(profile: &str, registry: &Registry, environment: &Environment) -> Result<(), String> {
+pub(in crate::cli) fn check_profile(
+    profile: &str,
+    registry: &Registry,
+    environment: &Environment,
+) -> Result<(), String> {
     let credentials = CredentialSettings { profile: Some(profile.to_owned()), ..CredentialSettings::default() };
     let resolved = Identity::resolve(environment, CredentialSelector::Settings(&credentials), registry);
     resolved.map(drop).map_err(|error| match error {
@@ -97,6 +102,9 @@ pub(super) fn describe(
     let (mut pull, mut sign_in) = (None, false);
     for host in hosts {
         let Some(target) = settings.target(host) else { continue };
+        if let Some(odd) = odd_region(target.registry.region()) {
+            let _ = writeln!(report, "{host}: {odd}");
+        }
         if target.credentials.anonymous {
             let _ = writeln!(report, "{host} is asked without credentials, as the settings say");
             pull.get_or_insert_with(|| host.clone());
@@ -105,8 +113,8 @@ pub(super) fn describe(
         let selector = CredentialSelector::Settings(&target.credentials);
         match Identity::resolve(environment, selector, &target.registry) {
             Ok(identity) => {
-                let _ = writeln!(report, "{host} will use {}", one_line(&identity.label));
-                sign_in |= lacks_login(&identity.source);
+                let _ = writeln!(report, "{host} will use {}", one_line(&identity.described()));
+                sign_in |= sign_in_is_due(&identity.source).is_some();
                 pull.get_or_insert_with(|| host.clone());
             }
             Err(IdentityError::NoSource { .. }) if target.registry.account().is_none() => {
@@ -131,15 +139,6 @@ pub(super) fn describe(
         (true, _) => Next::SignIn,
         (false, None) if !hosts.is_empty() => Next::Nothing,
         (false, pull) => Next::Pull(pull),
-    }
-}
-
-/// Whether the source rests on a login of IAM Identity Center whose file is not there.
-fn lacks_login(source: &CredentialSource) -> bool {
-    match source {
-        CredentialSource::AssumeRole { base, .. } => lacks_login(base),
-        CredentialSource::Sso { token_file, .. } => token_file.as_ref().is_some_and(|file| !file.exists()),
-        _ => false,
     }
 }
 

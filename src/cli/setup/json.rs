@@ -45,6 +45,8 @@ pub(super) fn strict() -> ParseOptions {
 pub struct Document {
     text: String,
     marked: bool,
+    /// What follows the object, where the client does not read it.
+    rest: String,
 }
 
 impl Document {
@@ -53,6 +55,18 @@ impl Document {
     /// # Errors
     /// Anything but one strict JSON object in UTF-8: comments and trailing commas too.
     pub fn parse(bytes: &[u8]) -> Result<Self, NotJson> {
+        let document = Self::parse_first(bytes)?;
+        match document.rest_begins() {
+            Some(place) => Err(place),
+            None => Ok(document),
+        }
+    }
+
+    /// The same, with any text behind the object, which docker's decoder does not read; it stays as it is.
+    ///
+    /// # Errors
+    /// The file does not begin with a strict JSON object in UTF-8.
+    pub fn parse_first(bytes: &[u8]) -> Result<Self, NotJson> {
         let text = std::str::from_utf8(bytes).map_err(|error| {
             let before = bytes.get(..error.valid_up_to()).unwrap_or_default();
             not_json(&String::from_utf8_lossy(before), before.len(), "not UTF-8")
@@ -61,31 +75,41 @@ impl Document {
         let text = text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text);
         // docker reads `null` as an empty object too.
         if text.trim().is_empty() || text.trim() == "null" {
-            return Ok(Self { text: "{}\n".to_owned(), marked });
+            return Ok(Self { text: "{}\n".to_owned(), marked, rest: String::new() });
         }
         // The strict parser decides what is JSON, and how deep; the other one only says where things lie.
-        let value: serde_json::Value = serde_json::from_str(text).map_err(|error| {
+        let mut values = serde_json::Deserializer::from_str(text).into_iter::<serde_json::Value>();
+        let value = values.next().transpose().map_err(|error| {
             let said = error.to_string();
             let reason = said.rsplit_once(" at line ").map_or(said.as_str(), |(reason, _)| reason).to_owned();
             NotJson { line: error.line(), column: error.column(), reason }
         })?;
-        if !value.is_object() {
+        if !value.is_some_and(|value| value.is_object()) {
             return Err(not_json(text, text.len() - text.trim_start().len(), "the top is not an object"));
         }
-        let document = Self { text: text.to_owned(), marked };
+        let (first, rest) = text.split_at(values.byte_offset());
+        let (text, rest) = if rest.trim().is_empty() { (text, "") } else { (first, rest) };
+        let document = Self { text: text.to_owned(), marked, rest: rest.to_owned() };
         document.with_root(|_| ())?;
         Ok(document)
     }
 
     /// What a file that does not exist yet says.
     pub(super) fn empty() -> Self {
-        Self { text: "{}\n".to_owned(), marked: false }
+        Self { text: "{}\n".to_owned(), marked: false, rest: String::new() }
+    }
+
+    /// Where text follows the object, if any does.
+    pub(super) fn rest_begins(&self) -> Option<NotJson> {
+        let blank = self.rest.len() - self.rest.trim_start().len();
+        let text = format!("{}{}", self.text, self.rest);
+        (!self.rest.is_empty()).then(|| not_json(&text, self.text.len() + blank, "text follows the JSON object"))
     }
 
     /// The file's bytes.
     pub fn bytes(&self) -> Vec<u8> {
         let mark = if self.marked { BYTE_ORDER_MARK } else { "" };
-        format!("{mark}{}", self.text).into_bytes()
+        format!("{mark}{}{}", self.text, self.rest).into_bytes()
     }
 
     /// The text without a byte order mark.
@@ -97,7 +121,7 @@ impl Document {
     pub fn compact(&self) -> String {
         let mut compact = String::with_capacity(self.text.len());
         let (mut in_string, mut escaped) = (false, false);
-        for character in self.text.chars() {
+        for character in self.text.chars().chain(self.rest.chars()) {
             if !in_string && character.is_ascii_whitespace() {
                 continue;
             }

@@ -22,6 +22,7 @@ use crate::settings::SettingsError;
 
 pub(super) use client::{docker, podman};
 use diff::difference;
+pub(super) use identities::check_profile;
 
 /// Why nothing was set up. Nothing has been changed then, unless the text says so.
 #[derive(Debug, thiserror::Error)]
@@ -68,6 +69,9 @@ pub enum SetupError {
     /// A name that this helper would never answer for.
     #[error("{0} is not the name of an Amazon ECR registry (ACCOUNT.dkr.ecr.REGION.amazonaws.com or public.ecr.aws)")]
     NotEcr(String),
+    /// An empty name.
+    #[error("the registry's name is empty: if a variable was to give it, that is not set; nothing was changed")]
+    NoName,
     /// An argument that could not be used.
     #[error("{argument}: {reason}; nothing was changed")]
     Argument {

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 use std::io::ErrorKind;
+use std::path::Path;
 
 use super::client_file::{Job, STORE, host, parse, read, sweep};
 use super::json::Document;
@@ -39,11 +40,22 @@ pub(super) fn undo(job: &Job<'_>) -> Result<String, SetupError> {
         let _ = writeln!(report, "our settings file is left as it is: {}", one_line(&error.to_string()));
     }
     // It holds what the file holds then, old logins too.
-    let copy = backup::path(&original.path);
+    let (copy, mark) = (backup::path(&original.path), backup::mark_path(&original.path));
     let goes = matches!(undone, backup::Undone::Already | backup::Undone::Before(_));
     match undone {
-        backup::Undone::Nothing if backup::ours(&document).next().is_some() => {
+        backup::Undone::Nothing if backup::has_ours(&document) => {
             let _ = writeln!(report, "{path}: nothing that setup put in is in it");
+            if registries.is_empty() {
+                let _ = writeln!(
+                    report,
+                    "what names {HELPER} in it was there before; to take it out all the same: {PROGRAM} setup {} --undo \
+                     REGISTRY, or edit the file",
+                    job.client
+                );
+            }
+        }
+        backup::Undone::Nothing if original.content.is_none() => {
+            let _ = writeln!(report, "{path} is not there");
         }
         backup::Undone::Nothing => {
             let _ = writeln!(report, "{path}: nothing of this helper's is in it");
@@ -71,6 +83,9 @@ pub(super) fn undo(job: &Job<'_>) -> Result<String, SetupError> {
     if let Some((file, text)) = settings {
         put_settings(&mut report, &file, &text)?;
     }
+    if !backup::has_ours(after.as_ref().unwrap_or(&document)) {
+        remove(&mark)?;
+    }
     if !goes {
         if exists(&copy)? {
             let _ = writeln!(
@@ -81,9 +96,14 @@ pub(super) fn undo(job: &Job<'_>) -> Result<String, SetupError> {
         }
         return Ok(report);
     }
-    match std::fs::remove_file(&copy) {
-        Err(source) if source.kind() != ErrorKind::NotFound => Err(FileError::Remove { path: copy, source }.into()),
-        _ => Ok(report),
+    remove(&copy)?;
+    Ok(report)
+}
+
+fn remove(path: &Path) -> Result<(), FileError> {
+    match std::fs::remove_file(path) {
+        Err(source) if source.kind() != ErrorKind::NotFound => Err(FileError::Remove { path: path.to_owned(), source }),
+        _ => Ok(()),
     }
 }
 

@@ -13,6 +13,13 @@ use crate::text::printable::line_of;
 
 /// The error's text, with what to do where rights are missing.
 pub(super) fn of(error: &SetupError, client: &str, environment: &Environment) -> String {
+    if matches!(error, SetupError::NoHome) {
+        let variable = if client == "podman" { "REGISTRY_AUTH_FILE" } else { "DOCKER_CONFIG" };
+        return format!(
+            "there is no home directory: set HOME, or {variable} (for {client} too), and ECR_LOGIN_CONFIG for what goes into \
+             the settings file"
+        );
+    }
     let SetupError::File(FileError::Read { path, source } | FileError::Write { path, source }) = error else {
         return error.to_string();
     };

@@ -266,6 +266,14 @@ impl UserFile {
         }
     }
 
+    /// Writes an empty file beside this one, which is not there yet.
+    ///
+    /// # Errors
+    /// It could not be written.
+    pub(crate) fn mark(&self, mark: &Path) -> Result<(), FileError> {
+        self.put(self.beside.as_ref().or(self.folder.as_ref()), mark, b"", MayReplace::Anything)
+    }
+
     /// Writes a file beside `to` and gives it that name, in `folder`, or in a new one where there was none.
     fn put(&self, folder: Option<&Folder>, to: &Path, new: &[u8], replaces: MayReplace) -> Result<(), FileError> {
         let failed = |source| FileError::Write { path: to.to_owned(), source };

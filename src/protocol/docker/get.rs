@@ -6,7 +6,7 @@ use super::{Action, HelperContext, delegate};
 use crate::aws::retry::RetryPolicy;
 use crate::cache::{Cache, LastFailure};
 use crate::os::clock;
-use crate::registry::{Service, host_of, near_miss};
+use crate::registry::{Service, host_of, near_miss, odd_region};
 use crate::settings::ResolvedRegistry;
 use crate::text::user_error::{Kind, UserError};
 use crate::token::{self, FetchMode, TokenRequest};
@@ -72,7 +72,11 @@ fn answer(context: &HelperContext, name: &str, target: &ResolvedRegistry) -> Res
 /// The client gets the not-found answer; one line on stderr gives the user the reason.
 fn explain(name: &str, target: &ResolvedRegistry, failure: &UserError, is_strict: bool) -> Response {
     let host = host_of(name);
-    let line = format!("{}: {failure}", host.as_deref().unwrap_or(name));
+    let host = host.as_deref().unwrap_or(name);
+    let line = match odd_region(target.registry.region()) {
+        Some(odd) => format!("{host}: {odd}: {failure}"),
+        None => format!("{host}: {failure}"),
+    };
     match target.registry.service() {
         // ECR Public serves anonymous pulls, so missing credentials are not worth a line.
         Service::Public if failure.kind == Kind::NoCredentials => Response::not_found(),

@@ -146,6 +146,10 @@ fn another_program_of_our_name_on_path_or_none() {
     let path = helper.home().join("bin");
     let helper = helper.env("PATH", path);
     doctor(&helper, REGISTRY).is("helper", "wrong", "0.12.0");
+    // As the Go helper answers: its one option is another.
+    let versions = "[ \"$1\" = -v ] || exit 2; echo amazon-ecr-credential-helper; echo 'Version:    0.12.0'";
+    helper.script("bin/docker-credential-ecr-login", versions);
+    doctor(&helper, REGISTRY).is("helper", "wrong", "(says \"amazon-ecr-credential-helper Version: 0.12.0\")");
 }
 
 #[test]

@@ -119,6 +119,37 @@ fn an_image_is_asked_for_as_the_kubelet_asks() {
 }
 
 #[test]
+fn without_a_registry_the_configuration_is_looked_at_and_no_setup_of_docker_is_asked_for() {
+    let node = Node::new(Helper::new());
+    let outcome = node.doctor(&[]);
+    let reports: Value = serde_json::from_str(&outcome.stdout).unwrap();
+    let steps = reports["registries"][0]["steps"].as_array().unwrap();
+    let step = |name: &str| steps.iter().find(|step| step["name"] == name).unwrap().to_string();
+    let text = step("kubelet");
+    assert!(text.contains("\"ok\"") && text.contains("node/config.yaml: names it"), "{text}");
+    let text = step("registry");
+    assert!(text.contains("\"note\"") && text.contains("doctor --image IMAGE"), "{text}");
+    assert!(!outcome.stdout.contains("setup docker"), "{outcome:?}");
+}
+
+#[test]
+fn for_an_image_the_kubelet_counts_and_a_docker_that_is_not_set_up_does_not() {
+    let helper = Helper::new();
+    helper.script("bin/docker", "exit 1");
+    let bin = helper.home().join("bin");
+    let node = Node::new(helper.env("PATH", bin));
+    let image = format!("{REGISTRY}/team/app:1");
+    let (state, text) = node.step(&["--image", &image], "docker");
+    assert_eq!(state, "note", "{text}");
+    // What is missing is mended on the node, and not by a login of a person's.
+    let (state, text) = node.step(&["--image", &image], "source");
+    assert!(state == "wrong" && text.contains("give the node an instance profile"), "{state}: {text}");
+    let report: Value = serde_json::from_str(&node.doctor(&["--image", &image]).stdout).unwrap();
+    let verdict = report["clients"].as_array().unwrap().iter().find(|client| client["client"] == "kubelet").unwrap();
+    assert!(verdict["works"] == false && verdict["because"].as_str().unwrap().starts_with("image: "), "{report:#}");
+}
+
+#[test]
 fn without_a_configuration_the_program_itself_is_asked_for_the_image() {
     let aws = FakeAws::start();
     let helper = Helper::new().aws(&aws).keys("AKIASHELL");

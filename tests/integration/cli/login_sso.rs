@@ -411,6 +411,16 @@ fn what_there_is_nothing_to_sign_in_to_is_reported_and_its_tokens_are_fetched() 
 }
 
 #[test]
+fn a_mistyped_profile_is_the_arguments_fault_and_no_registrys() {
+    let config = "[profile prod]\nregion = eu-west-1\n";
+    let login = Helper::new().aws_config(config).run(["login", "--profile", "prdo"], "");
+    assert_eq!(login.code, Some(1));
+    let line = login.line();
+    assert!(line.starts_with("docker-credential-ecr-login: --profile prdo: there is no such profile in "), "{line}");
+    assert!(line.contains("name one of the profiles that exist: prod") && !line.contains("dkr.ecr"), "{line}");
+}
+
+#[test]
 fn a_session_of_aws_login_that_is_not_there_names_the_command_of_the_aws_cli() {
     let aws = FakeAws::start();
     let config = "[profile web]\nlogin_session = arn:aws:iam::123456789012:user/ann\nregion = eu-west-1\n";

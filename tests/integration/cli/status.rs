@@ -1,7 +1,7 @@
 //! `status` shows the tokens and their identities, `clear` removes them.
 
 use crate::support::cache::{HOUR, age};
-use crate::support::{FakeAws, Helper, REGISTRY, Service};
+use crate::support::{FakeAws, Helper, REGISTRY, Service, sso};
 use serde_json::Value;
 
 const OTHER: &str = "210987654321.dkr.ecr.us-east-1.amazonaws.com";
@@ -191,8 +191,8 @@ fn each_configured_registry_has_a_line_with_its_identity_with_a_token_or_without
     let text = helper.run(["status"], "").stdout;
     for line in [
         "  used now   keys in the environment, region ap-south-1\n             no token; the next pull asks ECR for one\n",
-        "  used now   nobody: profile nosuch, named by ",
-        "  used now   nobody: anonymous by the settings\n",
+        "  used now   no credentials: profile nosuch, named by ",
+        "  used now   no credentials: anonymous by the settings\n",
     ] {
         assert!(text.contains(line), "{line}: {text}");
     }
@@ -216,6 +216,52 @@ fn the_token_of_the_identity_that_would_be_used_now_is_marked_and_others_are_mar
     assert!(after.contains("used now   profile two, region eu-west-1\n             good for "), "{after}");
     let used: Vec<bool> = status(&helper)["tokens"].as_array().unwrap().iter().map(|t| t["used_now"] == true).collect();
     assert_eq!(used.iter().filter(|used| **used).count(), 1);
+}
+
+/// As with tools that put new keys into the environment each hour.
+#[test]
+fn tokens_that_people_cannot_tell_apart_are_one_row() {
+    let aws = FakeAws::start();
+    let mut helper = Helper::new().aws(&aws);
+    for key in ["AKIAONE", "AKIATWO", "AKIATHREE"] {
+        helper = helper.keys(key);
+        warm(&helper, &[REGISTRY]);
+    }
+    let text = helper.run(["status"], "").stdout;
+    assert!(text.contains("another    keys in the environment (2 tokens), not used now\n"), "{text}");
+    assert_eq!((text.matches("another").count(), text.matches("good for").count()), (1, 2), "{text}");
+    assert_eq!(status(&helper)["tokens"].as_array().unwrap().len(), 3);
+}
+
+#[test]
+fn a_login_that_has_ended_is_said_before_a_pull_fails_for_it() {
+    let aws = FakeAws::start();
+    let names = format!("{{\"credHelpers\":{{\"{REGISTRY}\":\"ecr-login\"}}}}");
+    for (login, reason) in [(None, "there is no cached login"), (Some(sso::login(-60)), "has expired")] {
+        let mut login = login;
+        if let Some(login) = login.as_mut().and_then(Value::as_object_mut) {
+            login.remove("refreshToken");
+        }
+        let helper = sso::helper(&aws, login.as_ref(), 1);
+        helper.write(".docker/config.json", &names);
+        let text = helper.run(["status"], "").stdout;
+        assert!(text.contains(reason) && text.contains("docker-credential-ecr-login login --profile"), "{text}");
+        assert!(!text.contains("the next pull asks ECR"), "{text}");
+    }
+    let helper = sso::helper(&aws, Some(&sso::login(3600)), 1);
+    helper.write(".docker/config.json", &names);
+    let text = helper.run(["status"], "").stdout;
+    assert!(text.contains("the next pull asks ECR") && !text.contains("login --profile"), "{text}");
+}
+
+#[test]
+fn where_nothing_is_configured_the_instances_role_is_said_to_be_what_is_left() {
+    let helper = Helper::new().without("AWS_EC2_METADATA_DISABLED");
+    helper.write(".docker/config.json", format!("{{\"credHelpers\":{{\"{REGISTRY}\":\"ecr-login\"}}}}"));
+    let text = helper.run(["status"], "").stdout;
+    assert!(text.contains("used now   this instance's role, as no other credentials are configured, region"), "{text}");
+    let setup = helper.run(["setup", "docker", REGISTRY], "").stdout;
+    assert!(setup.contains("will use this instance's role, as no other credentials are configured\n"), "{setup}");
 }
 
 #[cfg(unix)]

@@ -88,6 +88,27 @@ fn the_remedy_fits_a_laptop_a_ci_job_and_a_container() {
 }
 
 #[test]
+fn where_profiles_exist_the_remedy_is_to_name_one_of_them() {
+    let profiles =
+        "[default]\nregion = us-east-1\n[profile dev]\nsso_session = corp\n[profile prod]\nregion = eu-west-1\n";
+    for helper in [
+        Helper::new(),
+        Helper::new()
+            .without("AWS_EC2_METADATA_DISABLED")
+            .env("AWS_EC2_METADATA_SERVICE_ENDPOINT", "http://127.0.0.1:1"),
+    ] {
+        let said = reason(&helper.aws_config(profiles));
+        assert!(
+            said.contains("name one of your profiles (dev, prod) in AWS_PROFILE, or for this registry: "),
+            "{said}"
+        );
+        assert!(said.contains("setup docker REGISTRY --profile PROFILE"), "{said}");
+    }
+    let said = reason(&Helper::new().aws_config("[default]\nregion = us-east-1\n"));
+    assert!(!said.contains("your profiles"), "{said}");
+}
+
+#[test]
 fn the_kubelet_gets_the_remedy_for_a_node() {
     let request = format!(
         "{{\"kind\":\"CredentialProviderRequest\",\"apiVersion\":\"credentialprovider.kubelet.k8s.io/v1\",\

@@ -1,6 +1,6 @@
 //! What people see who mistype a registry, an action or a command, or start the helper by hand.
 
-use crate::support::{FakeAws, Helper};
+use crate::support::{FakeAws, Helper, REGISTRY};
 
 #[test]
 fn a_name_that_is_nearly_ecrs_is_not_found_and_one_line_says_what_is_wrong_with_it() {
@@ -18,6 +18,23 @@ fn a_name_that_is_nearly_ecrs_is_not_found_and_one_line_says_what_is_wrong_with_
     assert_eq!(aws.connections(), 0);
     let typed = helper.run(["password", "12345678901.dkr.ecr.eu-west-1.amazonaws.com"], "");
     assert!(typed.line().contains("has 11 digits"), "{typed:?}");
+}
+
+/// It is written like a region's, and may be one that AWS opens tomorrow: it is asked, and said where that fails.
+#[test]
+fn a_mistyped_region_is_named_where_the_call_fails_and_by_setup_and_doctor() {
+    let helper = Helper::new();
+    let name = "123456789012.dkr.ecr.us-esat-1.amazonaws.com";
+    let said = "us-esat-1 is named like no region of AWS, check the registry's name";
+    let outcome = helper.run(["get"], name);
+    assert!(
+        outcome.line().starts_with(&format!("docker-credential-ecr-login: {name}: {said}: no AWS cred")),
+        "{outcome:?}"
+    );
+    assert!(helper.run(["setup", "docker", name], "").stdout.contains(&format!("{name}: {said}\n")));
+    assert!(helper.run(["doctor", name], "").stdout.contains(said));
+    let right = helper.run(["get"], REGISTRY);
+    assert!(!right.line().contains("no region"), "{right:?}");
 }
 
 #[test]

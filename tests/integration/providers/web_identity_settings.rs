@@ -244,6 +244,23 @@ fn a_variable_that_is_missing_and_a_token_for_another_audience_are_reported() {
     assert!(aws.all_calls().is_empty(), "a token for somebody else is sent to nobody");
 }
 
+/// A secret of the job's that is named by mistake.
+#[test]
+fn what_is_no_jwt_is_not_sent_to_sts_and_its_variable_or_file_is_named() {
+    let aws = FakeAws::start();
+    let helper =
+        Helper::new().aws(&aws).settings(&settings("env:CI_JOB_TOKEN", "")).env("CI_JOB_TOKEN", "glcbt-64_secret");
+    let line = helper.get(REGISTRY).line().to_owned();
+    assert!(line.contains("CI_JOB_TOKEN (web_identity of the settings): holds no OIDC token"), "{line}");
+    assert!(!line.contains("glcbt"), "{line}");
+    let helper = Helper::new().aws(&aws);
+    let file = helper.write("token", "glcbt-64_secret\n");
+    let helper = helper.settings(&settings(&format!("file:{}", file.display()), ""));
+    let line = helper.get(REGISTRY).line().to_owned();
+    assert!(line.contains("token (web_identity of the settings): holds no OIDC token"), "{line}");
+    assert_eq!((aws.calls(Service::Sts), aws.calls(Service::Ecr)), (0, 0));
+}
+
 #[test]
 fn settings_that_do_not_go_together_are_refused_with_their_line() {
     let aws = FakeAws::start();

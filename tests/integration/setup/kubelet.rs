@@ -21,6 +21,8 @@ impl Node {
     fn new(config: &str) -> Self {
         let helper = Helper::new();
         let (config, plugins) = (helper.home().join("etc").join(config), helper.home().join("plugins"));
+        fs::create_dir_all(config.parent().unwrap()).unwrap();
+        fs::create_dir_all(&plugins).unwrap();
         Self { helper, config, plugins }
     }
 
@@ -111,6 +113,33 @@ fn an_empty_node_gets_configuration_link_and_the_two_flags() {
         r#"{"kind":"CredentialProviderRequest","apiVersion":"credentialprovider.kubelet.k8s.io/v1","image":"nginx"}"#,
     );
     assert!(answer.stdout.contains("CredentialProviderResponse"), "{answer:?}");
+}
+
+#[test]
+fn a_mistyped_path_makes_no_directories() {
+    let node = Node::new("config.json");
+    let place = |name: &str| node.helper.home().join(name);
+    fs::create_dir_all(&node.plugins).unwrap();
+    let set_up = |config: &str, plugins: &str| {
+        let (config, plugins) = (place(config), place(plugins));
+        let paths = ["--config", config.to_str().unwrap(), "--bin-dir", plugins.to_str().unwrap()];
+        let outcome = node.helper.run(["setup", "kubelet"].iter().chain(&paths), "");
+        assert_eq!(outcome.code, Some(1), "{outcome:?}");
+        assert!(!config.exists() && node.nothing_is_linked(), "{outcome:?}");
+        outcome.line().to_owned()
+    };
+    let line = set_up("ect/config.json", "plugins");
+    let named =
+        format!("--config {}: there is no folder {};", place("ect/config.json").display(), place("ect").display());
+    assert!(line.contains(&named) && line.contains("mkdir -p") && !place("ect").exists(), "{line}");
+    let line = set_up("etc/config.json", "plugnis");
+    assert!(line.contains("--bin-dir") && line.contains("there is no folder") && !place("plugnis").exists(), "{line}");
+    // A directory of configurations that has still to be made is no name of a file.
+    let line = set_up("etc/providers", "plugins");
+    assert!(
+        line.contains("is not there: a new file ends in .json, .yaml or .yml, and a directory has to be made"),
+        "{line}"
+    );
 }
 
 #[test]

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use super::Node;
 use crate::PROGRAM;
 use crate::cli::doctor::report::Step;
+use crate::cli::setup::kubelet::usual_log;
 use crate::os::deadline::Deadline;
 use crate::os::environment::Environment;
 use crate::os::subprocess::{self, Bounds, Stderr};
@@ -76,11 +77,9 @@ pub(in super::super) fn play(node: &Node, environment: &Environment, image: &str
 }
 
 fn wrong(found: String) -> Step {
-    Step::wrong(
-        NAME,
-        found,
-        "the steps below have the reason; the kubelet has the plugin's line in its log: journalctl -u kubelet",
-    )
+    let log = usual_log();
+    let remedy = format!("the steps below have the reason; the kubelet has the plugin's line in its log: {log}");
+    Step::wrong(NAME, found, remedy)
 }
 
 /// The variables of the kubelet that runs, which its plugins have too. Where none runs, or nobody may look, those of a service:

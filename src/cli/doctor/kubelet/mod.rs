@@ -7,7 +7,7 @@ mod provider;
 
 use std::path::{Path, PathBuf};
 
-use super::report::Step;
+use super::report::{State, Step};
 use crate::PROGRAM;
 use crate::cli::arguments::Doctor;
 use crate::cli::setup::kubelet::usual_paths;
@@ -49,8 +49,20 @@ impl Node {
         self.running.is_some()
     }
 
-    /// What the kubelet would do for an image of `registry`.
-    pub(super) fn step(&self, registry: &str) -> Step {
+    /// Whether the kubelet's pulls are what is asked about: one runs, it is named, its configuration is there and right for
+    /// `registry`, or its request is to be played.
+    pub(super) fn counts(&self, wanted: &Doctor, registry: &str) -> bool {
+        let is_named = wanted.config.is_some() || wanted.image.is_some();
+        self.is_running() || is_named || self.is_node && self.step(Some(registry)).state == State::Ok
+    }
+
+    /// Whether there are files of a kubelet here, or one runs.
+    pub(super) fn is_here(&self) -> bool {
+        self.is_node
+    }
+
+    /// What the kubelet would do for an image of `registry`, or for any.
+    pub(super) fn step(&self, registry: Option<&str>) -> Step {
         if !self.is_node {
             let config = self.config.display();
             return Step::skipped(NAME, format!("no kubelet runs here, and {config} is not there"));
@@ -68,7 +80,7 @@ impl Node {
         if provider.lacks_argument() {
             return Step::wrong(NAME, format!("{file}: the provider {PROGRAM} lacks args: [kubelet]"), self.setup());
         }
-        if !provider.matches(registry) {
+        if let Some(registry) = registry.filter(|registry| !provider.matches(registry)) {
             let found = format!("{file}: no entry of matchImages matches {registry}");
             return Step::wrong(NAME, found, format!("add \"{registry}\" to matchImages of {} there", provider.name));
         }
@@ -79,7 +91,8 @@ impl Node {
                 Err(found) => return Step::wrong(NAME, found, self.flags_wanted(running)),
             },
         };
-        Step::ok(NAME, format!("{file}: matchImages matches, {} is there{running}", plugin.display()))
+        let images = if registry.is_some() { "matchImages matches" } else { "names it" };
+        Step::ok(NAME, format!("{file}: {images}, {} is there{running}", plugin.display()))
     }
 
     /// Whether the kubelet that runs reads the files that were looked at.

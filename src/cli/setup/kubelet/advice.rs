@@ -1,12 +1,13 @@
 //! What is left for people to do after `setup kubelet`: flags, restarts and rights, as each distribution wants them.
 
 use std::fmt::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::config::{self, Plan};
 use super::files::Configuration;
 use super::paths::Distribution;
 use super::version::KubeletVersion;
+use crate::PROGRAM;
 use crate::protocol::kubelet::PLUGIN;
 use crate::text::printable::line_of;
 
@@ -55,6 +56,16 @@ pub(super) fn flags(
             "\nStart the kubelet with these two flags, and again after every change of the file:\n  {first}\n  {second}\n"
         ),
     }
+}
+
+/// How to try it, with the paths that were named.
+pub(super) fn trial(config: &Option<PathBuf>, bin_dir: &Option<PathBuf>) -> String {
+    let named = |option: &str, path: &Option<PathBuf>| match path {
+        Some(path) => format!(" {option} {}", line_of(path)),
+        None => String::new(),
+    };
+    let options = named("--config", config) + &named("--bin-dir", bin_dir);
+    format!("To try it as the kubelet does: {PROGRAM} doctor{options} --image REGISTRY/IMAGE\n")
 }
 
 /// After which the kubelet has read the configuration.

@@ -26,6 +26,13 @@ pub(super) struct LinkError {
     source: io::Error,
 }
 
+impl LinkError {
+    /// Whether rights are missing.
+    pub(super) fn is_of_rights(&self) -> bool {
+        self.source.kind() == io::ErrorKind::PermissionDenied
+    }
+}
+
 /// The path in `directory` of the plugin that the kubelet's file calls `name`.
 pub(super) fn plugin(directory: &Path, name: &str) -> PathBuf {
     directory.join(if cfg!(windows) { format!("{name}.exe") } else { name.to_owned() })

@@ -58,6 +58,17 @@ enum KubeletError {
         .bin_dir.display()
     )]
     OpenFolder { bin_dir: PathBuf, what: String },
+    #[error(
+        "{argument} {}: there is no folder {}; make it first (mkdir -p {}), or correct the path; nothing was changed",
+        .path.display(), .folder.display(), .folder.display()
+    )]
+    NoFolder { argument: &'static str, path: PathBuf, folder: PathBuf },
+    #[error(
+        "--config {} is not there: a new file ends in .json, .yaml or .yml, and a directory has to be made first \
+         (mkdir -p {}); nothing was changed",
+        .0.display(), .0.display()
+    )]
+    FileOrDirectory(PathBuf),
     #[error("this binary's own path is not known: {0}")]
     Ourselves(std::io::Error),
     #[error("the changes cannot be shown on stdout: {0}")]
@@ -69,10 +80,43 @@ pub(crate) fn run(arguments: &SetupKubelet, environment: &Environment) -> ExitCo
     match set_up(arguments, environment) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            terminal::warn_line(&error.to_string());
+            let as_root = if error.is_of_rights() && !user::is_root() { "; run this as root (sudo)" } else { "" };
+            terminal::warn_line(&format!("setup kubelet: {error}{as_root}"));
             ExitCode::FAILURE
         }
     }
+}
+
+impl KubeletError {
+    /// Whether rights are missing.
+    fn is_of_rights(&self) -> bool {
+        let source = match self {
+            Self::File(FileError::Read { source, .. } | FileError::Write { source, .. }) => source,
+            Self::Link(error) => return error.is_of_rights(),
+            Self::Files(FilesError::File(FileError::Read { source, .. })) => source,
+            _ => return false,
+        };
+        source.kind() == std::io::ErrorKind::PermissionDenied
+    }
+}
+
+/// Fails where a path of an argument leads into a folder that is not there: a mistyped path makes none. Those of the
+/// distributions are made.
+fn check_folders(arguments: &SetupKubelet, config: &Path, bin_dir: &Path) -> Result<(), KubeletError> {
+    if arguments.config.is_some() && !Distribution::is_config(config) && !exists(config)? {
+        let folder = config.parent().unwrap_or(Path::new("/")).to_owned();
+        if !exists(&folder)? {
+            return Err(KubeletError::NoFolder { argument: "--config", path: config.to_owned(), folder });
+        }
+        if !READ.iter().any(|ending| config.extension().is_some_and(|found| found == *ending)) {
+            return Err(KubeletError::FileOrDirectory(config.to_owned()));
+        }
+    }
+    if arguments.bin_dir.is_some() && !Distribution::is_bin_dir(bin_dir) && !exists(bin_dir)? {
+        let (path, folder) = (bin_dir.to_owned(), bin_dir.to_owned());
+        return Err(KubeletError::NoFolder { argument: "--bin-dir", path, folder });
+    }
+    Ok(())
 }
 
 fn set_up(arguments: &SetupKubelet, environment: &Environment) -> Result<(), KubeletError> {
@@ -88,6 +132,7 @@ fn set_up(arguments: &SetupKubelet, environment: &Environment) -> Result<(), Kub
         let said = undo::undo(distribution, &config, &bin_dir, &binary, arguments.dry_run)?;
         return terminal::print(&page(&said)).map_err(KubeletError::Output);
     }
+    check_folders(arguments, &config, &bin_dir)?;
     let mut said = String::new();
     let version = version(arguments, distribution, environment, &mut said)?;
     let settings = Settings::load(environment)?;
@@ -123,6 +168,9 @@ fn set_up(arguments: &SetupKubelet, environment: &Environment) -> Result<(), Kub
     said.push_str(&advice::flags(distribution, &config, &bin_dir, |path| exists(path).unwrap_or(false)));
     if plan.tokens {
         advice::tokens(&mut said, &plan, &configuration);
+    }
+    if !arguments.dry_run {
+        said.push_str(&advice::trial(&arguments.config, &arguments.bin_dir));
     }
     terminal::print(&page(&said)).map_err(KubeletError::Output)
 }
@@ -233,6 +281,11 @@ fn write_config(said: &mut String, configuration: &Configuration, dry_run: bool)
         );
     }
     Ok(())
+}
+
+/// Where the log of this node's kubelet is, by its distribution.
+pub(in crate::cli) fn usual_log() -> &'static str {
+    Distribution::of_node(|path| exists(path).unwrap_or(true)).log()
 }
 
 /// The configuration and the directory of plugins of this node's kubelet, by its distribution.

@@ -89,6 +89,26 @@ impl Distribution {
         has_defaults && config == Path::new(self.config()) && bin_dir == Path::new(self.bin_dir())
     }
 
+    /// Whether any distribution has its configuration here.
+    pub(super) fn is_config(path: &Path) -> bool {
+        [EKS_CONFIG, RANCHER_CONFIG, CONFIG].into_iter().any(|known| path == Path::new(known))
+    }
+
+    /// Whether any distribution has its plugins here.
+    pub(super) fn is_bin_dir(path: &Path) -> bool {
+        [EKS, RANCHER_BIN_DIR, BIN_DIR].into_iter().any(|known| path == Path::new(known))
+    }
+
+    /// Where the kubelet's log is.
+    pub(super) fn log(self) -> &'static str {
+        match self {
+            Self::K3s => "journalctl -u k3s (on an agent: k3s-agent)",
+            Self::Rke2 => "/var/lib/rancher/rke2/agent/logs/kubelet.log",
+            Self::Rancher => "journalctl -u k3s or k3s-agent, or /var/lib/rancher/rke2/agent/logs/kubelet.log",
+            Self::Eks | Self::Kubeadm | Self::Other => "journalctl -u kubelet",
+        }
+    }
+
     /// The program that tells the kubelet's version.
     pub(super) fn program(self) -> &'static str {
         match self {

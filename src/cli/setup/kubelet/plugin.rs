@@ -46,7 +46,7 @@ pub(crate) fn run(arguments: &SetupPlugin) -> ExitCode {
     match set_up(arguments) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            terminal::warn_line(&error.to_string());
+            terminal::warn_line(&format!("setup plugin: {error}"));
             ExitCode::FAILURE
         }
     }
@@ -162,7 +162,12 @@ impl Place {
             format!("{} is what it was before\n", self.plugin.display())
         } else {
             self.forget_kept();
-            format!("{} is not this binary, and stays\n", self.plugin.display())
+            match fs::symlink_metadata(&self.plugin) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                    format!("{} is not there\n", self.plugin.display())
+                }
+                _ => format!("{} is not this binary, and stays\n", self.plugin.display()),
+            }
         };
         match fs::remove_file(&self.copy) {
             Ok(()) => {}

@@ -145,6 +145,9 @@ fn look_at_plugin(plugin: &Path, binary: &Path, is_named: bool) -> Result<Plugin
 fn undo_config(said: &mut String, config: &Path, planned: &Config, dry_run: bool) -> Result<(), KubeletError> {
     let would = if dry_run { "would be " } else { "" };
     match planned {
+        Config::Nothing if !exists(config)? => {
+            let _ = writeln!(said, "{} is not there", line_of(config));
+        }
         Config::Nothing => {
             let _ = writeln!(said, "{}: nothing of this helper's is in it", line_of(config));
         }

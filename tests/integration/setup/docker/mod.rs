@@ -27,7 +27,6 @@ fn what_is_no_json_object_is_left_alone_and_its_fault_is_named() {
         ("[]", "line 1, column 1: the top is not an object"),
         ("auths:\n  x: y\n", "line 1, column 1"),
         ("{\"credHelpers\": \"ecr-login\"}", "credHelpers is not an object"),
-        ("{\"a\":1}{\"b\":2}", "line 1, column 8"),
     ] {
         let home = Home::with(text.as_bytes());
         let line = home.refused(&["--registry", REGISTRY]);
@@ -35,6 +34,26 @@ fn what_is_no_json_object_is_left_alone_and_its_fault_is_named() {
         assert_eq!(home.read(), text);
         assert_eq!(home.names(), ["config.json"]);
     }
+}
+
+#[test]
+fn text_behind_the_json_stays_as_docker_reads_the_file_and_podmans_setup_names_its_place() {
+    let before = "{\"auths\":{}}\n{\"b\": 2}\n";
+    let home = Home::with(before.as_bytes());
+    let said = home.done(&[REGISTRY]);
+    assert!(said.contains("config.json: line 2, column 1: text follows the JSON object, which stays"), "{said}");
+    assert_eq!(
+        home.read(),
+        format!("{{\"auths\":{{}},\"credHelpers\":{{\"{REGISTRY}\":\"ecr-login\"}}}}\n{{\"b\": 2}}\n")
+    );
+    home.done(&["--undo"]);
+    assert_eq!(home.read(), before);
+    let mut command = std::process::Command::new(crate::support::binary());
+    command.args(["setup", "podman", REGISTRY, "--file"]).arg(home.config()).env_clear();
+    let output = command.envs(crate::support::home_variables(home.directory())).output().unwrap();
+    let line = String::from_utf8(output.stderr).unwrap();
+    assert!(line.contains("line 2, column 1: text follows the JSON object"), "{line}");
+    assert_eq!(home.read(), before);
 }
 
 #[test]

@@ -177,5 +177,8 @@ fn on_a_terminal_it_asks_and_follows_the_answer() {
         assert!(screen.contains("with the AWS profile prod") && screen.contains("[Y/n]"), "{screen}");
         assert_eq!(home.settings().exists(), written, "{answer:?}: {screen}");
         assert!(home.read().contains(REGISTRY), "{screen}");
+        // What was asked about is not listed again; that it is not used is said.
+        assert!(!screen.contains(&format!("found {REGISTRY}")), "{screen}");
+        assert_eq!(screen.contains("these profiles are not used"), !written, "{screen}");
     }
 }

@@ -42,6 +42,35 @@ fn undo_of_one_registry_after_the_other_removes_the_file_that_setup_made() {
 }
 
 #[test]
+fn undo_after_several_setups_removes_the_file_that_the_first_one_made() {
+    let home = Home::new();
+    home.done(&[REGISTRY]);
+    home.done(&[OTHER]);
+    let said = home.done(&["--undo"]);
+    for host in [REGISTRY, OTHER] {
+        assert!(said.contains(&format!("{host} is not served by ecr-login any more\n")), "{said}");
+    }
+    assert_eq!(home.names(), [""; 0]);
+}
+
+#[test]
+fn what_was_there_before_setup_stays_however_often_it_is_undone() {
+    let before = format!("{{\"credHelpers\":{{\"{OTHER}\":\"ecr-login\"}}}}");
+    let home = Home::with(before.as_bytes());
+    // A setup that had nothing to do, and one that had.
+    home.done(&[OTHER]);
+    home.done(&["--undo"]);
+    assert_eq!(home.read(), before);
+    home.done(&[REGISTRY]);
+    home.done(&["--undo"]);
+    let said = home.done(&["--undo"]);
+    assert_eq!(home.read(), before);
+    assert!(said.contains(&format!("{OTHER} stays with ecr-login\n")) && said.contains("--undo REGISTRY"), "{said}");
+    home.done(&["--undo", OTHER]);
+    assert!(!home.config().exists() || !home.read().contains(OTHER));
+}
+
+#[test]
 fn undo_leaves_the_settings_that_another_client_needs() {
     let home = Home::with(b"{}");
     home.aws_profile("prod");

@@ -65,6 +65,16 @@ fn without_the_right_to_write_the_remedies_are_named() {
     assert_eq!(line.lines().count(), 1, "{line}");
 }
 
+/// As where the variable of a job's script is not set, in an image that names a settings file which setup is to make.
+#[test]
+fn an_empty_name_is_reported_as_that() {
+    let home = Home::new();
+    let mut command = home.command(&["--registry", "", "--role-arn", "arn:aws:iam::123456789012:role/pull"]);
+    let output = command.env("ECR_LOGIN_CONFIG", home.path("ecr/config.toml")).output().unwrap();
+    let line = String::from_utf8(output.stderr).unwrap();
+    assert!(line.contains("setup docker: the registry's name is empty: if a variable"), "{line}");
+}
+
 /// As in a job's image whose user has no home.
 #[cfg(unix)]
 #[test]

@@ -77,7 +77,14 @@ fn each_distribution_is_found_where_it_is_and_told_what_is_left_to_do_as_it_want
         ),
         (&[], USUAL, "/usr/local/bin/credential-provider".to_owned(), "Start the kubelet with these two flags"),
     ] {
-        let look = format!("test -x {plugins}/ecr-credential-provider && cat {config}");
+        let log = match there.first() {
+            Some(&"/var/lib/rancher/k3s/") => "journalctl -u k3s ",
+            Some(&"/var/lib/rancher/rke2/") => "/var/lib/rancher/rke2/agent/logs/kubelet.log",
+            _ => "journalctl -u kubelet",
+        };
+        let image = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/app";
+        let doctor = format!("\"$0\" doctor --image {image} | grep -F 'in its log: {log}'");
+        let look = format!("test -x {plugins}/ecr-credential-provider && cat {config} && {doctor}");
         let output = on_a_node(there, &["--kubelet-version", "1.34"], &look);
         let said = String::from_utf8_lossy(&output.stdout).into_owned();
         assert!(output.status.success(), "{there:?}: {output:?}");
@@ -97,7 +104,7 @@ fn k3s_with_paths_of_its_owner_s_own_is_told_them_as_its_configuration_file_has_
         return;
     }
     for (data, file) in [("/var/lib/rancher/k3s/", "k3s"), ("/var/lib/rancher/rke2/", "rke2")] {
-        let output = on_a_node(&[data], &["--bin-dir", "/etc/plugins", "--config", "/etc/c.yaml"], "");
+        let output = on_a_node(&[data, "/etc/plugins/"], &["--bin-dir", "/etc/plugins", "--config", "/etc/c.yaml"], "");
         let said = String::from_utf8_lossy(&output.stdout).into_owned();
         assert!(said.contains(&format!("Write into /etc/rancher/{file}/config.yaml")), "{output:?}");
         assert!(

@@ -5,6 +5,16 @@ use std::fs;
 use super::{EKS, Node, OTHER, done, is_the_binary};
 
 #[test]
+fn undo_says_of_what_is_not_there_that_it_is_not() {
+    let node = Node::new("config.json");
+    let said = done(&node.set_up(&["--undo"])).to_owned();
+    assert_eq!(said, format!("{} is not there\n", node.config.display()));
+    let plugins = node.plugins.to_str().unwrap();
+    let outcome = node.helper.run(["setup", "plugin", "--undo", "--bin-dir", plugins], "");
+    assert_eq!(done(&outcome), format!("{} is not there\n", node.plugin().display()));
+}
+
+#[test]
 fn undo_gives_back_the_bytes_of_the_configuration_and_the_plugin_that_was_there() {
     let yaml = format!(
         "# mine\n{OTHER}- name: ecr-credential-provider\n  matchImages: ['*.dkr.ecr.*.amazonaws.com']\n  defaultCacheDuration: 12h\n  apiVersion: credentialprovider.kubelet.k8s.io/v1\n"
@@ -83,13 +93,13 @@ fn a_provider_that_was_there_before_keeps_its_executable() {
 #[test]
 fn a_configuration_that_cannot_be_written_leaves_the_plugin_as_it_was() {
     for there in [true, false] {
-        let node = Node { config: "/proc/ecr-login/config.yaml".into(), ..Node::new("config.json") };
+        let node = Node { config: "/proc/config.yaml".into(), ..Node::new("config.json") };
         if there {
             node.helper.write("plugins/ecr-credential-provider", "the old one");
         }
         let outcome = node.set_up(&[]);
         assert_eq!((outcome.code, outcome.stdout.as_str()), (Some(1), ""), "{outcome:?}");
-        assert!(outcome.line().contains("/proc/ecr-login/config.yaml cannot be written"), "{outcome:?}");
+        assert!(outcome.line().contains("/proc/config.yaml cannot be written"), "{outcome:?}");
         let left: Vec<_> = fs::read_dir(&node.plugins).unwrap().map(|file| file.unwrap().file_name()).collect();
         assert_eq!(left.len(), usize::from(there), "{left:?}");
         assert!(!there || fs::read_to_string(node.plugin()).unwrap() == "the old one");
