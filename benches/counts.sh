@@ -7,7 +7,7 @@ set -euo pipefail
 # shellcheck source=benches/fixture.sh
 . "$(dirname "$0")/fixture.sh"
 
-max_instructions=280000 max_calls=70 max_memory=2539 # KiB: 2.6 MB
+max_instructions=280000 max_calls=70 max_memory=2000 # KiB
 
 aws plain
 home warm

@@ -69,10 +69,14 @@ static:*-linux-gnu | static:*-linux-musl | glibc:*-linux-gnu)
         flags="$flags, '-Clink-arg=-Wl,-T,$PWD/packaging/warm-path.ld'"
         ;;
     esac
+    binary=$directory/$target/release/docker-credential-ecr-login
+    # cargo does not know that the program is made of these, too.
+    if [ -e "$binary" ] && [ -n "$(find packaging -name '*.ld' -newer "$binary")" ]; then
+        rm -f "$directory/$target/release/deps/docker_credential_ecr_login-"*
+    fi
     # cargo takes the flags of the variable in their place.
     unset CARGO_TARGET_X86_64_UNKNOWN_LINUX_MUSL_RUSTFLAGS CARGO_TARGET_AARCH64_UNKNOWN_LINUX_MUSL_RUSTFLAGS
     build --target "$target" --config "target.$target.rustflags=[$flags]" "$@"
-    binary=$directory/$target/release/docker-credential-ecr-login
     ;;
 static:"$host" | dynamic:*)
     build "$@"
