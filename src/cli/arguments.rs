@@ -45,7 +45,7 @@ pub(super) enum Command {
     Doctor(Doctor),
     /// Forget cached tokens
     Clear(Clear),
-    /// Fetch the tokens that are not fresh, before anybody needs them
+    /// Fetch the tokens that are not fresh, before a pull needs them
     Warm(Warm),
     /// Print the bare password for a registry, for tools without credential helpers
     #[command(visible_alias = "get-login-password")]

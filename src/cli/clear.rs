@@ -20,7 +20,7 @@ pub(super) fn run(wanted: &Clear, environment: &Environment) -> ExitCode {
 }
 
 fn forget(name: Option<&str>, environment: &Environment) -> Result<String, String> {
-    // A broken settings file must not keep anybody from forgetting; only aliases are in it.
+    // A broken settings file must not keep tokens from being forgotten; only aliases are in it.
     let settings = Settings::load(environment).unwrap_or_default();
     let host = match name {
         None => None,

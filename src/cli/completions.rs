@@ -1,4 +1,4 @@
-//! `completions`: from the definition to each shell's own language; and what the shells then ask for while somebody types: the
+//! `completions`: from the definition to each shell's own language; and what the shells then ask for at each TAB: the
 //! names of registries and profiles, by files alone.
 
 use std::ffi::OsStr;

@@ -1,5 +1,5 @@
 //! How text stands on a terminal: lines that are broken between words at its width, what continues one below its text, and `~`
-//! for the home directory. Where nobody looks (a pipe, a file) every line stays whole, and every path too.
+//! for the home directory. Off a terminal (a pipe, a file) every line stays whole, and every path too.
 
 use std::borrow::Cow;
 use std::io::IsTerminal as _;

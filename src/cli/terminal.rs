@@ -27,7 +27,7 @@ pub fn write_stdout(text: &str) -> ExitCode {
 /// Writes `text` to stdout.
 ///
 /// # Errors
-/// stdout is closed or full, or nobody reads it any more.
+/// stdout is closed or full, or its reader is gone.
 pub(super) fn print(text: &str) -> std::io::Result<()> {
     stdio::show(text.as_bytes(), PAGE)
 }
@@ -35,14 +35,14 @@ pub(super) fn print(text: &str) -> std::io::Result<()> {
 /// Writes one of many lines to stdout, until `deadline`, or for a second where that has passed. Threads take turns.
 ///
 /// # Errors
-/// stdout is closed or full, or nobody reads it.
+/// stdout is closed or full, or its reader is gone.
 pub(super) fn print_line(line: &str, deadline: Deadline) -> std::io::Result<()> {
     let _turn = std::io::stdout().lock();
     stdio::write_stdout(line.as_bytes(), Deadline::within(deadline.left().max(Duration::from_secs(1))))
 }
 
-/// Writes a line to stderr behind the program's name, without what would make two of it; where nobody listens there is nobody
-/// to tell.
+/// Writes a line to stderr behind the program's name, without what would make two of it; a stderr that is closed or full is no
+/// failure.
 pub(super) fn warn_line(line: &str) {
     let line = one_line(&without_errno(line));
     let named = format!("{PROGRAM}: ");
@@ -96,7 +96,7 @@ impl Paint {
         self.paint("32", text)
     }
 
-    /// What somebody should know of.
+    /// A note.
     pub(super) fn middling(self, text: &str) -> String {
         self.paint("33", text)
     }

@@ -1,4 +1,4 @@
-//! `warm`: fetches what is not fresh before anybody needs it, on a node before its kubelet starts.
+//! `warm`: fetches what is not fresh before a pull needs it, on a node before its kubelet starts.
 
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -131,7 +131,7 @@ fn examine(name: &str, wanted: &Doctor, environment: &Environment) -> Report {
     let kubelet = Client { step: node.step(Some(&asked)), installed: programs };
     let clients = clients::examine(environment, &asked, kubelet);
     if is_nodes && clients.iter().all(|client| client.step.name == "kubelet" || client.installed.is_empty()) {
-        // Nobody here looks for it on PATH.
+        // No client here looks for it on PATH.
         steps.iter_mut().filter(|step| step.state == State::Wrong).for_each(|step| step.state = State::Note);
     }
     steps.extend(clients.iter().map(|client| client.step.clone()));
@@ -163,7 +163,7 @@ fn examine(name: &str, wanted: &Doctor, environment: &Environment) -> Report {
     };
     steps.extend([says(&settings, &target, &asked), last_failure(environment)]);
     if target.credentials.anonymous {
-        steps.push(Step::skipped("source", "the settings say anonymous = true: nobody is asked for credentials"));
+        steps.push(Step::skipped("source", "the settings say anonymous = true: no source is asked for credentials"));
         return conclude(steps, "not needed: pulls are anonymous by the settings");
     }
     let identity =

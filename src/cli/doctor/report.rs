@@ -13,7 +13,7 @@ use crate::text::user_error::UserError;
 pub(super) enum State {
     /// As it should be.
     Ok,
-    /// Works, and somebody should know of it.
+    /// Works, with something to know.
     Note,
     /// Must be mended for a pull to work.
     Wrong,
@@ -42,7 +42,7 @@ pub(super) struct Step {
     /// What to do.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) remedy: Option<String>,
-    /// The step of a client that nobody has set up for the registry: no fault where another one serves.
+    /// The step of a client that is not set up for the registry: no fault where another one serves.
     #[serde(skip)]
     pub(super) not_set_up: bool,
 }
@@ -106,7 +106,7 @@ struct Verdict {
     /// The first step that is wrong.
     #[serde(skip_serializing_if = "Option::is_none")]
     because: Option<String>,
-    /// Nobody has set it up for this registry.
+    /// It is not set up for this registry.
     #[serde(skip)]
     not_set_up: bool,
 }

@@ -25,7 +25,7 @@ pub(crate) struct Browser {
 
 impl Browser {
     /// The browser of `BROWSER` (as Python's `webbrowser` and xdg-open read it: commands with a colon between, `%s` for
-    /// the page), else the desktop's; `None` where a page would be shown to nobody: over SSH, without a display.
+    /// the page), else the desktop's; `None` where no page can be shown: over SSH, without a display.
     pub(crate) fn find(environment: &Environment) -> Option<Self> {
         if let Some(named) = environment.var("BROWSER") {
             let commands = if cfg!(windows) { vec![named] } else { named.split(':').collect() };

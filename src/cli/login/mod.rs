@@ -104,7 +104,7 @@ fn fetch_all(call: &RequestContext, planned: &[Planned]) -> Result<String, UserE
     let mut fresh = Vec::new();
     for planned in planned {
         let (identity, host) = (&planned.identity, planned.target.registry.host());
-        // One call for all registries of an identity and region; who signed in may be somebody else than before, so that
+        // One call for all registries of an identity and region; another person than before may have signed in, so that
         // the first takes nothing from the cache.
         let key = identity.cache_key(clock::seconds()).copied();
         let is_fresh = key.is_some() && fresh.contains(&key);

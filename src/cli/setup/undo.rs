@@ -35,7 +35,7 @@ pub(super) fn undo(job: &Job<'_>) -> Result<String, SetupError> {
         return Ok(report);
     }
     sweep(&original, job.environment);
-    // What is wrong with our own file must not keep anybody from getting theirs back.
+    // What is wrong with our own file must not keep the client's file from being given back.
     if let Some(error) = left {
         let _ = writeln!(report, "our settings file is left as it is: {}", one_line(&error.to_string()));
     }

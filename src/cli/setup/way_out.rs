@@ -27,7 +27,7 @@ pub(super) fn of(error: &SetupError, client: &str, environment: &Environment) ->
         return error.to_string();
     }
     let folder = path.parent().unwrap_or(Path::new("."));
-    // A folder that is not there cannot be given to anybody.
+    // A folder that is not there cannot change its owner.
     let give = match folder.is_dir() {
         true => format!("make it yours (sudo chown -R \"$(id -u)\" {}), or ", line_of(folder)),
         false => String::new(),

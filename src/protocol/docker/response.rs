@@ -99,7 +99,7 @@ impl Response {
         match stdio::write_stdout(&self.stdout, deadline) {
             Ok(()) => ExitCode::from(self.code),
             Err(error) => {
-                // Nobody reads an answer that could be spoilt.
+                // No client reads an answer here that the lines could spoil.
                 stdio::warn_line(PROGRAM, &format!("the answer could not be written to stdout: {error}"));
                 ExitCode::FAILURE
             }

@@ -100,7 +100,7 @@ fn not_our_token(context: &HelperContext, target: &ResolvedRegistry, name: &str)
     )
 }
 
-/// For those who typed `docker login`; louder where they meant somebody else.
+/// For those who typed `docker login`; with a warning where the token is of another identity.
 fn kept_nothing(name: &str, user: &str) -> String {
     if user == ECR_USER {
         return format!(

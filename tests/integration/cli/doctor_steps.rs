@@ -15,7 +15,7 @@ const STEPS: [&str; 13] = [
     "registry", "cache",
 ];
 
-/// Somebody with these clients and nothing else on PATH.
+/// A user with these clients and nothing else on PATH.
 fn person(clients: &[&str]) -> Helper {
     let helper = Helper::new().env("ECR_LOGIN_TIMEOUT", "5");
     let bin = helper.home().join("bin");

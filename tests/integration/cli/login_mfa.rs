@@ -57,7 +57,7 @@ fn a_code_from_the_terminal_is_good_for_the_pulls_of_twelve_hours() {
     );
     let calls = aws.all_calls().len();
     assert_eq!(helper.get(REGISTRY).token().identity, "role-prod-by-AKIDANN");
-    // The second half of its life: served, and nobody tries to refresh it.
+    // The second half of its life: served, and no process tries to refresh it.
     age(&helper, 8 * HOUR);
     assert_eq!(helper.get(REGISTRY).token().identity, "role-prod-by-AKIDANN");
     // Its last quarter of an hour: served, with the line that says what to do.
@@ -69,7 +69,7 @@ fn a_code_from_the_terminal_is_good_for_the_pulls_of_twelve_hours() {
     age(&helper, HOUR);
     helper.get(REGISTRY).failure();
     std::thread::sleep(std::time::Duration::from_millis(200));
-    assert_eq!(aws.all_calls().len(), calls, "nobody asked AWS in the background");
+    assert_eq!(aws.all_calls().len(), calls, "no call to AWS in the background");
 }
 
 #[test]

@@ -366,7 +366,7 @@ fn who_signs_in_anew_gets_a_new_token() {
     let helper = laptop(&aws, &sign_in);
     sign_in_with_browser(&helper, &["login", REGISTRY]);
     let first = helper.get(REGISTRY).token();
-    // It may be somebody else who signs in now.
+    // Another person may sign in now.
     sign_in_with_browser(&helper, &["login", REGISTRY]);
     let second = helper.get(REGISTRY).token();
     assert_ne!(first.serial, second.serial);

@@ -1,4 +1,4 @@
-//! `warm` fetches before anybody needs it; `password` prints what tools without helpers want.
+//! `warm` fetches before a pull needs it; `password` prints what tools without helpers want.
 
 use crate::support::cache::{HOUR, age, forget_failures};
 use crate::support::{FakeAws, Fault, Helper, REGISTRY, Service, Source, Token};

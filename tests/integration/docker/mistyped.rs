@@ -87,7 +87,7 @@ fn the_plugin_tells_its_version_and_what_it_is_for() {
     assert!(help.stdout.contains("CredentialProviderRequest") && help.code == Some(0), "{help:?}");
 }
 
-/// The helper on a terminal on which nobody types: its first line.
+/// The helper on a terminal without input: its first line.
 #[cfg(unix)]
 fn first_line_on_a_terminal(helper: &Helper, arguments: &[&str]) -> String {
     use std::io::BufRead as _;

@@ -201,11 +201,11 @@ fn list_on_a_cold_cache_names_the_callers_own_registry_and_ecr_public_and_keeps_
     helper.get(REGISTRY).token();
     helper.get("public.ecr.aws").token();
     assert_eq!(listed(&helper), [REGISTRY, "public.ecr.aws"]);
-    assert_eq!(aws.connections(), before, "both are hits, and with everything cached nobody is asked");
+    assert_eq!(aws.connections(), before, "both are hits, and with everything cached no service is asked");
     assert_eq!((aws.calls(Service::Ecr), aws.calls(Service::EcrPublic)), (1, 1));
 
-    let nobody = Helper::new().aws(&aws).env("AWS_REGION", "eu-west-1");
-    assert!(listed(&nobody).is_empty(), "nobody without credentials is asked for a password");
+    let without_keys = Helper::new().aws(&aws).env("AWS_REGION", "eu-west-1");
+    assert!(listed(&without_keys).is_empty(), "without credentials no password is asked for");
     assert_eq!(aws.connections(), before);
 }
 

@@ -106,7 +106,7 @@ fn a_timeout_that_is_no_number_is_named() {
     assert!(outcome.failure().contains("ECR_LOGIN_TIMEOUT") && outcome.stderr.contains("soon"));
     let outcome = plugin.ask(V1, "gcr.io/app");
     assert!(outcome.response().auth.is_empty());
-    assert_eq!(outcome.stderr, "", "it is of no interest to anybody else's registry");
+    assert_eq!(outcome.stderr, "", "another operator's registry is left alone");
 }
 
 #[test]

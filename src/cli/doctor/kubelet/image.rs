@@ -82,7 +82,7 @@ fn wrong(found: String) -> Step {
     Step::wrong(NAME, found, remedy)
 }
 
-/// The variables of the kubelet that runs, which its plugins have too. Where none runs, or nobody may look, those of a service:
+/// The variables of the kubelet that runs, which its plugins have too. Where none runs, or its process may not be read, those of a service:
 /// no home, no AWS.
 fn of_kubelet(node: &Node, environment: &Environment) -> Vec<(OsString, OsString)> {
     let of_process = node.running.as_ref().and_then(|kubelet| {

@@ -25,7 +25,7 @@ pub(super) struct Node {
     running: Option<Running>,
     config: PathBuf,
     bin_dir: PathBuf,
-    /// Whether somebody named the configuration, or a kubelet reads it, or it is there.
+    /// Whether an argument names the configuration, or a kubelet reads it, or it is there.
     is_node: bool,
     provider: Result<Provider, String>,
 }

@@ -94,7 +94,7 @@ fn secrets_are_not_shown() {
     assert!(shown.contains("\"pass\""));
 }
 
-/// Objects as people have them, and as nobody has them.
+/// Usual objects, and odd ones.
 fn objects() -> impl Strategy<Value = Map<String, Json>> {
     let keys = prop_oneof![
         Just("credHelpers".to_owned()),

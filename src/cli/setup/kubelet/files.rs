@@ -196,14 +196,14 @@ fn names(directory: &Path) -> io::Result<Vec<OsString>> {
     fs::read_dir(directory)?.map(|found| Ok(found?.file_name())).collect()
 }
 
-/// Whether somebody may take a file that the kubelet does not read for a part of its configuration. Copies of ours are none.
+/// Whether a file that the kubelet does not read looks like a part of its configuration. Copies of ours are none.
 fn is_mistaken(file: &Path) -> bool {
     let is_ours = file.to_string_lossy().contains(".before-ecr-login");
     let content = UserFile::read(file).ok().and_then(|file| file.content).unwrap_or_default();
     !is_ours && String::from_utf8_lossy(&content).contains("CredentialProviderConfig")
 }
 
-/// A name in the directory that nobody has.
+/// A name that is free in the directory.
 fn free_name(directory: &Path) -> PathBuf {
     let names = std::iter::once(PLUGIN.to_owned()).chain((2..).map(|number| format!("{PLUGIN}-{number}")));
     let mut files = names.map(|name| directory.join(name + ".yaml"));

@@ -59,7 +59,7 @@ pub(super) fn plan(plugin: &Path, binary: &Path) -> Result<Linking, LinkError> {
     if same { Ok(Linking::Nothing) } else { Ok(Linking::Keep(kept(plugin, &there)?)) }
 }
 
-/// More than anybody sets up.
+/// More than any setup needs.
 const MAX_BACKUPS: u32 = 1_000;
 
 /// The names under which a plugin is kept, in the order in which they are taken.
@@ -245,7 +245,7 @@ pub(super) fn remove(plugin: &Path) -> Result<(), LinkError> {
     }
 }
 
-/// A new file with the binary's content, which nobody but its owner may write.
+/// A new file with the binary's content, which its owner alone may write.
 fn copy(binary: &Path, to: &Path) -> io::Result<()> {
     let mut options = fs::OpenOptions::new();
     options.write(true).create_new(true);

@@ -44,7 +44,7 @@ enum KubeletError {
     #[error("{} is this node's kubelet: {source}; nothing was changed", .program.display())]
     Installed { program: PathBuf, source: VersionError },
     #[error(
-        "{} is not what setup made of {}, and somebody may want to keep what was changed since: put it right by hand, or \
+        "{} is not what setup made of {}, and what was changed since may be wanted: put it right by hand, or \
          copy what is wanted into the latter and rename it; nothing was changed", .path.display(), .copy.display()
     )]
     ChangedSince { path: PathBuf, copy: PathBuf },
@@ -204,7 +204,7 @@ fn version(
 /// change; whoever is not root decides nothing for root here.
 fn placing(binary: &Path, bin_dir: &Path) -> Result<(Placing, Option<String>), KubeletError> {
     if user::is_root() {
-        // What cannot be looked at may be anybody's.
+        // What cannot be examined may belong to any user.
         let looked_at = |path: &Path| {
             let failed = |source| FileError::Read { path: path.to_owned(), source };
             trusted::who_else_may_write(path).map_err(failed)

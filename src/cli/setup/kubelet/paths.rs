@@ -83,7 +83,7 @@ impl Distribution {
         }
     }
 
-    /// Whether its kubelet looks for both here without being told by anybody.
+    /// Whether its kubelet looks for both here without a flag.
     pub(super) fn knows(self, config: &Path, bin_dir: &Path) -> bool {
         let has_defaults = !matches!(self, Self::Kubeadm | Self::Other);
         has_defaults && config == Path::new(self.config()) && bin_dir == Path::new(self.bin_dir())

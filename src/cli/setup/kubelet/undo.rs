@@ -20,7 +20,7 @@ use crate::text::printable::line_of;
 enum Config {
     /// Nothing of this helper's is in it.
     Nothing,
-    /// It stays: it named the provider before setup, or nobody can tell.
+    /// It stays: it named the provider before setup, or that cannot be determined.
     Stays(UserFile, ConfigText),
     /// It says what it said before; the copy goes.
     Before { file: UserFile, now: ConfigText, before: ConfigText, copy: PathBuf },

@@ -77,7 +77,7 @@ fn another_users_file_and_a_directory_without_rights_are_left_alone() {
     use std::os::unix::process::CommandExt as _;
     let home = Home::with(b"{}");
     if fs::metadata(home.config()).unwrap().uid() != 0 {
-        return; // Only root can become somebody else.
+        return; // Only root can become another user.
     }
     for directory in [home.directory().to_owned(), home.path(".docker")] {
         fs::set_permissions(&directory, fs::Permissions::from_mode(0o777)).unwrap();
@@ -87,7 +87,7 @@ fn another_users_file_and_a_directory_without_rights_are_left_alone() {
     let copied = Command::new("cp").arg(env!("CARGO_BIN_EXE_docker-credential-ecr-login")).arg(&program).status();
     assert!(copied.unwrap().success());
     fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
-    let as_somebody = || {
+    let as_another_user = || {
         let mut command = Command::new(&program);
         command.args(["setup", "docker", "--registry", REGISTRY]).env_clear().env("HOME", home.directory());
         command.uid(54321).gid(54321);
@@ -95,15 +95,15 @@ fn another_users_file_and_a_directory_without_rights_are_left_alone() {
         assert_eq!(output.status.code(), Some(1));
         String::from_utf8(output.stderr).unwrap()
     };
-    let line = as_somebody();
+    let line = as_another_user();
     assert!(line.contains("belongs to the user with the id 0"), "{line}");
     assert_eq!(home.read(), "{}");
     fs::set_permissions(home.config(), fs::Permissions::from_mode(0o600)).unwrap();
-    let line = as_somebody();
+    let line = as_another_user();
     assert!(line.contains("cannot be read: Permission denied"), "{line}");
     std::os::unix::fs::chown(home.config(), Some(54321), Some(54321)).unwrap();
     fs::set_permissions(home.path(".docker"), fs::Permissions::from_mode(0o755)).unwrap();
-    let line = as_somebody();
+    let line = as_another_user();
     assert!(line.contains("cannot be written: Permission denied"), "{line}");
     assert_eq!(home.read(), "{}");
     assert_eq!(home.names(), ["config.json"]);

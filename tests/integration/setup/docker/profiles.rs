@@ -27,7 +27,7 @@ fn yes_writes_each_registry_with_its_profile_and_says_what_each_will_use() {
     assert!(settings.contains(&format!("match = \"{REGISTRY}\"\nprofile = \"prod\"\n")), "{settings}");
     assert_eq!(settings.matches("[[registry]]").count(), 1, "{settings}");
     assert!(said.contains(&format!("{REGISTRY} will use profile prod")), "{said}");
-    // Two profiles of one account, and one that cannot be used: neither is chosen for anybody.
+    // Two profiles of one account, and one that cannot be used: neither is chosen.
     assert!(said.contains(&format!("{OTHER}: several profiles are of its account (admin, viewer)")), "{said}");
     assert!(said.contains(&format!("setup docker {OTHER} --profile admin")), "{said}");
     assert!(said.contains(&format!("profile broken is not used for {BROKEN}")) && said.contains("gone"), "{said}");

@@ -88,7 +88,7 @@ fn a_provider_that_was_there_before_keeps_its_executable() {
     is_the_binary(&node.plugin());
 }
 
-/// A folder that nobody can make, not even root.
+/// A folder in which no file can be made, not even by root.
 #[cfg(target_os = "linux")]
 #[test]
 fn a_configuration_that_cannot_be_written_leaves_the_plugin_as_it_was() {

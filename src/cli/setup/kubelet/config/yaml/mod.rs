@@ -56,7 +56,7 @@ pub enum YamlError {
     /// An edit would change another provider as well.
     #[error("line {0}: what is written here is used elsewhere too, by its anchor: write it out for the provider")]
     Shared(usize),
-    /// A form that nobody writes by hand.
+    /// A form that is not written by hand.
     #[error("line {0}: this form cannot be edited in place: write the provider with a key on each line")]
     OddForm(usize),
 }

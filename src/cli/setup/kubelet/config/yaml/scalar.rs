@@ -54,7 +54,7 @@ fn is_decimal(digits: &str) -> bool {
     exponent_fits && all_digits(whole) && all_digits(part) && !(whole.is_empty() && part.is_empty())
 }
 
-/// `text` as a scalar: plain where nobody could take it for anything else, in double quotes otherwise.
+/// `text` as a scalar: plain where no parser takes it for anything else, in double quotes otherwise.
 pub(super) fn written(text: &str) -> String {
     let is_plain = text.starts_with(|first: char| first.is_ascii_alphabetic())
         && text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '/' | '-' | '_'))
