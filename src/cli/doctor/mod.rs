@@ -112,10 +112,11 @@ fn examine(name: &str, wanted: &Doctor, environment: &Environment) -> Report {
     let Some(target) = settings.target(name) else {
         steps.extend(broken.map(|error| Step::failed("settings", error.into())));
         let reason = host_of(name).and_then(|host| near_miss(&host)).map(|reason| format!(": {reason}"));
+        let shown = if name.is_empty() { "an empty name" } else { name };
         steps.push(Step::wrong(
             "registry",
             format!(
-                "{name} is not the name of an Amazon ECR registry, so this helper leaves it to others{}",
+                "{shown} is not the name of an Amazon ECR registry, so this helper leaves it to others{}",
                 reason.unwrap_or_default()
             ),
             "names look like 123456789012.dkr.ecr.eu-west-1.amazonaws.com or public.ecr.aws",
@@ -289,6 +290,8 @@ fn pull(
                 Outcome::Found(found) => Step::ok(name, found),
                 Outcome::NotTried => Step::skipped(name, NOT_TRIED),
                 Outcome::Wrong(failure) if part == Part::Caller => caller_unknown(failure),
+                // No pull comes without the registry itself, not even an anonymous one.
+                Outcome::Wrong(failure) if part == Part::Registry => Step::failed(name, failure),
                 Outcome::Wrong(failure) => anonymous_or(target, Step::failed(name, failure)),
             }
         })

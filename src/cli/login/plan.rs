@@ -90,7 +90,7 @@ fn sign_in(source: &CredentialSource) -> SignIn {
 /// What to sign in to and fetch, in order; never empty.
 ///
 /// # Errors
-/// No registry is named and none is found, or its identity cannot be told.
+/// No registry is named and none is found, or its identity cannot be determined.
 pub(super) fn plan(wanted: &Login, settings: &Settings, environment: &Environment) -> Result<Vec<Planned>, UserError> {
     if let Some(name) = &wanted.registry {
         let target = crate::cli::target(settings, name)?;
@@ -134,7 +134,7 @@ pub(super) fn plan(wanted: &Login, settings: &Settings, environment: &Environmen
     Ok(planned)
 }
 
-/// All of the clients' registries. One whose identity cannot be told keeps no other from being signed in to.
+/// All of the clients' registries. One whose identity cannot be determined keeps no other from being signed in to.
 fn all(found: Vec<Result<Planned, UserError>>) -> Result<Vec<Planned>, UserError> {
     let (planned, failed): (Vec<_>, Vec<_>) = found.into_iter().partition(Result::is_ok);
     let planned: Vec<Planned> = planned.into_iter().flatten().collect();

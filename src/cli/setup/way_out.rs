@@ -44,7 +44,7 @@ pub(super) fn of(error: &SetupError, client: &str, environment: &Environment) ->
 /// Fails where the file that `--file` names is in no folder: a mistyped path makes none.
 ///
 /// # Errors
-/// The folder is not there, or that cannot be told.
+/// The folder is not there, or that cannot be determined.
 pub(super) fn check_folder(file: &Path) -> Result<(), SetupError> {
     let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     if exists(folder)? {

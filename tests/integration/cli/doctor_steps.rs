@@ -181,3 +181,15 @@ fn the_same_fault_of_the_cache_has_the_same_words_and_remedy_in_doctor_warm_and_
         assert!(helper.run(["status"], "").stdout.contains(reason), "{doctor}");
     }
 }
+
+/// ECR Public serves without a login, but not from a name that does not resolve.
+#[test]
+fn a_public_registry_out_of_reach_is_no_pull_that_would_work() {
+    let aws = FakeAws::start();
+    let helper = person(&["docker"]).aws(&aws).keys("AKIAPUBLIC").env("HTTPS_PROXY", "http://127.0.0.1:1");
+    helper.write(".docker/config.json", names_us(&["public.ecr.aws"]));
+    let outcome = helper.run(["doctor", "public.ecr.aws", "--json"], "");
+    let report = json(&outcome);
+    assert_eq!((outcome.code, step(&report, "registry").0.as_str()), (Some(1), "wrong"), "{report:#}");
+    assert_eq!(report["clients"][0]["works"], false, "{report:#}");
+}

@@ -132,7 +132,7 @@ pub(super) fn is_copy(plugin: &Path, binary: &Path) -> bool {
 /// Whether the plugin is this binary: a link to it, or a copy.
 ///
 /// # Errors
-/// That cannot be told.
+/// That cannot be determined.
 pub(super) fn is_this(plugin: &Path, binary: &Path) -> Result<bool, LinkError> {
     let failed = |source| LinkError { path: plugin.to_owned(), source };
     let Some(there) = fs::symlink_metadata(plugin).map(Some).or_else(or_nothing).map_err(failed)? else {
@@ -155,7 +155,7 @@ fn or_nothing<T>(error: io::Error) -> io::Result<Option<T>> {
 /// The newest that was kept of the plugin.
 ///
 /// # Errors
-/// That cannot be told: it must not be taken for none.
+/// That cannot be determined: it must not be taken for none.
 pub(super) fn kept_newest(plugin: &Path) -> Result<Option<PathBuf>, LinkError> {
     let mut newest = None;
     for path in kept_names(plugin) {

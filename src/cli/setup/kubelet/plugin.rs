@@ -91,7 +91,7 @@ impl Place {
     /// Whether the plugin is the copy.
     ///
     /// # Errors
-    /// It cannot be told: a copy that a link still leads to must not be removed.
+    /// It cannot be determined: a copy that a link still leads to must not be removed.
     fn is_ours(&self) -> io::Result<bool> {
         match fs::read_link(&self.plugin) {
             Ok(leads) => Ok(Some(leads.as_path()) == self.copy.file_name().map(Path::new)),
