@@ -67,7 +67,11 @@ pub(super) fn usage_error(text: &str) {
     let mut lines = text.lines();
     warn_line(lines.next().map(|line| line.strip_prefix("error: ").unwrap_or(line)).unwrap_or_default());
     let layout = STDERR.get().cloned().unwrap_or_default();
-    lines.for_each(|line| error(&layout.line(&one_line(line), 2 * HANGING)));
+    // Help of a command that lacks one of its own stands here too, with its columns.
+    lines.map(one_line).for_each(|line| {
+        let is_row = line.starts_with("  ");
+        error(&if is_row { layout.page(&line) } else { layout.line(&line, 2 * HANGING) });
+    });
 }
 
 /// Writes `text` of our own to stderr as it is.

@@ -77,6 +77,23 @@ pub fn empty_home() -> TempDir {
     tempfile::tempdir().unwrap()
 }
 
+/// Of the directories that may hold the cache the first that exists is used: on a machine that has root's in `/run`, that
+/// would be the machine's, so that the home gets its own before. Whether it did.
+#[cfg(unix)]
+fn own_cache(home: &Path) -> bool {
+    use std::os::unix::fs::DirBuilderExt as _;
+    let wanted = Path::new("/run/ecr-login").exists();
+    if wanted {
+        std::fs::DirBuilder::new().recursive(true).mode(0o700).create(home.join(".cache/ecr-login")).unwrap();
+    }
+    wanted
+}
+
+#[cfg(not(unix))]
+fn own_cache(_home: &Path) -> bool {
+    false
+}
+
 /// What names somebody's home to a program. On Windows its directories are where Linux has them, so that a test says
 /// `.config/ecr-login` and `.cache/ecr-login`.
 pub fn home_variables(home: &Path) -> Vec<(OsString, OsString)> {
@@ -94,6 +111,8 @@ pub fn home_variables(home: &Path) -> Vec<(OsString, OsString)> {
 /// How the binary is to be run; its home lives as long as this does.
 pub struct Helper {
     home: TempDir,
+    /// Whether the cache directory was made before the first run.
+    has_cache_before: bool,
     program: PathBuf,
     name: Option<OsString>,
     environment: Vec<(OsString, OsString)>,
@@ -104,10 +123,11 @@ impl Helper {
     /// the few programs that scripts of tests call.
     pub fn new() -> Self {
         let home = empty_home();
+        let has_cache_before = own_cache(home.path());
         let path = std::env::join_paths([&home.path().join("bin"), programs()]).unwrap();
         let mut environment = vec![("PATH".into(), path), ("AWS_EC2_METADATA_DISABLED".into(), "true".into())];
         environment.extend(home_variables(home.path()));
-        Self { home, program: binary().to_owned(), name: None, environment }
+        Self { home, has_cache_before, program: binary().to_owned(), name: None, environment }
     }
 
     /// Looks for programs in this directory first.
@@ -177,6 +197,11 @@ impl Helper {
     pub fn program(mut self, program: impl Into<PathBuf>) -> Self {
         self.program = program.into();
         self
+    }
+
+    /// Whether a run made the cache directory, or put anything into it.
+    pub fn made_a_cache(&self) -> bool {
+        std::fs::read_dir(self.cache()).is_ok_and(|mut there| there.next().is_some() || !self.has_cache_before)
     }
 
     pub fn home(&self) -> &Path {

@@ -87,6 +87,10 @@ impl Plugin {
         self.helper.cache()
     }
 
+    pub fn made_a_cache(&self) -> bool {
+        self.helper.made_a_cache()
+    }
+
     pub fn start(&self, request: &str) -> Running {
         self.helper.start(["get-credentials"], request)
     }

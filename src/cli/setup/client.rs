@@ -136,6 +136,9 @@ fn set_up(job: &Job<'_>) -> Result<String, SetupError> {
         let _ = writeln!(report, "{}: written", line_of(&file.path));
     }
     match change {
+        None if original.content.is_none() => {
+            let _ = writeln!(report, "{}: nothing to do, it is not needed", line_of(&original.path));
+        }
         None => {
             let _ = writeln!(report, "{}: nothing to do, all of it is there", line_of(&original.path));
         }

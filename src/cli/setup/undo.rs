@@ -73,7 +73,10 @@ pub(super) fn undo(job: &Job<'_>) -> Result<String, SetupError> {
         }
         backup::Undone::Edited(edited) => {
             original.replace(&edited.bytes())?;
-            let _ = writeln!(report, "{path}: this helper is out; what else changed since then stays");
+            let _ = match backup::has_ours(&edited) {
+                true => writeln!(report, "{path}: edited, and all else in it stays"),
+                false => writeln!(report, "{path}: this helper is out; what else changed since then stays"),
+            };
         }
     }
     say_what_went(&mut report, &document, after.as_ref().unwrap_or(&document));

@@ -231,7 +231,7 @@ fn a_registry_that_the_settings_keep_out_of_the_cache_is_asked_each_time() {
     helper.get(REGISTRY).token();
     helper.get(REGISTRY).token();
     assert_eq!(aws.calls(Service::Ecr), 2);
-    assert!(!helper.cache().exists());
+    assert!(!helper.made_a_cache());
 }
 
 #[test]
@@ -241,5 +241,5 @@ fn the_cache_can_be_turned_off() {
     helper.get(REGISTRY).token();
     helper.get(REGISTRY).token();
     assert_eq!(aws.calls(Service::Ecr), 2);
-    assert!(!helper.cache().exists());
+    assert!(!helper.made_a_cache());
 }

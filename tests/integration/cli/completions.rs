@@ -35,7 +35,7 @@ fn registries_and_profiles_are_named_by_files_alone_and_nothing_that_a_shell_wou
     let outcome = helper.run(["__names", "profiles"], "");
     assert_eq!(outcome.stdout.lines().collect::<Vec<_>>(), ["default", "dev", "prod"], "{outcome:?}");
     assert_eq!(aws.all_calls().len(), 0);
-    assert!(!helper.cache().exists(), "looking makes nothing");
+    assert!(!helper.made_a_cache(), "looking makes nothing");
 }
 
 #[test]

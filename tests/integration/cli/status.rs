@@ -31,7 +31,7 @@ fn nothing_is_kept_yet() {
     assert_eq!(outcome.code, Some(0));
     assert!(outcome.stdout.starts_with("No tokens are cached"), "{outcome:?}");
     assert!(outcome.stdout.contains("no file, so the defaults"), "{outcome:?}");
-    assert!(!helper.cache().exists(), "looking makes nothing");
+    assert!(!helper.made_a_cache(), "looking makes nothing");
 }
 
 #[test]

@@ -43,6 +43,13 @@ fn help_fits_the_terminal_and_goes_on_below_its_column() {
     let at = lines.iter().position(|line| line.contains("[REGISTRY]...  ")).unwrap_or_else(|| panic!("{lines:?}"));
     let column = lines[at].find("The registries").unwrap();
     assert!(lines[at + 1].starts_with(&" ".repeat(column)) && !lines[at + 1][column..].starts_with(' '), "{lines:?}");
+    // The help that is shown where a command is missing, too.
+    let (text, _) = shown_at(60, helper.command(["setup"]));
+    let lines = plain(&text);
+    fits(&lines, 60);
+    let at = lines.iter().position(|line| line.contains("  plugin ")).unwrap();
+    let column = lines[at].find("Put ").unwrap();
+    assert!(lines[at + 1].starts_with(&" ".repeat(column)) && !lines[at + 1][column..].starts_with(' '), "{lines:?}");
     let piped = helper.run(["setup", "kubelet", "--help"], "").stdout;
     assert!(piped.lines().any(|line| line.chars().count() > 100), "a pipe gets whole lines: {piped}");
 }

@@ -72,7 +72,7 @@ fn what_dockers_file_names_already_is_reported_and_not_set_up_twice() {
     };
     let first = said(&[REGISTRY]);
     let already = format!("podman reads {} too, which names ecr-login for {REGISTRY} already", docker.display());
-    assert!(first.contains(&already) && first.contains("nothing to do"), "{first}");
+    assert!(first.contains(&already) && first.contains("nothing to do, it is not needed"), "{first}");
     assert!(!file.exists());
     said(&[REGISTRY, OTHER]);
     let text = fs::read_to_string(&file).unwrap();

@@ -35,8 +35,9 @@ fn undo_names_its_copy_where_that_stays() {
 fn undo_of_one_registry_after_the_other_removes_the_file_that_setup_made() {
     let home = Home::new();
     home.done(&[REGISTRY, OTHER]);
-    home.done(&["--undo", OTHER]);
+    let said = home.done(&["--undo", OTHER]);
     assert!(home.read().contains(REGISTRY));
+    assert!(said.contains("edited, and all else in it stays") && !said.contains("is out"), "{said}");
     home.done(&["--undo", REGISTRY]);
     assert!(!home.config().exists(), "{}", home.read());
 }
