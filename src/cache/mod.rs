@@ -32,6 +32,7 @@ pub(crate) use self::lock::{FetchLock, TryLock};
 pub(crate) use self::secure_dir::{Fault, with_fault};
 use self::secure_dir::{SecureDir, State, Unopened, Unread};
 pub(crate) use self::slot::CacheSlot;
+pub(crate) use self::token_lifetime::TOKEN_LIFE_SECONDS;
 pub use self::token_lifetime::{MAX_TOKEN_LIFE_SECONDS, Millis, TokenLifetime};
 use crate::credentials::CacheKey;
 use crate::os::clock;

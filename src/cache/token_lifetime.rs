@@ -3,8 +3,11 @@
 /// A moment in milliseconds since the Unix epoch.
 pub type Millis = i64;
 
-/// The longest life that is believed, in seconds: twice the 12 hours of ECR's tokens.
-pub const MAX_TOKEN_LIFE_SECONDS: i64 = 24 * 60 * 60;
+/// How long a token of ECR and of ECR Public is good, in seconds (`GetAuthorizationToken` of both).
+pub(crate) const TOKEN_LIFE_SECONDS: i64 = 12 * 60 * 60;
+
+/// The longest life that is believed, in seconds: by a clock that is behind AWS's a token seems to live longer than it does.
+pub const MAX_TOKEN_LIFE_SECONDS: i64 = 2 * TOKEN_LIFE_SECONDS;
 
 /// The times of a token, in seconds since the Unix epoch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -3,7 +3,9 @@
 //! Sources, looked up in November 2026:
 //! - registry names: "Amazon ECR private registry" and "IPv6 and dual-stack endpoints" in the ECR user guide,
 //!   the release notes of the European Sovereign Cloud, and the registry pattern of Kubernetes'
-//!   `cloud-provider-aws` for the isolated partitions;
+//!   `cloud-provider-aws` for the isolated partitions; for the dual-stack names of these and of the European Sovereign
+//!   Cloud the list in `amazon-ecs-agent` (`ecs-agent/utils/uri`). `on.amazonwebservices.eu` is as Renovate's list of ECR
+//!   hosts and the Public Suffix List's entry for Cognito have it;
 //! - API hosts: the endpoint rule sets of `ecr` (2015-09-21) and `ecr-public` (2020-10-30), `partitions.json` and
 //!   `endpoints.json`, all of which botocore ships;
 //! - FIPS hosts: "Amazon ECR endpoints and quotas" in the AWS general reference, which `endpoints.json` repeats.
@@ -57,7 +59,7 @@ pub(super) struct Suffix {
 }
 
 /// Every suffix of private registry names.
-pub(super) static SUFFIXES: [Suffix; 9] = [
+pub(super) static SUFFIXES: [Suffix; 14] = [
     Suffix { text: "amazonaws.com", dual_stack: false, partitions: &[&AWS, &GOV] },
     Suffix { text: "amazonaws.com.cn", dual_stack: false, partitions: &[&CN] },
     Suffix { text: "amazonaws.eu", dual_stack: false, partitions: &[&EUSC] },
@@ -67,6 +69,11 @@ pub(super) static SUFFIXES: [Suffix; 9] = [
     Suffix { text: "csp.hci.ic.gov", dual_stack: false, partitions: &[&ISO_F] },
     Suffix { text: "on.aws", dual_stack: true, partitions: &[&AWS, &GOV] },
     Suffix { text: "on.amazonwebservices.com.cn", dual_stack: true, partitions: &[&CN] },
+    Suffix { text: "on.amazonwebservices.eu", dual_stack: true, partitions: &[&EUSC] },
+    Suffix { text: "on.aws.ic.gov", dual_stack: true, partitions: &[&ISO] },
+    Suffix { text: "on.aws.scloud", dual_stack: true, partitions: &[&ISO_B] },
+    Suffix { text: "on.cloud-aws.adc-e.uk", dual_stack: true, partitions: &[&ISO_E] },
+    Suffix { text: "on.aws.hci.ic.gov", dual_stack: true, partitions: &[&ISO_F] },
 ];
 
 /// ECR Public's hosts, and whether the name is the dual-stack one.

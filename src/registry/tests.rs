@@ -47,6 +47,26 @@ fn every_suffix_names_its_partition_and_api_host() {
             "cn-northwest-1",
             "ecr.cn-northwest-1.api.amazonwebservices.com.cn",
         ),
+        (
+            "dkr-ecr.eusc-de-east-1.on.amazonwebservices.eu",
+            "aws-eusc",
+            "eusc-de-east-1",
+            "ecr.eusc-de-east-1.api.amazonwebservices.eu",
+        ),
+        ("dkr-ecr.us-iso-west-1.on.aws.ic.gov", "aws-iso", "us-iso-west-1", "ecr.us-iso-west-1.api.aws.ic.gov"),
+        ("dkr-ecr.us-isob-east-1.on.aws.scloud", "aws-iso-b", "us-isob-east-1", "ecr.us-isob-east-1.api.aws.scloud"),
+        (
+            "dkr-ecr.eu-isoe-west-1.on.cloud-aws.adc-e.uk",
+            "aws-iso-e",
+            "eu-isoe-west-1",
+            "ecr.eu-isoe-west-1.api.cloud-aws.adc-e.uk",
+        ),
+        (
+            "dkr-ecr-fips.us-isof-south-1.on.aws.hci.ic.gov",
+            "aws-iso-f",
+            "us-isof-south-1",
+            "ecr-fips.us-isof-south-1.api.aws.hci.ic.gov",
+        ),
         ("dkr.ecr-fips.us-east-1.amazonaws.com", "aws", "us-east-1", "ecr-fips.us-east-1.amazonaws.com"),
         (
             "dkr.ecr-fips.us-gov-west-1.amazonaws.com",
@@ -127,6 +147,8 @@ fn what_only_looks_like_ecr_is_another_registry() {
         "12345678901a.dkr.ecr.us-east-1.amazonaws.com",
         "123456789012.dkr.ecr.us-east-1.amazonaws.org",
         "123456789012.dkr.ecr.us-east-1.on.aws",
+        "123456789012.dkr-ecr.eu-west-1.on.amazonwebservices.eu",
+        "123456789012.dkr-ecr.us-iso-east-1.on.aws.hci.ic.gov",
         "123456789012.dkr-ecr.us-east-1.amazonaws.com",
         "123456789012.dkr.ecr.cn-north-1.amazonaws.com",
         "123456789012.dkr.ecr.us-east-1.amazonaws.com.cn",
@@ -158,11 +180,11 @@ fn the_patterns_stand_for_every_form_of_a_name() {
     for suffix in &SUFFIXES {
         let region = match suffix.text {
             "amazonaws.com.cn" | "on.amazonwebservices.com.cn" => "cn-north-1",
-            "amazonaws.eu" => "eusc-de-east-1",
-            "c2s.ic.gov" => "us-iso-east-1",
-            "sc2s.sgov.gov" => "us-isob-east-1",
-            "cloud.adc-e.uk" => "eu-isoe-west-1",
-            "csp.hci.ic.gov" => "us-isof-south-1",
+            "amazonaws.eu" | "on.amazonwebservices.eu" => "eusc-de-east-1",
+            "c2s.ic.gov" | "on.aws.ic.gov" => "us-iso-east-1",
+            "sc2s.sgov.gov" | "on.aws.scloud" => "us-isob-east-1",
+            "cloud.adc-e.uk" | "on.cloud-aws.adc-e.uk" => "eu-isoe-west-1",
+            "csp.hci.ic.gov" | "on.aws.hci.ic.gov" => "us-isof-south-1",
             _ => "eu-west-1",
         };
         let service = if suffix.dual_stack { "dkr-ecr" } else { "dkr.ecr" };

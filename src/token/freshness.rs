@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use crate::cache::{Millis, TokenLifetime};
+use crate::cache::{Millis, TOKEN_LIFE_SECONDS, TokenLifetime};
 
 /// The part of a life, at its end, in which a caller waits for a fresh token: a quarter, three of twelve hours. A push that
 /// begins with less than that can outlive its token, and clients keep what they got: regsync for an hour.
@@ -38,13 +38,16 @@ impl TokenLifetime {
     /// The times of a token that came at `now` and expires at `expires_at`; `None` where by our clock it
     /// has expired or lives longer than any token does, which is a reason not to keep it.
     ///
+    /// The end is never later than 12 hours from now: a clock that is hours behind AWS's (a virtual machine that slept) would
+    /// have the token served for as many hours after its end.
+    ///
     /// `jitter` is any number that differs between machines and entries: it moves the refresh by up to a tenth
     /// of the life, so that machines that started together do not refresh together.
     pub fn of_new(now: Millis, expires_at: i64, jitter: u32) -> Option<Self> {
         let issued_at = now.div_euclid(1_000);
-        let life = Self { issued_at, refresh_at: issued_at, expires_at }.life()?;
+        let life = Self { issued_at, refresh_at: issued_at, expires_at }.life()?.min(TOKEN_LIFE_SECONDS);
         let shift = life.saturating_mul(i64::from(jitter)) / (10 * (i64::from(u32::MAX) + 1));
-        Some(Self { issued_at, refresh_at: issued_at + life / 2 + shift, expires_at })
+        Some(Self { issued_at, refresh_at: issued_at + life / 2 + shift, expires_at: issued_at + life })
     }
 
     /// What the token is good for at `now`.
@@ -156,6 +159,16 @@ mod tests {
     }
 
     #[test]
+    fn by_a_clock_that_is_hours_behind_no_token_is_served_past_its_end() {
+        for behind in [1, HOUR, 8 * HOUR, 12 * HOUR] {
+            // AWS's clock says NOW + behind.
+            let token = TokenLifetime::of_new(after(0), NOW + behind + 12 * HOUR, 0).unwrap();
+            assert_ne!(token.freshness(after(12 * HOUR) - 1), Freshness::Invalid, "{behind}");
+            assert_eq!(token.freshness(after(12 * HOUR)), Freshness::Invalid, "{behind}");
+        }
+    }
+
+    #[test]
     fn the_half_way_point_moves_by_up_to_a_tenth() {
         let at = |jitter| TokenLifetime::of_new(after(0), NOW + 10 * HOUR, jitter).map(|t| t.refresh_at - NOW);
         assert_eq!(at(0), Some(5 * HOUR));
@@ -222,7 +235,9 @@ mod tests {
             let token = TokenLifetime::of_new(NOW * 1_000, NOW + life, jitter).unwrap();
             let (earlier, later) = (one.min(other), one.max(other));
             prop_assert!(rank(token.freshness(NOW * 1_000 + earlier)) <= rank(token.freshness(NOW * 1_000 + later)));
-            prop_assert!(token.refresh_at >= NOW + life / 2 && token.refresh_at <= NOW + life * 6 / 10);
+            let kept = token.expires_at - NOW;
+            prop_assert_eq!(kept, life.min(12 * HOUR));
+            prop_assert!(token.refresh_at >= NOW + kept / 2 && token.refresh_at <= NOW + kept * 6 / 10);
         }
     }
 }

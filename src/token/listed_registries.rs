@@ -6,7 +6,7 @@ use super::RequestContext;
 use crate::aws;
 use crate::aws::retry::RetryPolicy;
 use crate::cache::{Cache, CacheSlot, CachedFailure, Entry, TokenLifetime};
-use crate::credentials::{CredentialReader, CredentialSelector, Identity};
+use crate::credentials::{CacheKey, CredentialReader, CredentialSelector, Identity};
 use crate::os::clock;
 use crate::registry::{Registry, Service, host_of};
 use crate::settings::ResolvedRegistry;
@@ -162,7 +162,7 @@ fn own_registry(call: &RequestContext, cache: &Cache, any: &Candidate) -> Option
         let times = token
             .expires_at
             .and_then(|end| TokenLifetime::of_new(clock::millis(), end, super::jitter(&[&key.0, host.as_bytes()])));
-        let entry = times.map(|times| Entry {
+        let entry = times.filter(|_| is_unchanged(call, any, &key)).map(|times| Entry {
             registry: host.clone(),
             cache_key: key,
             label: identity.label.clone(),
@@ -173,6 +173,13 @@ fn own_registry(call: &RequestContext, cache: &Cache, any: &Candidate) -> Option
         Ok((Some(host), entry))
     })
     .ok()?
+}
+
+/// Whether environment and files still name the identity that asked.
+fn is_unchanged(call: &RequestContext, target: &ResolvedRegistry, key: &CacheKey) -> bool {
+    let selector = CredentialSelector::Settings(&target.credentials);
+    let now = Identity::resolve(&call.environment, selector, &target.registry).ok();
+    now.is_some_and(|now| now.cache_key(clock::seconds()) == Some(key))
 }
 
 /// Asks ECR Public for a token.

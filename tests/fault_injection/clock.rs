@@ -197,6 +197,24 @@ fn a_clock_that_only_we_have_wrong_gets_a_token_that_is_not_kept_or_a_reason() {
     assert!(!clock.is_cached(0) && clock.is_cached(0), "and when it is right again all is well");
 }
 
+/// A virtual machine that slept: the request is signed by AWS's time, and the token is kept by ours.
+#[test]
+fn by_a_clock_that_is_hours_behind_no_token_is_served_past_its_end() {
+    let Some(clock) = Clock::new() else { return };
+    for behind in [3_600, 8 * 3_600, 11 * 3_600] {
+        clock.get(-behind, false).token();
+        let before = clock.calls();
+        clock.get(-behind, false).token();
+        assert_eq!(clock.calls(), before, "{behind}: it is served while it lives");
+        // Twelve hours later, by both clocks.
+        clock.aws.clock(LIFE);
+        clock.aws.token_life(LIFE + LIFE);
+        let token = clock.start(LIFE - behind, None).wait().token();
+        assert!(clock.calls() > before && token.ends_at.cast_signed() > now() + LIFE, "{behind}: {token:?}");
+        clock.helper.run(["erase"], REGISTRY);
+    }
+}
+
 /// One of them asks, and the other waits for it.
 #[test]
 fn a_clock_that_jumps_during_the_fetch_loses_no_token_and_leaves_no_dead_one() {

@@ -6,7 +6,7 @@ use ecr_login::settings::Settings;
 use super::memory;
 
 /// What may follow the region in a private registry's name.
-const SUFFIXES: [&str; 9] = [
+const SUFFIXES: [&str; 14] = [
     "amazonaws.com",
     "amazonaws.com.cn",
     "amazonaws.eu",
@@ -16,6 +16,11 @@ const SUFFIXES: [&str; 9] = [
     "csp.hci.ic.gov",
     "on.aws",
     "on.amazonwebservices.com.cn",
+    "on.amazonwebservices.eu",
+    "on.aws.ic.gov",
+    "on.aws.scloud",
+    "on.cloud-aws.adc-e.uk",
+    "on.aws.hci.ic.gov",
 ];
 
 /// The domains that are AWS's own, where its APIs are.

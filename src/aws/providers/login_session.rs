@@ -25,6 +25,9 @@ const SERVICE: &str = "AWS Sign-In";
 
 const PATH: &str = "/v1/token";
 
+/// The longest life of keys that is believed, in seconds: a day, where AWS Sign-In gives a quarter of an hour.
+const LONGEST_KEYS_LIFE: u64 = 24 * 60 * 60;
+
 /// Partitions by how their regions begin: what follows the region in the service's name.
 const HOSTS: [(&str, &str); 7] = [
     ("cn-", "signin.amazonaws.cn"),
@@ -123,11 +126,11 @@ struct NewKeys {
 }
 
 impl Answer {
-    /// Whether nothing in it is empty.
+    /// Whether nothing in it is empty, and its life is one that a time can be made of.
     fn is_whole(&self) -> bool {
         let NewKeys { access_key_id, secret_access_key, session_token } = &self.access_token;
         let texts = [access_key_id, secret_access_key, session_token, &self.refresh_token];
-        self.expires_in > 0 && texts.iter().all(|text| !text.expose().is_empty())
+        (1..=LONGEST_KEYS_LIFE).contains(&self.expires_in) && texts.iter().all(|text| !text.expose().is_empty())
     }
 }
 

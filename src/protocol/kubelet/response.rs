@@ -6,7 +6,7 @@ use std::io::Write as _;
 use serde::Serialize;
 
 use super::request::Version;
-use crate::cache::MAX_TOKEN_LIFE_SECONDS;
+use crate::cache::TOKEN_LIFE_SECONDS;
 use crate::os::secret::Wiped;
 use crate::token::RegistryCredentials;
 
@@ -72,7 +72,7 @@ fn write(version: Version, auth: BTreeMap<&str, Credentials<'_>>, seconds: u64) 
 ///
 /// 0, which means "do not remember", only for a token that is about to end, or whose end is not known.
 pub fn cache_duration(now: i64, expires_at: Option<i64>, spread: u32) -> u64 {
-    let left = expires_at.map_or(0, |end| end.saturating_sub(now)).clamp(0, MAX_TOKEN_LIFE_SECONDS);
+    let left = expires_at.map_or(0, |end| end.saturating_sub(now)).clamp(0, TOKEN_LIFE_SECONDS);
     let half = left.unsigned_abs() / 2;
     half - half * 25 * u64::from(spread) / (1000 * u64::from(u32::MAX))
 }
@@ -148,6 +148,8 @@ mod tests {
             (43_200, 0, 21_600),
             (43_200, u32::MAX, 21_060),
             (43_200, u32::MAX / 2, 21_331),
+            // By a clock that is eight hours behind.
+            (72_000, 0, 21_600),
             (100, u32::MAX, 49),
             (3, u32::MAX, 1),
             (2, u32::MAX, 1),
@@ -158,8 +160,8 @@ mod tests {
             assert_eq!(cache_duration(now, Some(now + left), spread), seconds, "{left} {spread}");
         }
         assert_eq!(cache_duration(now, None, 0), 0);
-        assert_eq!(cache_duration(now, Some(i64::MAX), 0), 43_200);
-        assert_eq!(cache_duration(i64::MIN, Some(i64::MAX), 0), 43_200);
+        assert_eq!(cache_duration(now, Some(i64::MAX), 0), 21_600);
+        assert_eq!(cache_duration(i64::MIN, Some(i64::MAX), 0), 21_600);
         assert_eq!(cache_duration(i64::MAX, Some(i64::MIN), 0), 0);
     }
 

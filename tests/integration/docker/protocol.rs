@@ -209,6 +209,21 @@ fn list_on_a_cold_cache_names_the_callers_own_registry_and_ecr_public_and_keeps_
     assert_eq!(aws.connections(), before);
 }
 
+/// Whose keys it has printed then is not known.
+#[test]
+fn list_keeps_no_token_of_a_command_that_changes_itself_meanwhile() {
+    let aws = FakeAws::start();
+    aws.fail(Service::EcrPublic, Fault::access_denied());
+    let helper = Helper::new().aws(&aws).env("AWS_REGION", "eu-west-1");
+    let answer = r#"{"Version": 1, "AccessKeyId": "AKIATEST", "SecretAccessKey": "s"}"#;
+    let script = helper.script("creds", &format!("echo '# changed' >> \"$0\"; echo '{answer}'"));
+    let helper = helper.aws_config(&format!("[default]\ncredential_process = {}\n", script.display()));
+    for calls in 1..3 {
+        assert_eq!(listed(&helper), [REGISTRY]);
+        assert_eq!(aws.calls(Service::Ecr), calls, "nothing was kept");
+    }
+}
+
 #[test]
 fn list_takes_the_region_of_the_profile_in_use() {
     let aws = FakeAws::start();

@@ -139,3 +139,20 @@ fn an_answer_without_keys_is_a_reason_and_keeps_the_old_session() {
     assert!(line.contains("AWS Sign-In answered without keys"), "{line}");
     assert_eq!(before, session(&helper));
 }
+
+/// Of such a life no time can be made, and none that could be written into the session's file.
+#[test]
+fn an_answer_whose_keys_live_for_ages_is_a_reason_and_keeps_the_old_session() {
+    for life in [u64::MAX, 999_999_999_999, 86_401] {
+        let aws = FakeAws::start();
+        let keys = r#"{"accessKeyId":"ASIANEW","secretAccessKey":"s","sessionToken":"t"}"#;
+        let body = format!(r#"{{"accessToken":{keys},"expiresIn":{life},"refreshToken":"r","tokenType":"aws_sigv4"}}"#);
+        let content_type = "application/json";
+        aws.fail(Service::SignIn, Fault::Body { status: 200, content_type, body: body.into_bytes() });
+        let helper = helper(&aws, -60);
+        let before = session(&helper);
+        let outcome = helper.get(REGISTRY);
+        assert!(outcome.failure().contains("AWS Sign-In answered without keys"), "{life}: {outcome:?}");
+        assert_eq!(before, session(&helper), "{life}");
+    }
+}

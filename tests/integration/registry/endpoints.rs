@@ -4,16 +4,16 @@
 use ecr_login::registry::Registry;
 use serde_json::Value;
 
-/// What private names end in, by partition: the ordinary suffix and the dual-stack one, where documented.
-const SUFFIXES: [(&str, &str, Option<&str>); 8] = [
-    ("aws", "amazonaws.com", Some("on.aws")),
-    ("aws-us-gov", "amazonaws.com", Some("on.aws")),
-    ("aws-cn", "amazonaws.com.cn", Some("on.amazonwebservices.com.cn")),
-    ("aws-eusc", "amazonaws.eu", None),
-    ("aws-iso", "c2s.ic.gov", None),
-    ("aws-iso-b", "sc2s.sgov.gov", None),
-    ("aws-iso-e", "cloud.adc-e.uk", None),
-    ("aws-iso-f", "csp.hci.ic.gov", None),
+/// What private names end in, by partition: the ordinary suffix and the dual-stack one.
+const SUFFIXES: [(&str, &str, &str); 8] = [
+    ("aws", "amazonaws.com", "on.aws"),
+    ("aws-us-gov", "amazonaws.com", "on.aws"),
+    ("aws-cn", "amazonaws.com.cn", "on.amazonwebservices.com.cn"),
+    ("aws-eusc", "amazonaws.eu", "on.amazonwebservices.eu"),
+    ("aws-iso", "c2s.ic.gov", "on.aws.ic.gov"),
+    ("aws-iso-b", "sc2s.sgov.gov", "on.aws.scloud"),
+    ("aws-iso-e", "cloud.adc-e.uk", "on.cloud-aws.adc-e.uk"),
+    ("aws-iso-f", "csp.hci.ic.gov", "on.aws.hci.ic.gov"),
 ];
 
 fn tables() -> Value {
@@ -44,10 +44,8 @@ fn every_region_that_aws_publishes_leads_to_its_own_api_host() {
         assert_eq!(plain.api_host(true, false), fips);
         assert_eq!(plain.api_host(true, true), text("fips_dual_stack"));
         assert_eq!(registry("dkr.ecr-fips", region, suffix).api_host(false, false), fips);
-        if let Some(suffix) = dual_suffix {
-            assert_eq!(registry("dkr-ecr", region, suffix).api_host(false, false), text("dual_stack"));
-            assert_eq!(registry("dkr-ecr-fips", region, suffix).api_host(false, false), text("fips_dual_stack"));
-        }
+        assert_eq!(registry("dkr-ecr", region, dual_suffix).api_host(false, false), text("dual_stack"));
+        assert_eq!(registry("dkr-ecr-fips", region, dual_suffix).api_host(false, false), text("fips_dual_stack"));
     }
 }
 

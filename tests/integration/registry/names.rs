@@ -18,12 +18,13 @@ fn every_form_of_a_name_is_signed_for_its_own_region() {
         ("123456789012.dkr-ecr.eu-central-1.on.aws", "eu-central-1"),
         ("123456789012.dkr-ecr-fips.us-east-2.on.aws", "us-east-2"),
         ("123456789012.dkr-ecr.cn-northwest-1.on.amazonwebservices.com.cn", "cn-northwest-1"),
+        ("123456789012.dkr-ecr.eusc-de-east-1.on.amazonwebservices.eu", "eusc-de-east-1"),
         ("HTTPS://123456789012.DKR.ECR.AP-SOUTH-1.AMAZONAWS.COM:443/V2/", "ap-south-1"),
     ] {
         let token = helper.get(name).token();
         assert_eq!((token.region.as_str(), token.service.as_str()), (region, "ecr"), "{name}");
     }
-    assert_eq!(aws.calls(Service::Ecr), 12);
+    assert_eq!(aws.calls(Service::Ecr), 13);
 }
 
 #[test]

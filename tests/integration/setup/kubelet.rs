@@ -102,6 +102,7 @@ fn an_empty_node_gets_configuration_link_and_the_two_flags() {
         "*.dkr-ecr.*.on.aws",
         "*.dkr-ecr-fips.*.on.aws",
         "*.dkr-ecr.*.on.amazonwebservices.com.cn",
+        "*.dkr-ecr.*.on.amazonwebservices.eu",
         "public.ecr.aws",
         "ecr-public.aws.com",
     ] {
