@@ -210,6 +210,7 @@ fn list_on_a_cold_cache_names_the_callers_own_registry_and_ecr_public_and_keeps_
 }
 
 /// Whose keys it has printed then is not known.
+#[cfg(unix)]
 #[test]
 fn list_keeps_no_token_of_a_command_that_changes_itself_meanwhile() {
     let aws = FakeAws::start();
