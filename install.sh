@@ -89,6 +89,7 @@ names_it() {
     say "$2 still names the helper, so that $1 fails for these registries. To undo that, take out each"
     say "    \"REGISTRY\": \"ecr-login\" of credHelpers (and \"credsStore\": \"ecr-login\"), or install again and run:"
     say "    $name setup $1 --undo"
+    say "    (what setup did not write stays with that: $name setup $1 --undo REGISTRY)"
     [ ! -e "$2.before-ecr-login" ] || say "    $2.before-ecr-login is what it was before setup."
 }
 

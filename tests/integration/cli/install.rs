@@ -133,6 +133,7 @@ fn uninstall_says_which_clients_still_name_the_helper_how_to_undo_that_and_what_
         format!("{} still names the helper, so that podman fails", tree.at(".config/containers/auth.json").display()),
         format!("    {NAME} setup docker --undo\n"),
         format!("    {NAME} setup podman --undo\n"),
+        format!("{NAME} setup podman --undo REGISTRY)"),
         format!("{} is what it was before setup", tree.at(".docker/config.json.before-ecr-login").display()),
         format!("{} stays (settings)", tree.at(".config/ecr-login").display()),
         format!("{} stays (cached tokens)", tree.at(".cache/ecr-login").display()),
