@@ -50,7 +50,7 @@ mod tests {
         let place = tempfile::tempdir().unwrap();
         std::fs::set_permissions(place.path(), std::fs::Permissions::from_mode(0o700)).unwrap();
         let path = place.path().join(file_names::SERVED);
-        let mut file = std::fs::File::options().create(true).write(true).mode(0o600).open(&path).unwrap();
+        let mut file = std::fs::File::options().create_new(true).write(true).mode(0o600).open(&path).unwrap();
         file.write_all("a.example\n".repeat(LIMIT / 10 + 1).as_bytes()).unwrap();
         let before = path.metadata().unwrap().len();
         assert!(before > LIMIT as u64);
