@@ -165,22 +165,26 @@ runner() {
     esac
 }
 
-# Wine in a root of its own, with no more of its packages' dependencies than a program without windows needs.
+# Wine in a root of its own, with no more of its packages' dependencies than a program without windows needs. FreeType is
+# left out for more than its size: with it, and without a screen, Wine starts one desktop after the other for want of one.
 wine() {
     local root=$cross/wine directory
-    [ ! -e "$root/ready" ] || return 0
-    rm -rf "$root" "$cross/wine-prefix"
-    tests/portability/unpack-debian.sh trixie "$root" wine64 libwine libz-mingw-w64 libc6 libunwind8 libgcc-s1 liblzma5 \
-        libgnutls30t64 libnettle8t64 libhogweed6t64 libgmp10 libp11-kit0 libidn2-0 libunistring5 libtasn1-6 libffi8 zlib1g \
-        libzstd1 libbrotli1 libfreetype6 libpng16-16t64 libbz2-1.0 dash coreutils >&2
-    for directory in bin lib lib64 sbin; do
-        [ -e "$root/$directory" ] || ln -s "usr/$directory" "$root/$directory"
-    done
-    rm -rf "$root"/usr/lib/*/wine/i386-windows "$root/usr/share/doc"
-    # Where Wine looks while it makes its drive C:; scripts/cross/wine.sh puts it there too.
-    cp "$root/usr/x86_64-w64-mingw32/lib/zlib1.dll" "$root"/usr/lib/*/wine/x86_64-windows/
-    printf '127.0.0.1 localhost\n::1 localhost\n' >"$root/etc/hosts"
-    touch "$root/ready"
+    local packages=(wine64 libwine libz-mingw-w64 libc6 libunwind8 libgcc-s1 liblzma5 libgnutls30t64 libnettle8t64
+        libhogweed6t64 libgmp10 libp11-kit0 libidn2-0 libunistring5 libtasn1-6 libffi8 zlib1g libzstd1 dash coreutils)
+    if [ "$(cat "$root/ready" 2>/dev/null)" != "${packages[*]}" ]; then
+        rm -rf "$root" "$cross/wine-prefix"
+        tests/portability/unpack-debian.sh trixie "$root" "${packages[@]}" >&2
+        for directory in bin lib lib64 sbin; do
+            [ -e "$root/$directory" ] || ln -s "usr/$directory" "$root/$directory"
+        done
+        rm -rf "$root"/usr/lib/*/wine/i386-windows "$root/usr/share/doc"
+        # Where Wine looks while it makes its drive C:; scripts/cross/wine.sh puts it there too.
+        cp "$root/usr/x86_64-w64-mingw32/lib/zlib1.dll" "$root"/usr/lib/*/wine/x86_64-windows/
+        printf '%s' "${packages[*]}" >"$root/ready"
+    fi
+    # Names that end in .localhost are the system resolver's there.
+    printf '127.0.0.1 localhost ecr.localhost proxy.localhost\n::1 localhost\n' >"$root/etc/hosts"
+    scripts/cross/wine.sh --prepare
 }
 
 # environment TARGET: what cargo, the cc crate and rustc are told by variables.

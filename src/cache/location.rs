@@ -70,6 +70,7 @@ fn runtime(_environment: &Environment) -> Option<PathBuf> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::os::environment::HOME;
 
     fn of(variables: &[(&str, &str)]) -> Vec<PathBuf> {
         candidates(&Environment::of(variables.iter().copied()))
@@ -77,9 +78,9 @@ mod tests {
 
     #[test]
     fn the_named_directory_holds_one_of_ours_and_no_other_is_tried() {
-        assert_eq!(of(&[("AWS_ECR_CACHE_DIR", "/var/c"), ("HOME", "/")]), [PathBuf::from("/var/c/ecr-login")]);
+        assert_eq!(of(&[("AWS_ECR_CACHE_DIR", "/var/c"), (HOME, "/")]), [PathBuf::from("/var/c/ecr-login")]);
         assert_eq!(of(&[("AWS_ECR_CACHE_DIR", "rel")]), [PathBuf::from("rel/ecr-login")]);
-        assert_eq!(of(&[("AWS_ECR_CACHE_DIR", "~/.ecr"), ("HOME", "/h")]), [PathBuf::from("/h/.ecr/ecr-login")]);
+        assert_eq!(of(&[("AWS_ECR_CACHE_DIR", "~/.ecr"), (HOME, "/h")]), [PathBuf::from("/h/.ecr/ecr-login")]);
     }
 
     #[test]
@@ -91,6 +92,6 @@ mod tests {
     #[test]
     fn a_home_that_is_not_ours_holds_no_cache_of_ours() {
         let foreign = if user::owns_directory(Path::new("/")) { "/nowhere" } else { "/" };
-        assert!(of(&[("HOME", foreign)]).iter().all(|path| path.parent() != Some(&Path::new(foreign).join(".cache"))));
+        assert!(of(&[(HOME, foreign)]).iter().all(|path| path.parent() != Some(&Path::new(foreign).join(".cache"))));
     }
 }

@@ -6,6 +6,7 @@ use std::path::{Component, Path, PathBuf};
 
 use super::error::IdentityError;
 use crate::os::environment::Environment;
+use crate::os::fs::native;
 
 /// Variables that are set and not empty. (The AWS CLI and SDKs take some empty ones for values; here an empty variable is
 /// an unset one.)
@@ -58,9 +59,9 @@ impl<'a> AwsEnv<'a> {
         }
     }
 
-    /// A path of the user's as the AWS CLI reads it: variables (`$NAME`, `${NAME}`), then [`Self::at_home`].
+    /// A path of the user's as the AWS CLI reads it: variables (`$NAME`, `${NAME}`, on Windows `%NAME%` too), then [`Self::at_home`].
     pub(super) fn expanded(&self, path: &OsStr) -> Option<PathBuf> {
-        match path.to_str().filter(|path| path.contains('$')) {
+        match path.to_str().filter(|path| path.contains('$') || cfg!(windows) && path.contains('%')) {
             Some(text) => self.at_home(OsStr::new(&*self.with_variables(text))),
             None => self.at_home(path),
         }
@@ -71,7 +72,9 @@ impl<'a> AwsEnv<'a> {
     pub(super) fn at_home(&self, path: &OsStr) -> Option<PathBuf> {
         let mut components = Path::new(path).components();
         match components.next() {
-            Some(Component::Normal(first)) if first == "~" => self.home().map(|home| home.join(components.as_path())),
+            Some(Component::Normal(first)) if first == "~" => {
+                self.home().map(|home| native(home.join(components.as_path())))
+            }
             _ => Some(path.into()),
         }
     }
@@ -80,10 +83,11 @@ impl<'a> AwsEnv<'a> {
     fn with_variables<'t>(&self, text: &'t str) -> Cow<'t, str> {
         let mut expanded = String::with_capacity(text.len());
         let mut rest = text;
-        while let Some(at) = rest.find('$') {
+        while let Some(at) = rest.find(|c| c == '$' || cfg!(windows) && c == '%') {
             expanded.push_str(&rest[..at]);
             let after = &rest[at + 1..];
             let (name, length) = match after.strip_prefix('{') {
+                _ if rest[at..].starts_with('%') => after.find('%').map_or(("", 0), |end| (&after[..end], end + 1)),
                 Some(braced) => braced.find('}').map_or(("", 0), |end| (&braced[..end], end + 2)),
                 None => {
                     let is_part = |c: char| c.is_alphanumeric() || c == '_';

@@ -110,6 +110,7 @@ fn values(profile: &Profile<'_>) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::os::environment::HOME;
     use crate::settings::CredentialSettings;
 
     const KEYS: &str = "aws_access_key_id = A\naws_secret_access_key = s\n";
@@ -120,7 +121,7 @@ mod tests {
         std::fs::write(home.path().join(".aws/config"), config).unwrap();
         std::fs::write(home.path().join(".aws/credentials"), credentials).unwrap();
         let path = home.path().to_str().unwrap();
-        let environment = Environment::of(variables.iter().copied().chain([("HOME", path)]));
+        let environment = Environment::of(variables.iter().copied().chain([(HOME, path)]));
         let settings = CredentialSettings::default();
         let selector = CredentialSelector::Settings(&settings);
         let registry = crate::registry::Registry::parse("123456789012.dkr.ecr.eu-west-1.amazonaws.com").unwrap();

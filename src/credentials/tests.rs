@@ -6,7 +6,10 @@ mod order;
 use std::path::Path;
 
 use super::*;
+use crate::os::environment::HOME;
 use crate::settings::AssumeRoleSettings;
+
+const NULL_DEVICE: &str = if cfg!(windows) { "NUL" } else { "/dev/null" };
 
 /// A home directory with shared files, and variables.
 struct Home {
@@ -37,8 +40,8 @@ impl Home {
 
     fn with<const N: usize>(mut self, variables: [(&str, &str); N]) -> Self {
         let home = self.path().to_str().unwrap().to_owned();
-        self.variables.retain(|(name, _)| name != "HOME");
-        self.variables.push(("HOME".to_owned(), home));
+        self.variables.retain(|(name, _)| name != HOME);
+        self.variables.push((HOME.to_owned(), home));
         self.variables.extend(variables.map(|(name, value)| (name.to_owned(), value.to_owned())));
         self
     }
@@ -142,7 +145,7 @@ fn after_a_profile_without_credentials_the_next_source_is_used_unless_the_settin
 fn files_are_found_by_their_variables_and_a_tilde_is_the_home() {
     let home = Home::empty().file("elsewhere", STATIC).with([("AWS_SHARED_CREDENTIALS_FILE", "~/elsewhere")]);
     assert_eq!(home.key(), "AKIADEFAULT");
-    let home = Home::new(STATIC, "").with([("AWS_CONFIG_FILE", "/dev/null"), ("AWS_EC2_METADATA_DISABLED", "true")]);
+    let home = Home::new(STATIC, "").with([("AWS_CONFIG_FILE", NULL_DEVICE), ("AWS_EC2_METADATA_DISABLED", "true")]);
     assert!(matches!(home.find(), Err(IdentityError::NoSource { .. })));
 }
 
@@ -167,7 +170,7 @@ fn without_home_there_are_no_default_files_and_a_tilde_in_the_directory_is_not_r
 fn a_broken_file_is_an_error_with_its_line_unless_the_environment_has_keys() {
     let home = Home::new("[default]\nregion = x\nnonsense\n", "");
     let error = home.find().unwrap_err();
-    let path = home.path().join(".aws/config");
+    let path = home.path().join(".aws").join("config");
     assert_eq!(error.to_string(), format!("{}, line 3: neither a comment nor 'key = value'", path.display()));
     assert_eq!(error.remedy().unwrap(), format!("correct line 3 of {}", path.display()));
     let home = home.with(KEYS);

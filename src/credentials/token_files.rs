@@ -7,10 +7,11 @@ use std::path::{Path, PathBuf};
 use ring::digest::{Algorithm, SHA1_FOR_LEGACY_USE_ONLY, SHA256, digest};
 
 use super::aws_env::AwsEnv;
+use crate::os::fs::native;
 
 /// `~/.aws/sso/cache/SHA1.json`, of the session's name or, in the legacy form, of the start URL.
 pub(super) fn sso(home: &Path, identifier: &str) -> PathBuf {
-    home.join(".aws/sso/cache").join(named(&SHA1_FOR_LEGACY_USE_ONLY, identifier))
+    home.join(".aws").join("sso").join("cache").join(named(&SHA1_FOR_LEGACY_USE_ONLY, identifier))
 }
 
 /// `~/.aws/login/cache/SHA256.json` of `login_session`, or in the folder that `AWS_LOGIN_CACHE_DIRECTORY` names; `None`
@@ -20,7 +21,7 @@ pub(super) fn login(variables: &AwsEnv<'_>, session: &str) -> Option<PathBuf> {
         Some(named) => variables.expanded(named),
         None => variables.at_home(OsStr::new("~/.aws/login/cache")),
     };
-    Some(folder?.join(named(&SHA256, session.trim())))
+    Some(native(folder?.join(named(&SHA256, session.trim()))))
 }
 
 fn named(algorithm: &'static Algorithm, text: &str) -> String {
@@ -36,7 +37,7 @@ fn named(algorithm: &'static Algorithm, text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::os::environment::Environment;
+    use crate::os::environment::{Environment, HOME};
 
     #[test]
     fn the_token_file_is_where_aws_sso_login_puts_it() {
@@ -52,10 +53,10 @@ mod tests {
         // `printf arn:aws:iam::123456789012:user/me | sha256sum`
         const NAME: &str = "286187707741fc2ccb93cf9e56dbd0ee0a16208feed5fbc8ae1baa86d44c283f.json";
         const SESSION: &str = " arn:aws:iam::123456789012:user/me ";
-        let home = Environment::of([("HOME", "/home/u")]);
+        let home = Environment::of([(HOME, "/home/u")]);
         let found = login(&AwsEnv::of(&home), SESSION);
         assert_eq!(found.as_deref(), Some(&*Path::new("/home/u/.aws/login/cache").join(NAME)));
-        let named = Environment::of([("HOME", "/home/u"), ("X", "c"), ("AWS_LOGIN_CACHE_DIRECTORY", "~/$X/${X}$Y")]);
+        let named = Environment::of([(HOME, "/home/u"), ("X", "c"), ("AWS_LOGIN_CACHE_DIRECTORY", "~/$X/${X}$Y")]);
         assert_eq!(login(&AwsEnv::of(&named), SESSION).as_deref(), Some(&*Path::new("/home/u/c/c$Y").join(NAME)));
         assert_eq!(login(&AwsEnv::of(&Environment::of::<&str, &str>([])), SESSION), None);
     }

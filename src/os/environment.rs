@@ -6,6 +6,9 @@
 use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 
+/// The variable that names the home.
+pub(crate) const HOME: &str = if cfg!(windows) { "USERPROFILE" } else { "HOME" };
+
 /// A snapshot of the environment variables.
 #[derive(Clone)]
 pub struct Environment {
@@ -64,10 +67,9 @@ impl Environment {
         self.variables.iter().map(|(k, v)| (k.as_os_str(), v.as_os_str()))
     }
 
-    /// `HOME` (`USERPROFILE` on Windows) and nothing else.
+    /// What [`HOME`] names, and nothing else.
     pub(crate) fn home(&self) -> Option<PathBuf> {
-        let name = if cfg!(windows) { "USERPROFILE" } else { "HOME" };
-        self.var_os(name).map(PathBuf::from)
+        self.var_os(HOME).map(PathBuf::from)
     }
 
     /// Where `~/.aws` is: [`Self::home`], and for a process without one the home that the passwd file has, as the AWS CLI

@@ -211,7 +211,10 @@ fn syntax(path: &Path, text: &str, error: &toml::de::Error) -> SettingsError {
         .map(|(key, _)| key.trim())
         .filter(|key| !key.is_empty() && key.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-')))
         .map(str::to_owned);
-    let message = error.message().split_whitespace().collect::<Vec<_>>().join(" ");
+    let mut message = error.message().split_whitespace().collect::<Vec<_>>().join(" ");
+    if cfg!(windows) && text.lines().nth(line - 1).is_some_and(|line| line.contains('\\')) {
+        message.push_str(" (in double quotes a backslash begins an escape: put a path in single quotes)");
+    }
     SettingsError::Wrong { path: path.to_owned(), line, key, message }
 }
 

@@ -197,7 +197,8 @@ fn own_public(call: &RequestContext, cache: &Cache, public: &Candidate) -> Optio
 }
 
 fn has_just_failed(slot: &CacheSlot<'_>) -> bool {
-    slot.failure().is_some_and(|failed| (0..LIST_PAUSE_MILLIS).contains(&(clock::millis() - failed.failed_at)))
+    slot.failure()
+        .is_some_and(|failed| (0..LIST_PAUSE_MILLIS).contains(&clock::millis().saturating_sub(failed.failed_at)))
 }
 
 fn is_same_question(one: &ResolvedRegistry, other: &ResolvedRegistry) -> bool {

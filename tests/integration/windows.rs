@@ -3,6 +3,8 @@
 
 use std::io::Write as _;
 use std::process::Stdio;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use schannel::cert_context::CertContext;
 use schannel::cert_store::{CertAdd, CertStore};
@@ -184,33 +186,128 @@ fn many_gets_that_read_while_one_writes_all_have_an_answer() {
     assert_eq!((aws.calls(Service::Ecr), entries(&helper).len()), (1, 1));
 }
 
-/// A certificate in the machine's store for as long as this lives.
-struct Trusted(Option<CertContext>);
+#[test]
+fn a_path_in_double_quotes_in_the_settings_has_a_line_that_says_what_to_do() {
+    let helper = Helper::new().keys("AKIATEST").settings("[[registry]]\nmatch = \"*\"\nprofile = \"C:\\Users\\dev\"\n");
+    let line = helper.get(REGISTRY).failure().to_owned();
+    assert!(line.contains("config.toml:3: profile") && line.contains("single quotes"), "{line}");
+}
+
+#[test]
+fn the_home_is_the_users_profile_whatever_home_says() {
+    let (aws, another) = (FakeAws::start(), Helper::new());
+    let keys = |id| format!("[default]\naws_access_key_id = {id}\naws_secret_access_key = s\n");
+    another.write(".aws/credentials", keys("AKIAHOME"));
+    let helper = Helper::new().aws(&aws).env("HOME", another.home());
+    helper.write(".aws/credentials", keys("AKIAPROFILE"));
+    assert_eq!(helper.get(REGISTRY).token().key, "AKIAPROFILE");
+}
+
+#[test]
+fn paths_relative_to_a_drive_with_a_prefix_or_with_variables_are_read() {
+    let aws = FakeAws::start();
+    let helper = Helper::new().aws(&aws);
+    let path = helper.write("my keys", "[default]\naws_access_key_id = AKIAFILE\naws_secret_access_key = s\n");
+    let path = path.display().to_string();
+    // The working directory is the home; its drive's letter alone means the working directory there.
+    let (drive, below) = path.split_at(2);
+    let names = [format!("{drive}my keys"), below.to_owned(), format!(r"\\?\{path}"), format!(r"\\.\{path}")];
+    for name in names.into_iter().chain([r"%USERPROFILE%\my keys".to_owned(), r"~\my keys".to_owned()]) {
+        let mut command = helper.command(["get"]);
+        command.env("AWS_SHARED_CREDENTIALS_FILE", &name);
+        let outcome = Running::start(command, REGISTRY.as_bytes()).wait();
+        assert_eq!(outcome.token().key, "AKIAFILE", "{name}");
+    }
+}
+
+/// Opens a file as a program does that lets nobody else read, write or remove it.
+fn hold(path: &std::path::Path) -> std::fs::File {
+    use std::os::windows::fs::OpenOptionsExt as _;
+    std::fs::File::options().read(true).share_mode(0).open(path).unwrap()
+}
+
+#[test]
+fn an_entry_that_another_program_holds_open_fails_no_get() {
+    let aws = FakeAws::start();
+    let helper = Helper::new().aws(&aws).keys("AKIATEST");
+    let first = helper.get(REGISTRY).token().serial;
+    let entry = names(&helper.cache()).into_iter().find(|name| name.ends_with(REGISTRY)).unwrap();
+    let held = hold(&helper.cache().join(entry));
+    assert!(helper.get(REGISTRY).token_with_warning().serial > first);
+    drop(held);
+    helper.get(REGISTRY).token();
+}
+
+#[test]
+fn an_entry_that_is_being_read_is_replaced() {
+    let aws = FakeAws::start();
+    let helper = Helper::new().aws(&aws).keys("AKIATEST");
+    let first = helper.get(REGISTRY).token().serial;
+    let entry = names(&helper.cache()).into_iter().find(|name| name.ends_with(REGISTRY)).unwrap();
+    let entry = helper.cache().join(entry);
+    for round in 1..=3 {
+        age(&helper, 13 * HOUR);
+        let (entry, done) = (entry.clone(), std::sync::Arc::new(AtomicBool::new(false)));
+        let reader = std::thread::spawn({
+            let done = done.clone();
+            move || {
+                while !done.load(Ordering::Relaxed) {
+                    let open = std::fs::File::open(&entry);
+                    std::thread::sleep(Duration::from_millis(4));
+                    drop(open);
+                    std::thread::sleep(Duration::from_millis(2));
+                }
+            }
+        });
+        helper.get(REGISTRY).token();
+        done.store(true, Ordering::Relaxed);
+        reader.join().unwrap();
+        assert!(helper.get(REGISTRY).token().serial > first);
+        assert_eq!(aws.calls(Service::Ecr), 1 + round, "what round {round} fetched is kept");
+    }
+}
+
+#[test]
+fn a_docker_configuration_that_another_program_holds_open_is_left_as_it_is() {
+    let helper = Helper::new();
+    let config = helper.write(".docker/config.json", "{}");
+    let held = hold(&config);
+    let outcome = helper.run(["setup", "docker", "--registry", REGISTRY], "");
+    assert_eq!(outcome.code, Some(1), "{outcome:?}");
+    assert!(outcome.line().contains("config.json"), "{outcome:?}");
+    drop(held);
+    assert_eq!(std::fs::read_to_string(&config).unwrap(), "{}");
+    assert_eq!(names(config.parent().unwrap()), ["config.json"]);
+}
+
+/// An authority in the store of roots for as long as this lives.
+struct Trusted(CertContext);
 
 impl Trusted {
+    fn store() -> CertStore {
+        // On Windows the user's own store would ask a person; under Wine that of the machine may not be written.
+        let is_wine = std::env::var_os("WINEPREFIX").is_some();
+        if is_wine { CertStore::open_current_user("Root") } else { CertStore::open_local_machine("Root") }.unwrap()
+    }
+
+    /// A store is written when it is closed, which it is when the last of its certificates is.
     fn new(pem: &str) -> Self {
         let certificate = CertContext::from_pem(pem).unwrap();
-        // On Windows the user's own store would ask a person; under Wine that of the machine is not part of it.
-        let is_wine = std::env::var_os("WINEPREFIX").is_some();
-        let store = if is_wine { CertStore::open_current_user("Root") } else { CertStore::open_local_machine("Root") };
-        let mut store = store.unwrap();
-        store.add_cert(&certificate, CertAdd::ReplaceExisting).unwrap();
-        let kept = store.certs().find(|kept| kept.to_der() == certificate.to_der());
-        assert!(kept.is_some(), "the store has it");
-        Self(kept)
+        Self::store().add_cert(&certificate, CertAdd::ReplaceExisting).unwrap();
+        let kept = Self::store().certs().any(|kept| kept.to_der() == certificate.to_der());
+        assert!(kept, "the store has it");
+        Self(certificate)
     }
 }
 
 impl Drop for Trusted {
     fn drop(&mut self) {
-        if let Some(certificate) = self.0.take() {
-            let _ = certificate.delete();
-        }
+        let kept = Self::store().certs().find(|kept| kept.to_der() == self.0.to_der());
+        let _ = kept.map(CertContext::delete);
     }
 }
 
 #[test]
-#[ignore = "Wine does not show the authority to another process; not yet run on Windows"]
 fn an_authority_in_the_systems_store_is_trusted() {
     let aws = FakeAws::over_tls(Certificate::Good);
     let helper = || Helper::new().keys("AKIATEST").env("AWS_ENDPOINT_URL", aws.url());

@@ -60,6 +60,19 @@ fn programs() -> &'static Path {
     &DIRECTORY
 }
 
+/// Where the binary has other names, beside itself: a link must not lead to another volume.
+#[cfg(windows)]
+fn names_directory() -> &'static Path {
+    static DIRECTORY: LazyLock<PathBuf> = LazyLock::new(|| {
+        let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join("names");
+        // They were those of an older binary.
+        let _none_yet = std::fs::remove_dir_all(&directory);
+        std::fs::create_dir_all(&directory).unwrap();
+        directory
+    });
+    &DIRECTORY
+}
+
 /// A program of the machine's, found on our own PATH: the run that it is to begin may have another one.
 pub fn on_our_path(name: &str) -> PathBuf {
     let path = std::env::var_os("PATH").unwrap_or_default();
@@ -215,7 +228,8 @@ impl Helper {
 
     /// Writes a file under the home, with its directories.
     pub fn write(&self, path: &str, text: impl AsRef<[u8]>) -> PathBuf {
-        let path = self.home().join(path);
+        // As the system writes it.
+        let path: PathBuf = self.home().join(path).components().collect();
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(&path, text).unwrap();
         path
@@ -238,7 +252,7 @@ impl Helper {
         #[cfg(windows)]
         let mut command = Command::new(match &self.name {
             Some(name) => {
-                let program = self.home().join(name).with_extension("exe");
+                let program = names_directory().join(name).with_extension("exe");
                 let _there_already = std::fs::hard_link(&self.program, &program);
                 program
             }

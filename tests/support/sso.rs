@@ -11,7 +11,7 @@ use super::{FakeAws, Helper, login_file};
 pub const START_URL: &str = "https://d-1234567890.awsapps.com/start";
 
 pub fn session_file(helper: &Helper) -> PathBuf {
-    helper.home().join(login_file("corp"))
+    helper.home().join(login_file("corp")).components().collect()
 }
 
 pub fn in_seconds(seconds: i64) -> String {

@@ -15,6 +15,9 @@ use crate::os::secret::Wiped;
 /// `ERROR_LOCK_VIOLATION`): a new file is, from its renaming until its writer closes it.
 const IN_USE: [Option<i32>; 2] = [Some(32), Some(33)];
 
+/// What it says where the file to be replaced is open (`ERROR_ACCESS_DENIED`, `ERROR_SHARING_VIOLATION`).
+const REPLACED_IN_USE: [Option<i32>; 2] = [Some(5), Some(32)];
+
 /// How often such a file is tried again, and after how long.
 const TRIES: u32 = 100;
 const PAUSE: Duration = Duration::from_millis(2);
@@ -130,12 +133,21 @@ impl SecureDir {
         self.path.join(name).exists()
     }
 
-    /// Puts `from` in the place of `to`.
+    /// Puts `from` in the place of `to`, which others may have open for a moment, to read or to scan it.
     ///
     /// # Errors
     /// The file system refuses.
     pub(crate) fn rename(&self, from: &str, to: &str) -> io::Result<()> {
-        std::fs::rename(self.path.join(from), self.path.join(to))
+        let mut tries = 0;
+        loop {
+            match std::fs::rename(self.path.join(from), self.path.join(to)) {
+                Err(error) if REPLACED_IN_USE.contains(&error.raw_os_error()) && tries < TRIES => {
+                    tries += 1;
+                    sleep(PAUSE);
+                }
+                done => return done,
+            }
+        }
     }
 
     /// Removes a file; true if it was there and is gone.

@@ -9,6 +9,8 @@ use serde_json::json;
 use super::*;
 
 mod host;
+// The paths of these sources are absolute on Unix alone; another is in no cache's key.
+#[cfg(unix)]
 mod properties;
 mod requested;
 
@@ -77,6 +79,7 @@ fn sso() -> CredentialSource {
     }
 }
 
+#[cfg(unix)]
 fn login(session: &str, file: &str) -> CredentialSource {
     let (session, session_file) = (session.to_owned(), Some(file.into()));
     CredentialSource::LoginSession { profile: "p".to_owned(), session, region: None, session_file }
@@ -110,6 +113,8 @@ fn changed(pointer: &str, value: Value) -> Value {
     payload
 }
 
+// On Windows a machine's or container's role has none (docs/platforms.md).
+#[cfg(unix)]
 #[test]
 fn every_answer_of_the_table_has_a_fingerprint_of_its_own() {
     let source = |change: fn(&mut CredentialSource)| {
@@ -262,6 +267,8 @@ fn service_region_and_endpoint_are_part_of_it_and_the_account_is_not() {
     assert_eq!(of(REGISTRY, &own), of(REGISTRY, &both));
 }
 
+// The paths of these sources are absolute on Unix alone.
+#[cfg(unix)]
 #[test]
 fn endpoints_of_sts_and_sso_count_where_the_chain_uses_them() {
     let sts = EndpointConfig { sts_endpoint: Some("http://sts".into()), ..EndpointConfig::default() };

@@ -87,7 +87,7 @@ fn aws_default_profile_counts_when_aws_profile_is_unset() {
     assert_eq!((home.key().as_str(), label(&home).as_str()), ("a", "profile a"));
     let home = home.with([("AWS_DEFAULT_PROFILE", "a")]);
     let both =
-        Environment::of([("HOME", home.path().to_str().unwrap()), ("AWS_PROFILE", "b"), ("AWS_DEFAULT_PROFILE", "a")]);
+        Environment::of([(HOME, home.path().to_str().unwrap()), ("AWS_PROFILE", "b"), ("AWS_DEFAULT_PROFILE", "a")]);
     let wanted = CredentialSettings::default();
     let identity = Identity::resolve(&both, CredentialSelector::Settings(&wanted), &registry()).unwrap();
     assert_eq!(identity.label, "profile b");
@@ -196,8 +196,8 @@ fn a_role_for_less_than_a_quarter_of_an_hour_is_refused_and_what_is_no_number_is
 
 #[test]
 fn names_of_files_have_their_variables_and_tilde_replaced_and_the_file_of_the_first_ec2_tools_is_read() {
-    for named in ["~/x", "$HOME/x", "${HOME}/x"] {
-        let home = Home::empty().file("x", STATIC).with([("AWS_CONFIG_FILE", named)]);
+    for named in ["~/x".to_owned(), format!("${HOME}/x"), format!("${{{HOME}}}/x")] {
+        let home = Home::empty().file("x", STATIC).with([("AWS_CONFIG_FILE", &*named)]);
         assert_eq!(home.key(), "AKIADEFAULT", "{named}");
     }
     let home = Home::empty().file("x", "AWSAccessKeyId = AKIAOLD\nAWSSecretKey=s\n");

@@ -106,9 +106,10 @@ fn open(path: &Path) -> io::Result<File> {
     Ok(File::from(rustix::io::retry_on_intr(|| rustix::fs::open(path, flags, Mode::empty()))?))
 }
 
+/// Windows refuses to open a directory, as it refuses a file that is not ours.
 #[cfg(not(unix))]
 fn open(path: &Path) -> io::Result<File> {
-    File::open(path)
+    File::open(path).map_err(|error| if path.is_dir() { refused("it is a directory") } else { error })
 }
 
 #[cfg(unix)]

@@ -15,3 +15,8 @@ use std::path::{Path, PathBuf};
 pub(crate) fn canonical(path: &Path) -> io::Result<PathBuf> {
     dunce::canonicalize(path)
 }
+
+/// The path with the system's own separator throughout: on Windows what we add to a path is written with `/` too.
+pub(crate) fn native(path: PathBuf) -> PathBuf {
+    if cfg!(windows) { path.components().collect() } else { path }
+}

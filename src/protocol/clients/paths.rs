@@ -7,6 +7,7 @@ use std::path::PathBuf;
 
 use crate::os::environment::Environment;
 pub(crate) use crate::os::executable::on_path;
+use crate::os::fs::native;
 
 /// docker 28.4 and later, crane and others take logins from this variable, before every file.
 pub(crate) const DOCKER_AUTH_CONFIG: &str = "DOCKER_AUTH_CONFIG";
@@ -24,7 +25,7 @@ pub(crate) fn docker(environment: &Environment) -> Option<PathBuf> {
 
 /// docker's file as clients find it that do not know `DOCKER_CONFIG`.
 pub(crate) fn docker_in_home(environment: &Environment) -> Option<PathBuf> {
-    Some(home(environment)?.join(".docker/config.json"))
+    Some(native(home(environment)?.join(".docker/config.json")))
 }
 
 /// `$XDG_CONFIG_HOME`, else `~/.config`.
@@ -35,12 +36,12 @@ fn config_home(environment: &Environment) -> Option<PathBuf> {
 
 /// notation's own file, which it reads instead of docker's if that names anything.
 pub(crate) fn notation(environment: &Environment) -> Option<PathBuf> {
-    Some(config_home(environment)?.join("notation/config.json"))
+    Some(native(config_home(environment)?.join("notation/config.json")))
 }
 
 /// apptainer's own file, which it reads instead of docker's.
 pub(crate) fn apptainer(environment: &Environment) -> Option<PathBuf> {
-    Some(home(environment)?.join(".apptainer/docker-config.json"))
+    Some(native(home(environment)?.join(".apptainer/docker-config.json")))
 }
 
 /// helm's own logins.
@@ -48,14 +49,14 @@ pub(crate) fn helm(environment: &Environment) -> Option<PathBuf> {
     let named = environment.var_os("HELM_REGISTRY_CONFIG").map(PathBuf::from);
     named.or_else(|| {
         let home = environment.var_os("HELM_CONFIG_HOME").map(PathBuf::from);
-        Some(home.or_else(|| Some(config_home(environment)?.join("helm")))?.join("registry/config.json"))
+        Some(native(home.or_else(|| Some(config_home(environment)?.join("helm")))?.join("registry/config.json")))
     })
 }
 
 /// regctl's own logins.
 pub(crate) fn regctl(environment: &Environment) -> Option<PathBuf> {
     let named = environment.var_os("REGCTL_CONFIG").map(PathBuf::from);
-    named.or_else(|| Some(home(environment)?.join(".regctl/config.json")))
+    named.or_else(|| Some(native(home(environment)?.join(".regctl/config.json"))))
 }
 
 /// The files that podman, buildah and skopeo read, in their order; docker's own is the last.

@@ -16,7 +16,7 @@ pub(crate) const FILES: &str = "containers-auth.json";
 
 /// The list in force, and the file that sets it; `None` where no file does, which is as `[containers-auth.json]`.
 pub(crate) fn credential_helpers(environment: &Environment) -> Option<(PathBuf, Vec<String>)> {
-    let own = environment.home().map(|home| home.join(".config/containers"));
+    let own = environment.home().map(|home| home.join(".config").join("containers"));
     let system = Path::new("/etc/containers");
     let main = match environment.var_os("CONTAINERS_REGISTRIES_CONF") {
         Some(named) => PathBuf::from(named),

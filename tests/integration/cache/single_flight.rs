@@ -112,7 +112,9 @@ fn erase_ends_the_second_of_a_failure() {
 #[test]
 fn a_caller_whose_identity_changed_while_waiting_does_not_get_the_token() {
     let aws = FakeAws::start();
-    aws.fail_times(Service::Ecr, 1, Fault::late(2_000));
+    // Under Wine one program starts after the other.
+    let slower = if cfg!(windows) { 5 } else { 1 };
+    aws.fail_times(Service::Ecr, 1, Fault::late(slower * 2_000));
     let keys = |id| format!("[default]\naws_access_key_id = {id}\naws_secret_access_key = secret-of-{id}\n");
     let helper = Helper::new().aws(&aws).env("ECR_LOGIN_TIMEOUT", "60");
     let [ours, theirs] = ["ours", "theirs"].map(|name| helper.write(name, keys("AKIAONE")));
@@ -124,7 +126,7 @@ fn a_caller_whose_identity_changed_while_waiting_does_not_get_the_token() {
     let asks = get(&theirs);
     eventually("it asks", || aws.calls(Service::Ecr) == 1);
     let waits = get(&ours);
-    std::thread::sleep(Duration::from_millis(700));
+    std::thread::sleep(Duration::from_millis(slower * 700));
     helper.write("ours", keys("AKIATWO"));
     assert_eq!(asks.wait().token().key, "AKIAONE");
     assert_eq!(waits.wait().token().key, "AKIATWO");

@@ -158,8 +158,8 @@ fn an_unknown_profile_is_named_with_the_line_of_the_settings_that_names_it() {
     let helper = Helper::new().aws(&aws).keys("AKIAOTHER").settings(&settings);
     let outcome = helper.get(REGISTRY);
     let line = outcome.failure();
-    let named_by =
-        format!("profile gone, named by {}, line 5,", helper.home().join(".config/ecr-login/config.toml").display());
+    let file = helper.home().join(".config").join("ecr-login").join("config.toml");
+    let named_by = format!("profile gone, named by {}, line 5,", file.display());
     assert!(line.contains(&named_by), "{line}");
 }
 

@@ -136,7 +136,9 @@ fn an_answer_that_cannot_be_delivered_is_a_failure() {
 fn nodes_that_boot_together_share_what_the_account_allows_and_no_pull_fails() {
     let aws = FakeAws::start();
     let nodes: Vec<Plugin> = (0..12).map(|_| Plugin::new(&aws)).collect();
-    aws.limit(4.0, 6.0);
+    // Under Wine programs start so slowly that they would not ask together.
+    let (a_second, at_once) = if cfg!(windows) { (0.5, 1.0) } else { (4.0, 6.0) };
+    aws.limit(a_second, at_once);
     let request = request(V1, &image());
     let running: Vec<_> = nodes.iter().map(|node| node.start(&request)).collect();
     for node in running {
@@ -144,4 +146,20 @@ fn nodes_that_boot_together_share_what_the_account_allows_and_no_pull_fails() {
         assert_eq!((outcome.response().auth.len(), outcome.stderr.as_str()), (1, ""));
     }
     assert!(aws.calls(Service::Ecr) > 12, "some were throttled");
+}
+
+#[test]
+fn instance_metadata_that_is_overloaded_while_a_node_boots_is_asked_again() {
+    for status in [429, 503] {
+        let aws = FakeAws::start();
+        let node = || Plugin::new(&aws).with(|helper| helper.without("AWS_ACCESS_KEY_ID").imds(&aws));
+        // The session token, then the role's name.
+        aws.fail_times(Service::Imds, 1, Fault::status(status));
+        assert_eq!(node().ask(V1, &image()).response().auth.len(), 1);
+        assert_eq!(aws.calls(Service::Imds), 4, "{status}");
+        aws.fail(Service::Imds, Fault::status(status));
+        let outcome = node().ask(V1, &image());
+        assert!(outcome.failure().contains(&format!("HTTP {status}")), "{outcome:?}");
+        assert_eq!(aws.calls(Service::Imds), 4 + 3, "not for ever");
+    }
 }

@@ -56,6 +56,8 @@ fn a_role_with_the_keys_of_the_environment() {
     assert_eq!(helper.get(REGISTRY).token().identity, "role-ecr-pull-by-AKIDENV");
 }
 
+// On Windows such tokens are not cached (docs/platforms.md).
+#[cfg(unix)]
 #[test]
 fn a_role_with_the_instance_s_role() {
     let aws = FakeAws::start();
@@ -70,6 +72,8 @@ fn a_role_with_the_instance_s_role() {
     assert_eq!((aws.calls(Service::Imds), aws.calls(Service::Sts), aws.calls(Service::Ecr)), (3, 1, 1));
 }
 
+// On Windows such tokens are not cached (docs/platforms.md).
+#[cfg(unix)]
 #[test]
 fn a_role_with_the_container_s_role() {
     let aws = FakeAws::start();

@@ -1,5 +1,6 @@
 //! Sessions of `aws login`, against an AWS Sign-In that verifies the proof of each renewal and takes each refresh token once.
 
+#[cfg(unix)]
 use std::os::unix::fs::PermissionsExt as _;
 
 use serde_json::Value;
@@ -16,6 +17,9 @@ fn helper(aws: &FakeAws, seconds: i64) -> Helper {
         .aws_config(&format!("[profile dev]\nlogin_session = {SESSION}\nregion = eu-west-1\n{role}"))
         .env("AWS_PROFILE", "dev");
     let path = helper.write(&session_file(SESSION), aws.login(seconds).to_string());
+    #[cfg(not(unix))]
+    let _ = path;
+    #[cfg(unix)]
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)).unwrap();
     helper
 }
@@ -50,8 +54,11 @@ fn keys_that_end_are_renewed_with_a_proof_and_kept_with_all_that_others_wrote() 
         assert_eq!(after["accessToken"]["accountId"], "123456789012");
         assert_ne!(before["refreshToken"], after["refreshToken"]);
         assert_eq!(aws.calls(Service::SignIn), 1, "the new keys serve the second call");
-        let mode = std::fs::metadata(helper.home().join(session_file(SESSION))).unwrap().permissions().mode();
-        assert_eq!(mode & 0o777, 0o600);
+        #[cfg(unix)]
+        {
+            let mode = std::fs::metadata(helper.home().join(session_file(SESSION))).unwrap().permissions().mode();
+            assert_eq!(mode & 0o777, 0o600);
+        }
     }
 }
 
@@ -99,7 +106,7 @@ fn a_missing_login_and_a_broken_session_name_file_and_command() {
     let aws = FakeAws::start();
     // Without a cache no failure is remembered.
     let helper = helper(&aws, 800).env("AWS_ECR_DISABLE_CACHE", "1");
-    let path = helper.home().join(session_file(SESSION));
+    let path: std::path::PathBuf = helper.home().join(session_file(SESSION)).components().collect();
     std::fs::write(&path, "{}").unwrap();
     let outcome = helper.get(REGISTRY);
     let line = outcome.failure();

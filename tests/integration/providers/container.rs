@@ -6,6 +6,8 @@ fn helper(aws: &FakeAws) -> Helper {
     Helper::new().aws(aws).env("AWS_CONTAINER_CREDENTIALS_FULL_URI", format!("{}/v1/credentials?x=1", aws.url()))
 }
 
+// On Windows such tokens are not cached (docs/platforms.md).
+#[cfg(unix)]
 #[test]
 fn the_agent_is_asked_once_for_three_pulls() {
     let aws = FakeAws::start();

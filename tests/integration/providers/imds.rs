@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use crate::support::{FakeAws, Fault, Helper, REGISTRY, Service};
 
+// On Windows such tokens are not cached (docs/platforms.md).
+#[cfg(unix)]
 #[test]
 fn the_instance_s_role_is_three_requests_for_three_pulls() {
     let aws = FakeAws::start();

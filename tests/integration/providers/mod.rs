@@ -1,7 +1,6 @@
 //! The credential sources, one module each, and how many requests each of them makes.
 
 mod assume_role;
-#[cfg(unix)]
 mod aws_login;
 mod container;
 #[cfg(target_os = "linux")]
@@ -10,7 +9,6 @@ mod credential_cases;
 mod credential_process;
 mod imds;
 mod requests;
-#[cfg(unix)]
 mod sso;
 mod static_keys;
 mod web_identity;

@@ -1,11 +1,18 @@
 //! IAM Identity Center: the login that `aws sso login` cached, in both forms, fresh, ending, ended and refused.
 
+#[cfg(unix)]
 use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
 
 use crate::support::sso::{START_URL, cached, helper, in_seconds, login, session_file};
 use crate::support::{FakeAws, Fault, Helper, REGISTRY, Service, login_file};
 use serde_json::json;
+
+/// How many files are in a login's directory. On Windows the lock is a file of its own.
+fn files_beside(login: &std::path::Path) -> usize {
+    let lock = login.with_extension("lock");
+    std::fs::read_dir(login.parent().unwrap()).unwrap().filter(|found| found.as_ref().unwrap().path() != lock).count()
+}
 
 #[test]
 fn a_session_s_login_serves_and_the_portal_is_asked_once_for_three_pulls() {
@@ -54,8 +61,9 @@ fn an_ended_login_is_refreshed_and_kept_with_all_that_others_wrote() {
     }
     assert_eq!(new, rest);
     let path = session_file(&helper);
+    #[cfg(unix)]
     assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
-    assert_eq!(std::fs::read_dir(path.parent().unwrap()).unwrap().count(), 1);
+    assert_eq!(files_beside(&path), 1);
 }
 
 #[test]
@@ -76,7 +84,7 @@ fn ten_profiles_of_one_session_at_once_refresh_it_once() {
     assert_eq!((aws.calls(Service::SsoOidc), aws.calls(Service::Sso)), (1, 10));
     let path = session_file(&helper);
     assert_ne!(cached(&helper)["accessToken"], "access-0");
-    assert_eq!(std::fs::read_dir(path.parent().unwrap()).unwrap().count(), 1);
+    assert_eq!(files_beside(&path), 1);
 }
 
 #[test]
@@ -98,7 +106,7 @@ fn a_login_about_to_end_serves_while_its_refresh_hangs() {
     assert_eq!(helper.get(REGISTRY).token().identity, "sso-123456789012-Pull0");
     assert_eq!((cached(&helper), aws.calls(Service::SsoOidc)), (login, 1));
     let path = session_file(&helper);
-    assert_eq!(std::fs::read_dir(path.parent().unwrap()).unwrap().count(), 1, "nothing is left behind");
+    assert_eq!(files_beside(&path), 1, "nothing is left behind");
 }
 
 #[test]
@@ -113,7 +121,7 @@ fn an_ended_login_whose_refresh_is_refused_names_the_command_and_stays_as_it_was
     assert!(line.contains("or \"aws sso login --profile dev0\""), "{line}");
     assert_eq!(cached(&helper), login);
     let path = session_file(&helper);
-    assert_eq!(std::fs::read_dir(path.parent().unwrap()).unwrap().count(), 1);
+    assert_eq!(files_beside(&path), 1);
     assert_eq!(aws.calls(Service::Sso), 0);
 }
 
@@ -174,21 +182,20 @@ fn a_role_that_is_not_assigned_is_named_with_its_account() {
 
 #[test]
 fn a_login_is_not_refreshed_where_the_new_one_could_not_be_kept() {
-    if rustix::process::geteuid().is_root() {
-        // Root writes everywhere: a directory in the way of the new file stands for a directory of mode 500.
-        let aws = FakeAws::start();
-        let helper = helper(&aws, Some(&login(-60)), 1);
-        let path = session_file(&helper);
-        std::fs::create_dir(path.with_extension("json.ecr-login.tmp")).unwrap();
+    let aws = FakeAws::start();
+    let helper = helper(&aws, Some(&login(-60)), 1);
+    let path = session_file(&helper);
+    #[cfg(unix)]
+    if !crate::support::cache::is_root() {
+        let folder = path.parent().unwrap();
+        std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o500)).unwrap();
         refuses_to_refresh(&aws, &helper);
-    } else {
-        let aws = FakeAws::start();
-        let helper = helper(&aws, Some(&login(-60)), 1);
-        let folder = session_file(&helper).parent().unwrap().to_owned();
-        std::fs::set_permissions(&folder, std::fs::Permissions::from_mode(0o500)).unwrap();
-        refuses_to_refresh(&aws, &helper);
-        std::fs::set_permissions(&folder, std::fs::Permissions::from_mode(0o700)).unwrap();
+        std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o700)).unwrap();
+        return;
     }
+    // Root writes everywhere: a directory in the way of the new file stands for a directory of mode 500.
+    std::fs::create_dir(path.with_extension("json.ecr-login.tmp")).unwrap();
+    refuses_to_refresh(&aws, &helper);
 }
 
 fn refuses_to_refresh(aws: &FakeAws, helper: &Helper) {
@@ -199,6 +206,8 @@ fn refuses_to_refresh(aws: &FakeAws, helper: &Helper) {
     assert_eq!(aws.calls(Service::SsoOidc), 0);
 }
 
+// Windows kills by an exit code like any other.
+#[cfg(unix)]
 #[test]
 fn killed_at_any_moment_of_a_refresh_the_login_is_the_old_one_or_the_new_one() {
     let mut killed = 0;
@@ -230,7 +239,7 @@ fn killed_at_any_moment_of_a_refresh_the_login_is_the_old_one_or_the_new_one() {
             assert_eq!((is_new, aws.calls(Service::SsoOidc)), (false, 2));
         }
         let path = session_file(&helper);
-        assert_eq!(std::fs::read_dir(path.parent().unwrap()).unwrap().count(), 1, "what was left is swept");
+        assert_eq!(files_beside(&path), 1, "what was left is swept");
     }
     assert!(killed >= 6, "{killed} of 12 were killed");
 }

@@ -11,6 +11,7 @@ use crate::support::{FakeAws, Helper, REGISTRY, Response, Service, jwt, now};
 const ROLE: &str = "arn:aws:iam::123456789012:role/ci-pull";
 
 fn settings(web_identity: &str, more: &str) -> String {
+    let web_identity = web_identity.replace('\\', r"\\");
     format!(
         "[[registry]]\nmatch = \"*.dkr.ecr.*.amazonaws.com\"\nrole_arn = \"arn:aws:iam::{{account}}:role/ci-pull\"\n\
          web_identity = \"{web_identity}\"\n{more}\n"

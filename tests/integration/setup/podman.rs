@@ -61,7 +61,7 @@ fn store_is_dockers_alone() {
 fn what_dockers_file_names_already_is_reported_and_not_set_up_twice() {
     const OTHER: &str = "210987654321.dkr.ecr.us-east-1.amazonaws.com";
     let home = crate::support::empty_home();
-    let docker = home.path().join(".docker/config.json");
+    let docker = home.path().join(".docker").join("config.json");
     fs::create_dir_all(docker.parent().unwrap()).unwrap();
     fs::write(&docker, format!("{{\"credHelpers\":{{\"{REGISTRY}\":\"ecr-login\"}}}}")).unwrap();
     let file = home.path().join(".config/containers/auth.json");

@@ -79,9 +79,11 @@ fn lock(path: &Path) -> Lock {
     block_on(Lock::wait(path, Deadline::within(Duration::ZERO)))
 }
 
+/// On Windows the lock is a file of its own.
 fn names(folder: &Path) -> Vec<String> {
     let mut names: Vec<_> =
         fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    names.retain(|name| cfg!(unix) || !name.ends_with(".lock"));
     names.sort();
     names
 }

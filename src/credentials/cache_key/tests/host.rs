@@ -1,8 +1,9 @@
 //! The host, and the inputs of a command.
 
 use super::*;
-use crate::credentials::aws_env::AwsEnv;
-use crate::credentials::profile_files::FileContents;
+#[cfg(unix)]
+use crate::credentials::{aws_env::AwsEnv, profile_files::FileContents};
+#[cfg(unix)]
 use crate::os::environment::Environment;
 
 #[test]
@@ -31,6 +32,7 @@ fn another_boot_is_another_machine_and_without_its_id_nothing_is_cached() {
 }
 
 /// Files that are not there.
+#[cfg(unix)]
 fn no_files() -> FileContents {
     FileContents::read(&AwsEnv::of(&Environment::of::<&str, &str>([])))
 }

@@ -25,7 +25,7 @@ impl Home {
     }
 
     pub fn path(&self, name: &str) -> PathBuf {
-        self.0.path().join(name)
+        self.0.path().join(name).components().collect()
     }
 
     pub fn config(&self) -> PathBuf {
