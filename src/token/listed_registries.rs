@@ -151,8 +151,11 @@ fn own_registry(call: &RequestContext, cache: &Cache, any: &Candidate) -> Option
             RetryPolicy::Interactive,
             call.shared_credentials.as_ref(),
         );
-        let token =
-            fetched.map_err(|failure| CachedFailure { failed_at: clock::millis(), short_deadline: false, failure })?;
+        let token = fetched.map_err(|failure| CachedFailure {
+            failed_at: clock::millis(),
+            limit: call.deadline.limit_millis(),
+            failure,
+        })?;
         let own = token.own_registry.as_deref().and_then(|host| call.settings.target(host));
         let is_served = |own: &ResolvedRegistry| {
             own.credentials == any.credentials && own.registry.region() == any.registry.region()
