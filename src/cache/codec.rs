@@ -96,7 +96,7 @@ struct CachedFailureFile {
     version: u32,
     failed_at_ms: i64,
     #[serde(default)]
-    short_deadline: bool,
+    limit_ms: i64,
     what: String,
     identity: Option<String>,
     host: Option<String>,
@@ -178,7 +178,7 @@ pub fn write_note(note: &CachedFailure) -> Option<Vec<u8>> {
     let mut file = CachedFailureFile {
         version: VERSION,
         failed_at_ms: note.failed_at,
-        short_deadline: note.short_deadline,
+        limit_ms: note.limit,
         what: failure.message.clone(),
         identity: failure.identity.clone(),
         host: failure.endpoint.clone(),
@@ -201,7 +201,7 @@ pub fn read_note(bytes: &[u8]) -> Option<CachedFailure> {
     let kind = *KINDS.get(usize::from(file.kind))?;
     let failure =
         UserError { message: file.what, identity: file.identity, endpoint: file.host, hint: file.remedy, kind };
-    Some(CachedFailure { failed_at: file.failed_at_ms, short_deadline: file.short_deadline, failure })
+    Some(CachedFailure { failed_at: file.failed_at_ms, limit: file.limit_ms, failure })
 }
 
 impl CachedFailureFile {
@@ -209,7 +209,8 @@ impl CachedFailureFile {
         let mut hash = CRC32.digest();
         hash.update(&self.version.to_le_bytes());
         hash.update(&self.failed_at_ms.to_le_bytes());
-        hash.update(&[self.kind, u8::from(self.short_deadline)]);
+        hash.update(&self.limit_ms.to_le_bytes());
+        hash.update(&[self.kind]);
         let texts = [Some(&self.what), self.identity.as_ref(), self.host.as_ref(), self.remedy.as_ref()];
         for text in texts {
             hash.update(&text.map_or(usize::MAX, String::len).to_le_bytes());
@@ -270,7 +271,7 @@ mod tests {
 
     fn note() -> CachedFailure {
         let failure = UserError::new(Kind::Throttled, "ECR says: slow down").hint("wait");
-        CachedFailure { failed_at: 1_800_000_000_123, short_deadline: true, failure }
+        CachedFailure { failed_at: 1_800_000_000_123, limit: 10_000, failure }
     }
 
     #[test]

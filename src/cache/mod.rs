@@ -62,8 +62,8 @@ pub struct Entry {
 pub struct CachedFailure {
     /// When, in milliseconds since the Unix epoch.
     pub(crate) failed_at: Millis,
-    /// The fetch had less time than a whole call, since there was a valid token: a process without one asks again.
-    pub(crate) short_deadline: bool,
+    /// How long the fetch had, all told, in milliseconds: a process that has longer asks again.
+    pub(crate) limit: Millis,
     /// The error that is reported for it.
     pub(crate) failure: UserError,
 }

@@ -34,6 +34,29 @@ pub(super) fn add(directory: &SecureDir, host: &str) {
 }
 
 fn names(directory: &SecureDir) -> Vec<String> {
-    let Ok(bytes) = directory.read(file_names::SERVED, LIMIT) else { return Vec::new() };
+    // Processes that add at once may go past the limit. What could not be read any more would grow without end.
+    let Ok(bytes) = directory.read(file_names::SERVED, 2 * LIMIT) else { return Vec::new() };
     String::from_utf8_lossy(&bytes).lines().map(str::to_owned).collect()
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
+
+    use super::*;
+
+    #[test]
+    fn a_list_that_grew_past_its_limit_is_read_and_grows_no_more() {
+        let place = tempfile::tempdir().unwrap();
+        std::fs::set_permissions(place.path(), std::fs::Permissions::from_mode(0o700)).unwrap();
+        let path = place.path().join(file_names::SERVED);
+        let mut file = std::fs::File::options().create_new(true).write(true).mode(0o600).open(&path).unwrap();
+        file.write_all("a.example\n".repeat(LIMIT / 10 + 1).as_bytes()).unwrap();
+        let before = path.metadata().unwrap().len();
+        assert!(before > LIMIT as u64);
+        let directory = SecureDir::open(place.path()).unwrap().unwrap();
+        add(&directory, "b.example");
+        assert_eq!(path.metadata().unwrap().len(), before);
+        assert!(names(&directory).contains(&"a.example".to_owned()));
+    }
 }

@@ -97,7 +97,8 @@ pub(super) fn host(url: &str) -> Option<(&'static str, &str)> {
         authority.split(':').next().unwrap_or(authority)
     };
     let port = &authority[host.len()..];
-    let port_is_fine =
-        port.is_empty() || port.strip_prefix(':').is_some_and(|port| port.bytes().all(|byte| byte.is_ascii_digit()));
+    // What the HTTP client takes for no port at all would lead to another service: that of the scheme's own.
+    let is_port = |port: &str| port.bytes().all(|byte| byte.is_ascii_digit()) && port.parse::<u16>().is_ok();
+    let port_is_fine = port.is_empty() || port.strip_prefix(':').is_some_and(|port| port.is_empty() || is_port(port));
     (!host.is_empty() && port_is_fine).then_some((scheme, host))
 }

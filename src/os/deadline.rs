@@ -64,6 +64,11 @@ impl Deadline {
         self.end - self.start
     }
 
+    /// The whole limit in milliseconds.
+    pub(crate) fn limit_millis(&self) -> i64 {
+        i64::try_from(self.limit().as_millis()).unwrap_or(i64::MAX)
+    }
+
     /// The same deadline, or one `limit` from now if that is earlier.
     pub(crate) fn at_most(&self, limit: Duration) -> Self {
         Self { end: self.end.min(Instant::now() + limit.min(MAX_TIMEOUT)), ..*self }

@@ -15,6 +15,9 @@ const EXPIRING_PART: i64 = 4;
 /// How long a failed fetch is the answer to every process that would send the same request, in milliseconds.
 const FAILURE_TTL_MILLIS: i64 = 1_000;
 
+/// Two limits that are no further apart count as one: that of ECR Public begins when the cache is looked into.
+const SAME_LIMIT_MILLIS: i64 = 500;
+
 /// The longest pause after a background refresh that failed, in milliseconds.
 const MAX_RETRY_PAUSE_MILLIS: i64 = 60_000;
 
@@ -78,8 +81,10 @@ pub(super) fn foreground_refresh_timeout(call_timeout: Duration) -> Duration {
 }
 
 /// Whether a fetch that failed at `failed_at` answers at `now` without another request.
-pub(super) fn failure_is_current(now: Millis, failed_at: Millis) -> bool {
-    within(now, failed_at, FAILURE_TTL_MILLIS)
+///
+/// Both calls have a `limit` in all, in milliseconds: who has more time than the one that failed may have an answer.
+pub(super) fn failure_is_current(now: Millis, failed_at: Millis, failed_limit: Millis, limit: Millis) -> bool {
+    within(now, failed_at, FAILURE_TTL_MILLIS) && limit <= failed_limit.saturating_add(SAME_LIMIT_MILLIS)
 }
 
 /// A moment that lies ahead means that the clock was set back: it counts for nothing.
@@ -184,8 +189,12 @@ mod tests {
         assert!(!token.pauses_refresh(after(-1), after(0)), "the clock was set back");
         assert!(times(100).pauses_refresh(after(5) - 1, after(0)));
         assert!(!times(100).pauses_refresh(after(5), after(0)));
-        assert!(failure_is_current(after(1) - 1, after(0)) && !failure_is_current(after(1), after(0)));
-        assert!(!failure_is_current(after(0), after(0) + 1));
+        let is_current = |now, failed_at| failure_is_current(now, failed_at, 10_000, 10_000);
+        assert!(is_current(after(1) - 1, after(0)) && !is_current(after(1), after(0)));
+        assert!(!is_current(after(0), after(0) + 1));
+        assert!(failure_is_current(after(0), after(0), 10_000, 1_000), "who has less time gets the same answer");
+        assert!(!failure_is_current(after(0), after(0), 10_000, 45_000), "who has more time asks");
+        assert!(failure_is_current(after(0), after(0), 3_000, 3_020));
     }
 
     #[test]

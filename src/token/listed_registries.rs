@@ -151,8 +151,11 @@ fn own_registry(call: &RequestContext, cache: &Cache, any: &Candidate) -> Option
             RetryPolicy::Interactive,
             call.shared_credentials.as_ref(),
         );
-        let token =
-            fetched.map_err(|failure| CachedFailure { failed_at: clock::millis(), short_deadline: false, failure })?;
+        let token = fetched.map_err(|failure| CachedFailure {
+            failed_at: clock::millis(),
+            limit: call.deadline.limit_millis(),
+            failure,
+        })?;
         let own = token.own_registry.as_deref().and_then(|host| call.settings.target(host));
         let is_served = |own: &ResolvedRegistry| {
             own.credentials == any.credentials && own.registry.region() == any.registry.region()
@@ -197,7 +200,8 @@ fn own_public(call: &RequestContext, cache: &Cache, public: &Candidate) -> Optio
 }
 
 fn has_just_failed(slot: &CacheSlot<'_>) -> bool {
-    slot.failure().is_some_and(|failed| (0..LIST_PAUSE_MILLIS).contains(&(clock::millis() - failed.failed_at)))
+    slot.failure()
+        .is_some_and(|failed| (0..LIST_PAUSE_MILLIS).contains(&clock::millis().saturating_sub(failed.failed_at)))
 }
 
 fn is_same_question(one: &ResolvedRegistry, other: &ResolvedRegistry) -> bool {

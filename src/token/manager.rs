@@ -154,8 +154,8 @@ impl<W: TokenBackend> TokenManager<'_, W> {
                     Freshness::Invalid => {}
                 }
             }
-            let is_current =
-                |it: &CachedFailure| !it.short_deadline && failure_is_current(self.backend.now(), it.failed_at);
+            let limit = deadline.limit_millis();
+            let is_current = |it: &CachedFailure| failure_is_current(self.backend.now(), it.failed_at, it.limit, limit);
             if let Some(failed) = context.slot.failure().filter(is_current) {
                 return self.or_stale(context, old, failed.failure).map(Step::Done);
             }
@@ -289,8 +289,7 @@ impl<W: TokenBackend> TokenManager<'_, W> {
     ) -> Result<RegistryCredentials, UserError> {
         let fetched = context.slot.store(|| {
             let token = self.backend.fetch(context.who, self.with_grace(context.who, deadline)).map_err(|failure| {
-                // A failure of a short deadline does not apply to callers who have more time.
-                CachedFailure { failed_at: self.backend.now(), short_deadline: self.is_short(deadline), failure }
+                CachedFailure { failed_at: self.backend.now(), limit: deadline.limit_millis(), failure }
             })?;
             let jitter = self.backend.jitter(context.slot.cache_key());
             let times = token.expires_at.and_then(|end| TokenLifetime::of_new(self.backend.now(), end, jitter));

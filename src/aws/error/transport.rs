@@ -72,9 +72,7 @@ fn of_fault(asked: &CallTarget<'_>, fault: &ConnectError) -> CallError {
     match fault {
         ConnectError::Name { host, source } => {
             let class = if source.is_transient() { Class::Network } else { Class::Setup };
-            let servers = if cfg!(any(windows, target_os = "macos")) { "the name servers" } else { "/etc/resolv.conf" };
-            let remedy = format!("check the name {host}, the network and {servers}; behind a proxy set HTTPS_PROXY");
-            CallError::new(class, failure(fault.to_string()).hint(remedy))
+            CallError::new(class, failure(fault.to_string()).hint(name_remedy(host, class)))
         }
         ConnectError::Connect { .. } | ConnectError::ConnectTimeout { .. } => {
             let remedy = "check the network, a firewall or a missing proxy setting (HTTPS_PROXY)";
@@ -124,6 +122,17 @@ fn of_fault(asked: &CallTarget<'_>, fault: &ConnectError) -> CallError {
             CallError::new(Class::Setup, UserError::new(Kind::Settings, trust.to_string()).hint(remedy))
         }
     }
+}
+
+/// What to do about a name that does not resolve. Most regions have no FIPS endpoints, and no network is to blame for it.
+fn name_remedy(host: &str, class: Class) -> String {
+    if class == Class::Setup && host.contains("-fips.") {
+        return "where the region has no such FIPS endpoint, unset AWS_USE_FIPS_ENDPOINT and use_fips_endpoint, or take -fips \
+                out of the registry's name"
+            .to_owned();
+    }
+    let servers = if cfg!(any(windows, target_os = "macos")) { "the name servers" } else { "/etc/resolv.conf" };
+    format!("check the name {host}, the network and {servers}; behind a proxy set HTTPS_PROXY")
 }
 
 fn of_tls(asked: &CallTarget<'_>, host: &str, source: &io::Error) -> CallError {
@@ -266,4 +275,27 @@ fn root(error: &(dyn Error + 'static)) -> String {
         cause = next;
     }
     one_line(&without_secrets(&cause.to_string()), 200)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::aws::dns;
+
+    #[test]
+    fn a_fips_endpoint_that_a_region_lacks_is_no_fault_of_the_network() {
+        let said = |host: &str, source| {
+            let asked = CallTarget { service: "ECR", host };
+            of_fault(&asked, &ConnectError::Name { host: host.to_owned(), source }).failure.to_string()
+        };
+        let lacking = said("ecr-fips.eu-west-1.amazonaws.com", dns::Error::NoSuchName);
+        assert!(lacking.contains("unset AWS_USE_FIPS_ENDPOINT") && !lacking.contains("resolv.conf"), "{lacking}");
+        for (host, source) in [
+            ("ecr-fips.us-east-1.amazonaws.com", dns::Error::NoAnswer("127.0.0.1".to_owned())),
+            ("api.ecr.eu-west-1.amazonaws.com", dns::Error::NoSuchName),
+        ] {
+            let other = said(host, source);
+            assert!(other.contains("HTTPS_PROXY") && !other.contains("FIPS"), "{other}");
+        }
+    }
 }

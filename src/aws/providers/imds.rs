@@ -1,6 +1,6 @@
 //! The role of an EC2 instance, by the SDK's client of the instance metadata service
 //! (<https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/configuring-instance-metadata-service.html>): a session
-//! token, the role's name, its credentials; three requests, each once and within a second (`imds_http`).
+//! token, the role's name, its credentials; three requests, each within a second (`imds_http`).
 
 use std::error::Error;
 use std::time::Duration;
@@ -19,6 +19,7 @@ use super::redact;
 use crate::aws::client::AwsContext;
 use crate::aws::error::{self, CallTarget};
 use crate::aws::progress::Phase;
+use crate::aws::retry::{self, Outcome, RetryPolicy};
 use crate::text::user_error::{Kind, UserError};
 
 /// Where the role's name and, below it, its credentials are.
@@ -37,12 +38,44 @@ const REFUSALS: [&str; 2] = ["Incorrect IMDS/IAM configuration: ", "Error retrie
 /// How it begins to say that a key is missing; its name follows, and another such sign.
 const MISSING: &str = "Expected field `";
 
-/// Asks the metadata service at `endpoint`.
+/// Asks the metadata service at `endpoint`; where nodes boot, again if it is overloaded or not ready.
 ///
 /// # Errors
 /// No service (not on EC2), one that refuses, an instance without a role.
 pub(super) async fn credentials(endpoint: &str, aws: &AwsContext<'_>) -> Result<Credentials, UserError> {
     let endpoint = endpoint.trim_end_matches('/');
+    let mut tries = 0;
+    loop {
+        let Failed { failure, outcome } = match ask(endpoint, aws).await {
+            Ok(credentials) => return Ok(credentials),
+            Err(failed) => failed,
+        };
+        tries += 1;
+        let pause = match aws.retry_policy {
+            RetryPolicy::Interactive => None,
+            policy => retry::pause(policy, tries, outcome, aws.deadline.left(), retry::chance()),
+        };
+        match pause {
+            Some(pause) => tokio::time::sleep(pause).await,
+            None => return Err(failure),
+        }
+    }
+}
+
+/// Why there are no credentials, and whether another try may do.
+struct Failed {
+    failure: UserError,
+    outcome: Outcome,
+}
+
+impl From<UserError> for Failed {
+    fn from(failure: UserError) -> Self {
+        Self { failure, outcome: Outcome::Final }
+    }
+}
+
+/// Asks once.
+async fn ask(endpoint: &str, aws: &AwsContext<'_>) -> Result<Credentials, Failed> {
     let http = ImdsHttpClient::new(aws.http_nearby(), aws.deadline, !aws.network.imds_v1_disabled);
     let config = ProviderConfig::empty()
         .with_http_client(http.clone())
@@ -61,28 +94,29 @@ pub(super) async fn credentials(endpoint: &str, aws: &AwsContext<'_>) -> Result<
         Ok(name) => String::from(name),
         Err(error) => match unusable(&error) {
             Some(Unusable::Status(404)) => String::new(),
-            Some(Unusable::Status(403)) if http.is_v1() => return Err(switched_off(endpoint)),
+            Some(Unusable::Status(403)) if http.is_v1() => return Err(switched_off(endpoint).into()),
             found => return Err(refused(endpoint, aws, found, "the role's name")),
         },
     };
     if role.trim().is_empty() {
         return Err(UserError::new(Kind::NoCredentials, "the instance has no IAM role")
-            .hint("attach an instance profile with a role that may pull from ECR"));
+            .hint("attach an instance profile with a role that may pull from ECR")
+            .into());
     }
     let role = role.trim().lines().next().unwrap_or_default().trim();
     // A role's name, as IAM restricts it; it becomes part of a path, and the SDK panics over one that cannot.
     if role.is_empty() || !role.bytes().all(|b| b.is_ascii_alphanumeric() || b"+=,.@_-".contains(&b)) {
-        return Err(something_else(endpoint, "the role's name"));
+        return Err(something_else(endpoint, "the role's name").into());
     }
     // There is a role: its credentials will come.
     aws.preconnect();
     let provider = ImdsCredentialsProvider::builder().configure(&config).imds_client(client).profile(role).build();
     let credentials = provider.provide_credentials().await.map_err(|error| match unusable(&error) {
-        None => without_credentials(endpoint, aws, role, &error),
+        None => without_credentials(endpoint, aws, role, &error).into(),
         found => refused(endpoint, aws, found, "the role's credentials"),
     })?;
     if credentials.access_key_id().is_empty() || credentials.secret_access_key().is_empty() {
-        return Err(no_credentials(endpoint, role, "a key in the answer is empty").hint(ELSE));
+        return Err(no_credentials(endpoint, role, "a key in the answer is empty").hint(ELSE).into());
     }
     Ok(credentials)
 }
@@ -92,7 +126,15 @@ fn unusable<'e>(error: &'e (dyn Error + 'static)) -> Option<&'e Unusable> {
     error.downcast_ref().or_else(|| unusable(error.source()?))
 }
 
-fn refused(endpoint: &str, aws: &AwsContext<'_>, found: Option<&Unusable>, wanted: &str) -> UserError {
+fn refused(endpoint: &str, aws: &AwsContext<'_>, found: Option<&Unusable>, wanted: &str) -> Failed {
+    let outcome = match found {
+        Some(Unusable::Status(429 | 500..) | Unusable::Token(429 | 500..)) => Outcome::Transient,
+        _ => Outcome::Final,
+    };
+    Failed { failure: refusal(endpoint, aws, found, wanted), outcome }
+}
+
+fn refusal(endpoint: &str, aws: &AwsContext<'_>, found: Option<&Unusable>, wanted: &str) -> UserError {
     const TOKEN: &str = "a session token (IMDSv2)";
     match found {
         None => something_else(endpoint, wanted),

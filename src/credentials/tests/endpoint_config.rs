@@ -105,6 +105,12 @@ fn the_network_is_that_of_the_profile_in_force_not_of_its_source() {
 fn an_endpoint_that_is_no_url_is_an_error_without_its_value() {
     let home = Home::new("", STATIC).with([("AWS_ENDPOINT_URL_ECR", "localhost:4566")]);
     assert_eq!(home.error(), "AWS_ENDPOINT_URL_ECR is not an http or https URL");
+    for port in ["65536", "99999999999", "-1", "+1", "http"] {
+        let home = Home::new("", STATIC).with([("AWS_ENDPOINT_URL", &*format!("http://localhost:{port}/"))]);
+        assert_eq!(home.error(), "AWS_ENDPOINT_URL is not an http or https URL", "{port}");
+    }
+    let home = Home::new("", STATIC).with([("AWS_ENDPOINT_URL", "http://localhost:65535")]);
+    assert_eq!(home.find().unwrap().network.ecr_endpoint.as_deref(), Some("http://localhost:65535"));
     let home = Home::new("[default]\nendpoint_url = http://u:secret@h\n", STATIC);
     assert_eq!(home.error(), "endpoint_url of profile default is not an http or https URL");
 }

@@ -10,12 +10,13 @@ use std::process::{Command, ExitStatus};
 
 use serde_json::{Map, Value};
 
-use super::Action;
 use super::response::Response;
+use super::{Action, input};
 use crate::PROGRAM;
 use crate::os::executable;
 use crate::os::stdio;
 use crate::os::subprocess::{self, Bounds, ChildError, Finished, Stderr};
+use crate::registry::host_of;
 use crate::token::RequestContext;
 
 /// Set in the delegate's environment, so that a loop back to this program is detected.
@@ -69,7 +70,12 @@ pub(super) fn pass(action: Action, input: &[u8], call: &RequestContext) -> Respo
         Some(code) => Ok(Response::passed_on(finished.stdout, u8::try_from(code).unwrap_or(1))),
         None => Err(DelegateError::Ended { name, status: finished.status }),
     });
-    answered.unwrap_or_else(|error| Response::not_found().with(Some(format!("{}: {error}", action.name()))))
+    answered.unwrap_or_else(|error| {
+        // A `store` has a login on stdin, and not a name.
+        let host = input::name(input).and_then(host_of);
+        let about = host.as_deref().unwrap_or(action.name());
+        Response::not_found().with(Some(format!("{about}: {error}")))
+    })
 }
 
 /// What the delegate lists.

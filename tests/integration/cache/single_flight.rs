@@ -98,6 +98,20 @@ fn a_failure_is_the_answer_to_every_caller_for_a_second() {
 }
 
 #[test]
+fn a_failure_for_want_of_time_is_no_answer_to_a_caller_who_has_more() {
+    let aws = FakeAws::start();
+    aws.fail(Service::Ecr, Fault::late(2_000));
+    let hurried = helper(&aws).env("ECR_LOGIN_TIMEOUT", "1");
+    let first = hurried.start(["get"], REGISTRY);
+    eventually("the first has asked", || aws.calls(Service::Ecr) == 1);
+    let mut command = hurried.command(["get"]);
+    command.env("ECR_LOGIN_TIMEOUT", "45");
+    let second = Running::start(command, REGISTRY.as_bytes());
+    assert!(first.wait().failure().contains("within 1 s"));
+    second.wait().token();
+}
+
+#[test]
 fn erase_ends_the_second_of_a_failure() {
     let aws = FakeAws::start();
     aws.fail(Service::Ecr, Fault::access_denied());

@@ -78,7 +78,8 @@ fn a_list_of_the_delegates_that_fails_costs_only_its_own_names() {
 fn a_delegate_that_is_absent_is_reported() {
     let helper = Helper::new().settings(SETTINGS);
     for action in ["get", "erase"] {
-        assert_absent(&helper.run([action], "docker.io"), "docker-credential-other is not on PATH");
+        let outcome = helper.run([action], "https://docker.io/v2/");
+        assert_absent(&outcome, "docker.io: the delegate docker-credential-other is not on PATH");
     }
     let outcome = helper.run(["list"], "unused");
     assert_eq!((outcome.code, outcome.stdout.as_str()), (Some(0), "{}\n"));

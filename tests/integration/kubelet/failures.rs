@@ -147,3 +147,19 @@ fn nodes_that_boot_together_share_what_the_account_allows_and_no_pull_fails() {
     }
     assert!(aws.calls(Service::Ecr) > 12, "some were throttled");
 }
+
+#[test]
+fn instance_metadata_that_is_overloaded_while_a_node_boots_is_asked_again() {
+    for status in [429, 503] {
+        let aws = FakeAws::start();
+        let node = || Plugin::new(&aws).with(|helper| helper.without("AWS_ACCESS_KEY_ID").imds(&aws));
+        // The session token, then the role's name.
+        aws.fail_times(Service::Imds, 1, Fault::status(status));
+        assert_eq!(node().ask(V1, &image()).response().auth.len(), 1);
+        assert_eq!(aws.calls(Service::Imds), 4, "{status}");
+        aws.fail(Service::Imds, Fault::status(status));
+        let outcome = node().ask(V1, &image());
+        assert!(outcome.failure().contains(&format!("HTTP {status}")), "{outcome:?}");
+        assert_eq!(aws.calls(Service::Imds), 4 + 3, "not for ever");
+    }
+}

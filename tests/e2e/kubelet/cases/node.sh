@@ -42,7 +42,7 @@ END
     check_pods "YAML edited in place: the node pulls by it" yaml
     same "YAML: one call to ECR" "$((before + 1))" "$(calls ecr)"
     check_says "YAML: comments, args and env stay" 'name: ECR_LOGIN_TIMEOUT' \
-        grep -A 30 'name: ecr-credential-provider     # ECR' "$config"
+        grep -A 60 'name: ecr-credential-provider     # ECR' "$config"
 
     if [ "$kubelet_version" != 1.33 ]; then
         use_node directory parts/10-other.yaml
