@@ -67,7 +67,7 @@ impl Call {
 
     /// Runs the binary's `get`; stdout and stderr.
     fn get(&self) -> (String, String) {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_docker-credential-ecr-login"));
+        let mut command = Command::new(super::binary());
         let limit = self.limit.as_secs_f64().to_string();
         command.arg("get").env_clear().envs(self.variables.iter().map(|(k, v)| (k, v)));
         command.env("AWS_ECR_DISABLE_CACHE", "1").env("ECR_LOGIN_TIMEOUT", limit);

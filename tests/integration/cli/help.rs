@@ -6,7 +6,7 @@ use std::process::{Command, Output, Stdio};
 const COMMANDS: [&str; 8] = ["setup", "status", "doctor", "clear", "warm", "password", "completions", "man"];
 
 fn run(arguments: &[&str]) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_docker-credential-ecr-login"));
+    let mut command = Command::new(crate::support::binary());
     command.args(arguments).env_clear().env("AWS_EC2_METADATA_DISABLED", "true").output().unwrap()
 }
 
@@ -83,7 +83,7 @@ fn the_man_page_has_every_command_and_option() {
 #[test]
 fn a_full_stdout_is_a_failure() {
     let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
-    let mut command = Command::new(env!("CARGO_BIN_EXE_docker-credential-ecr-login"));
+    let mut command = Command::new(crate::support::binary());
     assert_eq!(command.arg("man").env_clear().stdout(full).status().unwrap().code(), Some(1));
 }
 

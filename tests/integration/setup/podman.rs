@@ -7,7 +7,7 @@ use std::process::{Command, Output};
 const REGISTRY: &str = "123456789012.dkr.ecr.eu-west-1.amazonaws.com";
 
 fn run(home: &Path, arguments: &[&str], variables: &[(&str, &Path)]) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_docker-credential-ecr-login"));
+    let mut command = Command::new(crate::support::binary());
     command.args(["setup", "podman"]).args(arguments).env_clear().envs(crate::support::home_variables(home));
     command.env("AWS_EC2_METADATA_DISABLED", "true").envs(variables.iter().copied()).output().unwrap()
 }

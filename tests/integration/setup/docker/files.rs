@@ -84,7 +84,7 @@ fn another_users_file_and_a_directory_without_rights_are_left_alone() {
     }
     let program = home.path("helper");
     // By a process of its own: a file that is open for writing in a test's thread cannot be run.
-    let copied = Command::new("cp").arg(env!("CARGO_BIN_EXE_docker-credential-ecr-login")).arg(&program).status();
+    let copied = Command::new("cp").arg(crate::support::binary()).arg(&program).status();
     assert!(copied.unwrap().success());
     fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
     let as_another_user = || {

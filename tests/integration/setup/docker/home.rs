@@ -57,7 +57,7 @@ impl Home {
     }
 
     pub fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_docker-credential-ecr-login"));
+        let mut command = Command::new(crate::support::binary());
         command.args(["setup", "docker"]).args(arguments).env_clear().current_dir(self.0.path());
         command.envs(crate::support::home_variables(self.0.path()));
         command.env("AWS_EC2_METADATA_DISABLED", "true").env("PATH", self.path("bin"));
