@@ -39,3 +39,8 @@ cargo_tool() {
         CARGO_PROFILE_DEV_DEBUG=0 CARGO_TARGET_DIR=target/ci/build cargo install --quiet --locked --debug \
             --root "$tools" --version "$version" "$@" "$crate"
 }
+
+# LINTED: with these variables cargo compiles our own code by clippy's compiler, and a warning is an error. So one build of
+# another target is its clippy too; the crates of others would be compiled twice by `cargo clippy` and a build.
+# shellcheck disable=SC2034 # the steps use it
+LINTED=(RUSTC_WORKSPACE_WRAPPER=clippy-driver CLIPPY_ARGS=-Dwarnings__CLIPPY_HACKERY__)

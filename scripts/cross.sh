@@ -104,6 +104,14 @@ standard_library() {
     esac
 }
 
+# musl_files PROCESSOR: Debian's musl for it, in $cross/musl-PROCESSOR.
+musl_files() {
+    case $1 in
+    x86_64) tests/portability/unpack-debian.sh trixie "$cross/musl-x86_64" musl-dev:amd64 >&2 ;;
+    aarch64) tests/portability/unpack-debian.sh trixie "$cross/musl-aarch64" musl-dev:arm64 >&2 ;;
+    esac
+}
+
 # musl TARGET DIRECTORY: what rustup's musl targets bring with them: the C library, the objects that a program starts
 # and ends with, an unwinder. Here they are Debian's.
 musl() {
@@ -113,10 +121,7 @@ musl() {
     own=$directory.new
     rm -rf "$own"
     mkdir -p "$own"
-    case $processor in
-    x86_64) tests/portability/unpack-debian.sh trixie "$root" musl-dev:amd64 >&2 ;;
-    aarch64) tests/portability/unpack-debian.sh trixie "$root" musl-dev:arm64 >&2 ;;
-    esac
+    musl_files "$processor"
     cp "$root/usr/lib/$processor-linux-musl"/{crt1.o,rcrt1.o,Scrt1.o,crti.o,crtn.o,libc.a} "$own/"
     for file in crtbegin.o crtbeginS.o crtend.o crtendS.o; do
         cp "$("$compiler" -print-file-name="$file")" "$own/"
@@ -142,7 +147,10 @@ linux_compiler() {
 tools() {
     local target=$1
     case $target in
-    *-linux-musl) needs "$(linux_compiler "$target")" "gcc-${target%%-*}-linux-gnu" ;;
+    *-linux-musl)
+        needs "$(linux_compiler "$target")" "gcc-${target%%-*}-linux-gnu"
+        [ "${target%%-*}" = "$(uname -m)" ] || musl_files "${target%%-*}"
+        ;;
     *-windows-gnu) needs x86_64-w64-mingw32-gcc gcc-mingw-w64-x86-64 ;;
     *-apple-darwin)
         [ "$(uname -s)" != Darwin ] || return 0
@@ -151,9 +159,37 @@ tools() {
             python3 -m venv "$cross/zig"
             "$cross/zig/bin/pip" install --quiet --disable-pip-version-check 'ziglang==0.17.*' 'cargo-zigbuild==0.24.*'
         fi
+        frameworks
         ;;
     *) stop "no such target: $target (scripts/cross.sh --list)" ;;
     esac
+}
+
+# frameworks: zig brings Apple's libSystem, but not the two frameworks by which the keychain's certificates are read. What a
+# linker has to know of them is written down here (a text-based stub): where they are on a Mac, and the names that the crates
+# declare to be in them.
+frameworks() {
+    local crate framework directory
+    for crate in security-framework-sys:Security core-foundation-sys:CoreFoundation; do
+        framework=${crate#*:} crate=${crate%:*}
+        directory=$cross/frameworks/$framework.framework
+        mkdir -p "$directory"
+        {
+            printf -- '--- !tapi-tbd\ntbd-version: 4\ntargets: [ x86_64-macos, arm64-macos ]\n'
+            printf "install-name: '/System/Library/Frameworks/%s.framework/Versions/A/%s'\n" "$framework" "$framework"
+            printf 'exports:\n  - targets: [ x86_64-macos, arm64-macos ]\n    symbols: [ '
+            cargo metadata --locked --format-version 1 | python3 -c '
+import json, pathlib, re, sys
+
+[crate] = [package for package in json.load(sys.stdin)["packages"] if package["name"] == sys.argv[1]]
+names = set()
+for file in pathlib.Path(crate["manifest_path"]).parent.glob("src/**/*.rs"):
+    names.update(re.findall(r"\bpub (?:fn|static) (\w+)\s*[(:]", file.read_text()))
+print(", ".join("_" + name for name in sorted(names)), end="")
+' "$crate"
+            printf ' ]\n...\n'
+        } >"$directory/$framework.tbd"
+    done
 }
 
 # runner TARGET: what runs its programs here.
@@ -203,11 +239,16 @@ environment() {
         lld=$(rustc --print sysroot)/lib/rustlib/$(rustc -vV | sed -n 's/^host: //p')/bin/gcc-ld
         export "CARGO_TARGET_${upper}_RUSTFLAGS=-Clink-arg=-fuse-ld=lld -Clink-arg=-B$lld"
         if [ "${target%%-*}" != "$(uname -m)" ]; then
+            # The cross compiler comes without headers of a C library.
+            export "CFLAGS_$under=-isystem $cross/musl-${target%%-*}/usr/include/${target%%-*}-linux-musl"
             export "CARGO_TARGET_${upper}_RUNNER=$top/scripts/cross/qemu.sh"
         fi
         ;;
     *-windows-gnu) export "CARGO_TARGET_${upper}_RUNNER=$top/scripts/cross/wine.sh" ;;
-    *-apple-darwin) export PATH=$cross/zig/bin:$PATH ;;
+    *-apple-darwin)
+        [ "$(uname -s)" != Darwin ] || return 0
+        export PATH=$cross/zig/bin:$PATH "CARGO_TARGET_${upper}_RUSTFLAGS=-Clink-arg=-F$cross/frameworks"
+        ;;
     esac
 }
 
