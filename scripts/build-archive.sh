@@ -46,7 +46,9 @@ made=target/dist/$directory.$archive
 rm -f "$made"
 case $archive in
 tar.gz)
-    tar --sort=name --mtime="@$when" --owner=0 --group=0 --numeric-owner -C "$files" -cf - "$directory" | gzip -n >"$made"
+    # GNU tar, which has another name where it is not the system's (macOS).
+    gnu_tar=$(command -v gtar || echo tar)
+    "$gnu_tar" --sort=name --mtime="@$when" --owner=0 --group=0 --numeric-owner -C "$files" -cf - "$directory" | gzip -n >"$made"
     ;;
 zip)
     (cd "$files" && python3 - "$directory" "$OLDPWD/$made" "$when" <<'END')
