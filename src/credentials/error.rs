@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::missing::{HalfConfigured, with_list};
+use super::missing::{HalfConfigured, Remedy, with_list};
 use crate::text::user_error::{Kind, UserError};
 
 /// Why no source could be named. Never holds a secret: values are named by variable or key.
@@ -99,7 +99,7 @@ pub enum IdentityError {
         /// A source that is half configured.
         half: Option<HalfConfigured>,
         /// What to do where the process runs.
-        remedy: String,
+        remedy: Remedy,
     },
 }
 
@@ -157,7 +157,7 @@ impl IdentityError {
                 format!("let the CI system issue the token for {wanted}, or correct audience in the settings")
             }
             Self::NoSource { half: Some(half), .. } => half.remedy.clone(),
-            Self::NoSource { remedy, .. } => remedy.clone(),
+            Self::NoSource { remedy, .. } => remedy.in_words(),
         })
     }
 

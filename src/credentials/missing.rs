@@ -88,25 +88,39 @@ impl Place {
     }
 }
 
-/// What to do at `place`, where the shared files have these profiles: where a person wrote some, one of them is meant.
-pub(super) fn remedy(place: Place, profiles: &[&str]) -> String {
-    const MAX_NAMES: usize = 10;
-    let named: Vec<String> = profiles.iter().filter(|name| **name != "default").map(|name| plain(name)).collect();
-    if named.is_empty() || !matches!(place, Place::Machine | Place::Container) {
-        return place.remedy().to_owned();
+/// The most names of profiles that a remedy lists.
+pub(super) const MAX_NAMES: usize = 10;
+
+/// What is to be done, before it is put into words.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Remedy {
+    /// Where the process runs.
+    pub(super) place: Place,
+    /// Some profiles of the shared files: where a person wrote some, one of them is meant.
+    pub(super) profiles: Vec<String>,
+}
+
+impl Remedy {
+    pub(super) fn in_words(&self) -> String {
+        let mut named: Vec<String> = self.profiles.iter().map(|name| plain(name)).collect();
+        named.sort_unstable();
+        named.dedup();
+        if named.is_empty() || !matches!(self.place, Place::Machine | Place::Container) {
+            return self.place.remedy().to_owned();
+        }
+        let more = if named.len() > MAX_NAMES { ", ..." } else { "" };
+        let names = named[..named.len().min(MAX_NAMES)].join(", ");
+        format!(
+            "name one of your profiles ({names}{more}) in AWS_PROFILE, or for this registry: {PROGRAM} setup docker \
+             REGISTRY --profile PROFILE"
+        )
     }
-    let more = if named.len() > MAX_NAMES { ", ..." } else { "" };
-    let names = named[..named.len().min(MAX_NAMES)].join(", ");
-    format!(
-        "name one of your profiles ({names}{more}) in AWS_PROFILE, or for this registry: {PROGRAM} setup docker REGISTRY \
-         --profile PROFILE"
-    )
 }
 
 /// What to do where this process runs.
 pub(crate) fn remedy_here(environment: &Environment) -> String {
-    let profiles = super::profile_names(environment);
-    remedy(Place::here(environment), &profiles.iter().map(String::as_str).collect::<Vec<_>>())
+    let profiles = super::read(environment, |_, files| files.some_names());
+    Remedy { place: Place::here(environment), profiles }.in_words()
 }
 
 /// A remedy, and where the list of all that was looked for is.

@@ -9,6 +9,7 @@ use zeroize::Zeroize;
 
 use super::aws_env::AwsEnv;
 use super::error::{IdentityError, NoSuchProfile};
+use super::missing::MAX_NAMES;
 use super::profile_parser::{FileKind, MalformedLine, Properties, SectionKind, Sections};
 use crate::os::fs::bounded_read;
 use crate::os::user;
@@ -145,6 +146,12 @@ impl<'a> ProfileFiles<'a> {
             return None;
         }
         Some(Profile { name, config: config.unwrap_or_default(), credentials: credentials.unwrap_or_default() })
+    }
+
+    /// So many names of profiles as a message has room for, and one more, as the files have them.
+    pub(super) fn some_names(&self) -> Vec<String> {
+        let names = self.config.profile_names().chain(self.credentials.profile_names());
+        names.filter(|name| *name != "default").take(MAX_NAMES + 1).map(str::to_owned).collect()
     }
 
     /// The names of all profiles of both files, in order.

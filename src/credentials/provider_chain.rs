@@ -173,7 +173,8 @@ fn default_chain(
     let skipped_sources = std::mem::take(skipped_sources);
     let environment = variables.environment;
     let half = missing::half_configured(environment, &skipped_sources);
-    let remedy = missing::remedy(missing::Place::here(environment), &context.files.profile_names());
+    // The remedy is put into words where it is asked for: `list` asks for none.
+    let remedy = missing::Remedy { place: missing::Place::here(environment), profiles: context.files.some_names() };
     Err(IdentityError::NoSource { skipped_sources, half, remedy })
 }
 
