@@ -1,6 +1,6 @@
 //! What root's `setup` does where another user prepared the ground: links, owners, modes and folders that are not root's.
 
-use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
+use std::os::unix::fs::{MetadataExt, symlink};
 use std::path::{Path, PathBuf};
 
 use crate::support::{REGISTRY, Running};
