@@ -44,3 +44,24 @@ cargo_tool() {
 # another target is its clippy too; the crates of others would be compiled twice by `cargo clippy` and a build.
 # shellcheck disable=SC2034 # the steps use it
 LINTED=(RUSTC_WORKSPACE_WRAPPER=clippy-driver CLIPPY_ARGS=-Dwarnings__CLIPPY_HACKERY__)
+
+# tested NAME COMMAND... [-- OPTION...]: tests of another platform, by cargo's COMMAND. Under an emulator, beside hundreds of other
+# processes, deadlines of seconds pass: up to ten that fail are run once more, alone, where they have to pass, and are named.
+tested() {
+    local name=$1 output command=() failed
+    shift
+    while [ $# -gt 0 ] && [ "$1" != -- ]; do
+        command+=("$1")
+        shift
+    done
+    if output=$("${command[@]}" "$@" 2>&1); then
+        say "$name: $(grep -F 'test result: ' <<<"$output")"
+        return
+    fi
+    echo "$output"
+    mapfile -t failed < <(sed -n 's/^test \([^ ]*\) \.\.\. FAILED$/\1/p' <<<"$output")
+    [ ${#failed[@]} -gt 0 ] && [ ${#failed[@]} -le 10 ] || return 1
+    "${command[@]}" -- --exact --test-threads=1 "${failed[@]}" || return 1
+    say "$name: $(grep -F 'test result: ' <<<"$output")"
+    say "alone, those passed: ${failed[*]}"
+}
