@@ -20,7 +20,7 @@ if [ "${1-}" != --inside ]; then
     [ "$(id -u)" = 0 ] || { echo "e2e: needs root, for namespaces and dockerd: sudo $0" >&2; exit 2; }
     binary=${1-}
     if [ -z "$binary" ]; then
-        for binary in "$top"/target/*-linux-*/release/docker-credential-ecr-login \
+        for binary in "$top/target/$(uname -m)"-*-linux-*/release/docker-credential-ecr-login \
             "$top/target/release/docker-credential-ecr-login"; do
             [ -x "$binary" ] && break
         done

@@ -55,10 +55,11 @@ impl Place {
         path
     }
 
-    /// Runs `script` as root in a mount namespace of its own; it finds the binary in `$HELPER`.
+    /// Runs `script` as root in a mount namespace of its own, where `/run` is empty; it finds the binary in `$HELPER`.
     fn run(&self, script: &str, variables: &[(&str, &Path)]) -> Outcome {
+        let script = format!("mount -t tmpfs tmpfs /run; {script}");
         let mut command = Command::new(crate::support::on_our_path("unshare"));
-        command.args(["-m", "/bin/sh", "-ec", script]).env_clear();
+        command.args(["-m", "/bin/sh", "-ec", &script]).env_clear();
         let ours = self.helper.command(Vec::<String>::new());
         command.envs(ours.get_envs().filter_map(|(key, value)| Some((key, value?))));
         command.env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin").env("HELPER", self.path("helper"));

@@ -5,10 +5,10 @@ use std::process::{Command, Stdio};
 use crate::support::kubelet::{self, V1};
 use crate::support::{FakeAws, Helper, REGISTRY, Running, Service, copy_binary};
 
-/// Runs the binary with `home` in the place of root's home, as a mount of its own that ends with it. The binary is a
-/// copy: the one that was built may lie under root's home.
+/// Runs the binary with `home` in the place of root's home, as a mount of its own that ends with it, and with an empty `/run`.
+/// The binary is a copy: the one that was built may lie under root's home.
 fn in_root_s_home(helper: &Helper, arguments: &[&str]) -> Command {
-    let script = "mount --bind \"$1\" /root && shift && cd / && exec \"$@\"";
+    let script = "mount --bind \"$1\" /root && mount -t tmpfs tmpfs /run && shift && cd / && exec \"$@\"";
     let home = helper.home().join("root");
     let copy = helper.home().join("docker-credential-ecr-login");
     std::fs::create_dir_all(&home).unwrap();

@@ -16,7 +16,7 @@ if [ "${1-}" != --inside ]; then
     [ "$(id -u)" = 0 ] || { echo "clients: needs root, for namespaces and dockerd" >&2; exit 2; }
     binary=${ECR_LOGIN_BINARY-}
     if [ -z "$binary" ]; then
-        for binary in "$top"/target/*-linux-*/release/docker-credential-ecr-login \
+        for binary in "$top/target/$(uname -m)"-*-linux-*/release/docker-credential-ecr-login \
             "$top/target/release/docker-credential-ecr-login"; do
             [ -x "$binary" ] && break
         done

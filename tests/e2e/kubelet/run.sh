@@ -20,7 +20,7 @@ if [ "${1-}" != --inside ]; then
     programs=$(realpath "${1:?the directory that build.sh printed}")
     binary=${2-}
     if [ -z "$binary" ]; then
-        for binary in "$top"/target/*-linux-*/release/docker-credential-ecr-login \
+        for binary in "$top/target/$(uname -m)"-*-linux-*/release/docker-credential-ecr-login \
             "$top/target/release/docker-credential-ecr-login"; do
             [ -x "$binary" ] && break
         done

@@ -9,7 +9,7 @@ use crate::support::{binary, empty_home};
 fn on_a_node(there: &[&str], options: &[&str], also: &str) -> Output {
     let home = empty_home();
     let mut script =
-        "set -e; for place in /var/lib /etc /usr/local/bin; do mount -t tmpfs tmpfs $place; done\n".to_owned();
+        "set -e; for place in /var/lib /etc /usr/local/bin /run; do mount -t tmpfs tmpfs $place; done\n".to_owned();
     for path in there {
         let folder = path.rsplit_once('/').unwrap().0;
         script.push_str(&format!("mkdir -p {folder}\n"));
